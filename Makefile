@@ -1,0 +1,70 @@
+# make train [ARGS="..."]   sets up .venv if need be and trains;  make help  lists the rest.
+#
+# Variables: PYTHON=/path/to/python3.11   TORCH_INDEX_URL=<package index with the torch build you want>   PYTEST_WORKERS=2
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+TORCH_INDEX_URL ?=
+PYTEST_WORKERS ?= 2
+ARGS ?=
+
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check
+
+.PHONY: help setup train test check format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: $(READY) ## .venv with the pinned dependencies of constraints.txt
+
+train: $(READY) ## train; overrides go in ARGS, e.g. make train ARGS="env=minihack/key_room shaping=none seed=1"
+	$(VENV_PYTHON) -m scripts.train $(ARGS)
+
+test: $(READY) ## all tests; ARGS goes to pytest
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) $(ARGS)
+
+check: $(READY) ## ruff and mypy
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m mypy
+
+format: $(READY) ## ruff's fixes and format
+	$(VENV_PYTHON) -m ruff check --fix .
+	$(VENV_PYTHON) -m ruff format .
+
+lock: ## write constraints.txt anew from pyproject.toml
+	@$(call require_python)
+	$(PYTHON) scripts/lock.py write constraints.txt
+
+clean: ## remove .venv and the caches (runs/ stays)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The stamp is written last: a setup that was interrupted has none and starts over from an empty .venv. Torch goes first
+# and alone, so that TORCH_INDEX_URL chooses its build and nothing else's.
+$(READY): pyproject.toml constraints.txt
+	@$(call require_python)
+	@if [ ! -e $(READY) ]; then echo "Setting up $(VENV) (about 2.3 GB, some minutes) ..."; rm -rf $(VENV); fi
+	@rm -f $(READY)
+	@[ -e $(VENV) ] || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$$($(PYTHON) scripts/lock.py pin torch)" -c constraints.txt
+	$(PYTHON) scripts/lock.py requirements > $(VENV)/requirements.txt
+	$(PIP) install --quiet -r $(VENV)/requirements.txt -c constraints.txt
+	@touch $(READY)
+
+define require_python
+	if [ -z "$(PYTHON)" ]; then \
+		echo "error: no Python found. Breadcrumb needs Python 3.11: install it, or say where it is: make PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
+	if [ "$$version" != 3.11 ]; then \
+		echo "error: $(PYTHON) is Python $$version. Breadcrumb needs Python 3.11 (nle has no wheels for others): install it, or say where it is: make PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "error: $(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3.11-venv" >&2; exit 1; }
+endef

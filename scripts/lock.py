@@ -1,0 +1,71 @@
+"""The dependency lock: constraints.txt from pyproject.toml. Runs before anything is installed, on the standard library.
+
+python scripts/lock.py write constraints.txt   # resolve everything anew (needs a package index, installs nothing)
+python scripts/lock.py requirements            # what pyproject.toml declares, one requirement a line
+python scripts/lock.py pin torch               # the declared requirement of one package
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = "# Written by `make lock` from pyproject.toml; do not edit.\n"
+
+# A CUDA build of torch brings these; the lock is for any build, so they stay out of it.
+BUILD_SPECIFIC = re.compile(r"^(nvidia-.*|cuda-.*|triton|pytorch-triton.*)$")
+
+
+def requirements() -> list[str]:
+    """Every requirement that pyproject.toml declares, the `dev` extra included."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+
+
+def pin(package: str) -> str:
+    """The declared requirement of `package`. Raises SystemExit when pyproject.toml does not name it."""
+    for requirement in requirements():
+        if re.split(r"[\s\[<>=!~;]", requirement)[0].lower() == package.lower():
+            return requirement
+    raise SystemExit(f"error: pyproject.toml does not depend on {package!r}")
+
+
+def resolve() -> dict[str, str]:
+    """Package name -> version for the whole closure, as pip resolves it now, without installing anything."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv, report = Path(folder) / "venv", Path(folder) / "report.json"
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        pip = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        subprocess.run([*pip, "--dry-run", "--ignore-installed", "--report", report, *requirements()], check=True)
+        installs = json.loads(report.read_text())["install"]
+    return {
+        re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower(): item["metadata"]["version"].split("+")[0]
+        for item in installs
+    }
+
+
+def write(path: Path) -> None:
+    """Write the resolved versions to `path`; local versions such as +cpu are dropped so that any build fits."""
+    lines = [f"{name}=={version}\n" for name, version in sorted(resolve().items()) if not BUILD_SPECIFIC.match(name)]
+    path.write_text(HEADER + "".join(lines))
+    print(f"{path}: {len(lines)} packages")
+
+
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case ["requirements"]:
+            print("\n".join(requirements()))
+        case ["pin", package]:
+            print(pin(package))
+        case ["write", path]:
+            write(Path(path))
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
