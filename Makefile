@@ -5,7 +5,9 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first of these that runs and is a Python 3.11.
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && command -v $$python && break; done)
 TORCH_INDEX_URL ?=
 PYTEST_WORKERS ?= 2
 ARGS ?=
@@ -59,12 +61,13 @@ $(READY): pyproject.toml constraints.txt
 
 define require_python
 	if [ -z "$(PYTHON)" ]; then \
-		echo "error: no Python found. Breadcrumb needs Python 3.11: install it, or say where it is: make PYTHON=/path/to/python3.11" >&2; exit 1; \
+		echo "error: no Python 3.11 found. Breadcrumb needs 3.11, which nle's wheels are for: install it, or say where it is: make PYTHON=/path/to/python3.11" >&2; exit 1; \
 	fi; \
-	version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
+	version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || { \
+		echo "error: PYTHON=$(PYTHON) does not run. Give the path of a Python 3.11, or leave PYTHON out" >&2; exit 1; }; \
 	if [ "$$version" != 3.11 ]; then \
-		echo "error: $(PYTHON) is Python $$version. Breadcrumb needs Python 3.11 (nle has no wheels for others): install it, or say where it is: make PYTHON=/path/to/python3.11" >&2; exit 1; \
+		echo "error: PYTHON=$(PYTHON) is Python $$version. Breadcrumb needs 3.11: make PYTHON=/path/to/python3.11" >&2; exit 1; \
 	fi; \
 	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "error: $(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3.11-venv" >&2; exit 1; }
+		echo "error: $(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3.11-venv" >&2; exit 1; }
 endef
