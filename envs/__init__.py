@@ -1,0 +1,30 @@
+"""Environments: what the agent acts in.
+
+    import gymnasium, envs
+    env = gymnasium.make("breadcrumb/MiniHack-KeyRoom-S5-v0")              # one environment
+    venv = envs.make_vec("breadcrumb/MiniHack-KeyRoom-S5-v0", n_envs=8)    # many, fast, for Stable-Baselines3
+
+Importing this package registers the ids with gymnasium.
+"""
+
+from __future__ import annotations
+
+import gymnasium
+from gymnasium.envs.registration import WrapperSpec
+
+from envs.catalogue import EnvDescription, describe, env_ids, make_vec, register_family
+from envs.nethack import NetHackFamily
+
+__all__ = ["EnvDescription", "describe", "env_ids", "make_vec"]
+
+_NETHACK = NetHackFamily()
+register_family("breadcrumb/NetHack", _NETHACK)
+register_family("breadcrumb/MiniHack", _NETHACK)
+for _id in _NETHACK.ids():
+    # nle's and minihack's own limits hold inside; gymnasium's TimeLimit is added only when somebody asks for another.
+    gymnasium.register(
+        _id,
+        entry_point="envs.nethack.env:NetHackEnv",
+        kwargs={"env_id": _id},
+        additional_wrappers=(WrapperSpec("TellStepLimit", "envs.nethack.env:TellStepLimit", {}),),
+    )

@@ -1,0 +1,360 @@
+"""Many games in one process, stepped as one: the fast path under every face of the NetHack family.
+
+A `GameBatch` owns `n` games. nle writes their observations into rows of batch arrays; what the caller sees is made from these by
+compiled kernels into the arrays of a `Wire`, which may lie in shared memory. One game costs a call into nle and nothing else in
+Python unless it shows a --More--, asks something or ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from nle import nethack
+
+from envs.nethack import captions, kernels
+from envs.nethack.events import LADDER_DOWN, STAIRS_DOWN, EventDetector
+from envs.nethack.events import READ as EVENTS_READ
+from envs.nethack.game import ALWAYS_READ, Game
+from envs.nethack.macros import macro_for
+from envs.nethack.observations import DEFAULT_ENTRIES, ObservationLayout
+from envs.nethack.rules import ABORTED, RUNNING, SUCCESS, PlainRules, StockRules
+from envs.nethack.tasks import minihack
+from envs.typing import Array, IntArray
+
+FLOAT_REPORTS = ("stairs_distance", "explored", "depth")
+TEXT_REPORTS = ("caption", "message")
+REPORTS = frozenset({"events", *FLOAT_REPORTS, *TEXT_REPORTS})
+TEXT_BYTES = 1024
+EVAL_BIT = 1 << 62
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """Everything that says how a batch of games is built; the same in every worker process.
+
+    Attributes:
+        env_id: the task.
+        observation_keys, crop_size: see `ObservationLayout`.
+        report: info entries to compute, from `REPORTS`.
+        events: the events to detect when "events" is reported.
+        seed, split: where episode seeds come from; "train" and "eval" never share one.
+        level_seed: one map for all episodes.
+        max_episode_steps: the step limit, None for the task's own.
+        record_to, record_every: ttyrec recordings, a folder an environment.
+        task: further arguments of nle's or minihack's constructor.
+    """
+
+    env_id: str
+    observation_keys: tuple[str, ...] = DEFAULT_ENTRIES
+    crop_size: int = 9
+    report: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    seed: int = 0
+    split: str = "train"
+    level_seed: int | None = None
+    max_episode_steps: int | None = None
+    record_to: str | None = None
+    record_every: int = 1
+    auto_reset: bool = True
+    task: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.report) - REPORTS
+        if unknown:
+            raise ValueError(f"NetHack reports {sorted(REPORTS)}, not {sorted(unknown)}")
+        if self.split not in ("train", "eval"):
+            raise ValueError(f'split is "train" or "eval", not {self.split!r}')
+        if self.max_episode_steps is not None and self.max_episode_steps < 1:
+            raise ValueError(f"max_episode_steps is {self.max_episode_steps}; an episode has at least one step")
+
+    @property
+    def layout(self) -> ObservationLayout:
+        return ObservationLayout(self.observation_keys, self.crop_size)
+
+    def episode_seed(self, env: int, episode: int) -> int:
+        """The seed of an environment's n-th episode: a 62-bit hash, with the next bit set apart for evaluation."""
+        state = np.random.SeedSequence([self.seed % 2**63, env, episode]).generate_state(1, np.uint64)
+        seed = int(state[0] >> np.uint64(2))
+        return seed | EVAL_BIT if self.split == "eval" else seed
+
+    def wire(self, n: int) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Names, shapes and types of the arrays through which `n` games speak to the outside."""
+        spaces = self.layout.space().spaces
+        arrays: dict[str, tuple[tuple[int, ...], Any]] = {}
+        for key, box in spaces.items():
+            assert box.shape is not None
+            for name in ("observation", "terminal"):
+                arrays[f"{name}/{key}"] = ((n, *box.shape), box.dtype)
+        arrays |= {
+            "reward": ((n,), np.float64), "terminated": ((n,), np.bool_), "truncated": ((n,), np.bool_),
+            "status": ((n,), np.int64), "length": ((n,), np.int64), "seed": ((n,), np.int64), "ended_seed": ((n,), np.int64),
+            "event": ((n, len(self.events)), np.bool_), "last_action": ((n,), np.int64),
+        }  # fmt: skip
+        for name in self.report:
+            for when in ("report", "start"):
+                if name in FLOAT_REPORTS:
+                    arrays[f"{when}/{name}"] = ((n,), np.float64)
+                elif name in TEXT_REPORTS:
+                    arrays[f"{when}/{name}"] = ((n, TEXT_BYTES), np.uint8)
+        return {name: (shape, np.dtype(dtype)) for name, (shape, dtype) in arrays.items()}
+
+    def allocate(self, n: int) -> dict[str, Array]:
+        """The wire's arrays in this process's own memory."""
+        return {name: np.zeros(shape, dtype) for name, (shape, dtype) in self.wire(n).items()}
+
+
+class GameBatch:
+    """`n` games of one task in this process.
+
+    Args:
+        config: what to build.
+        wire: arrays of `config.wire(n)`; written by `reset` and `step`.
+        first: the index of the first game among all environments (for seeds, recordings and error messages).
+        playing: an array of one integer that always holds the index of the game in nle's hands, for whoever finds us dead.
+    """
+
+    def __init__(
+        self, config: BatchConfig, wire: Mapping[str, Array], first: int = 0, playing: IntArray | None = None
+    ) -> None:
+        self.config, self.wire, self.first = config, wire, first
+        self._playing = np.zeros(1, np.int64) if playing is None else playing
+        self.layout = config.layout
+        n = len(wire["reward"])
+        self.n = n
+        task = dict(config.task)
+        if config.max_episode_steps is not None:
+            task["max_episode_steps"] = config.max_episode_steps
+        self.games: list[Game] = []
+        try:
+            for index in range(n):
+                folder = f"{config.record_to}/env_{first + index:03d}" if config.record_to else None
+                self.games.append(
+                    Game(config.env_id, level_seed=config.level_seed, record_to=folder, record_every=config.record_every, task=task)
+                )
+            self._bind()
+        except BaseException:
+            self.close()
+            raise
+
+    def _bind(self) -> None:
+        stock, n, report = self.games[0].stock, self.n, self.config.report
+        macro = macro_for(stock)
+        keys = set(ALWAYS_READ) | self.layout.sources | set(macro.keys if macro else ())
+        if self.config.events:
+            keys |= set(EVENTS_READ)
+        if "caption" in report:
+            keys |= set(captions.READ)
+        if not PlainRules.fit(stock):  # stock code reads whatever it asked nle for
+            keys |= set(stock._observation_keys)
+        described = {key: nethack.OBSERVATION_DESC[key] for key in sorted(keys)}
+        self.raw = {key: np.zeros((n, *desc["shape"]), desc["dtype"]) for key, desc in described.items()}
+        for index, game in enumerate(self.games):
+            game.bind({key: array[index] for key, array in self.raw.items()})
+        self.rules = PlainRules(self.games, self.raw) if PlainRules.fit(stock) else StockRules(self.games, self.raw)
+        self._macros = [macro.bind(game) for game in self.games] if macro else None
+        self._macro_action = macro.action(stock) if macro else -1
+        self.actions = np.array([int(action) for action in stock.actions], np.int64)
+        self.all_modes = bool(stock._allow_all_modes)
+        self._press = [game.press for game in self.games]
+        self._is_done = [game.is_done for game in self.games]
+        self._screens = {key: np.zeros_like(array) for key, array in self.raw.items()}
+        self._screen_rows = [{key: array[i] for key, array in self._screens.items()} for i in range(n)]
+        self._all = np.arange(n)
+        self._attention = np.zeros(n, np.bool_)
+        self._episodes = np.zeros(n, np.int64)
+        self._over = np.ones(n, np.bool_)
+        self._text: list[bytes] = [b""] * n
+        self._glyph_rows = {key: self.raw[key] for key in captions.READ if key in self.raw}
+        self._before = {key: array.copy() for key, array in self._glyph_rows.items()} if "caption" in report else {}
+        self._events = EventDetector(self.config.events, self.raw) if self.config.events else None
+        self._has_success = isinstance(stock, minihack.MiniHack) or hasattr(type(stock).StepStatus, "TASK_SUCCESSFUL")
+        self._observation = {key.removeprefix("observation/"): array for key, array in self.wire.items() if key.startswith("observation/")}
+        self._terminal = {key.removeprefix("terminal/"): array for key, array in self.wire.items() if key.startswith("terminal/")}
+        self._read_text = bool(set(report) & set(TEXT_REPORTS)) or bool(self.config.events)
+
+    def set_limit(self, max_episode_steps: int) -> None:
+        """Change the step limit, for the task's own rules too."""
+        for game in self.games:
+            game.stock._max_episode_steps = max_episode_steps
+        self.rules.set_limit(max_episode_steps)
+
+    def set_seed(self, seed: int) -> None:
+        """Begin another stream of episode seeds at the next reset."""
+        self.config = replace(self.config, seed=seed)
+        self._episodes[:] = 0
+
+    @property
+    def active(self) -> int:
+        """The game that nle plays or played last."""
+        return int(self._playing[0])
+
+    @property
+    def has_success(self) -> bool:
+        """Does the task have a notion of success?"""
+        return self._has_success
+
+    # Episodes ------------------------------------------------------------------------------------------------------
+
+    def reset(self, episode_seeds: Sequence[int] | None = None) -> None:
+        """Start a new episode in every game: of the given seeds, or of the next ones of the configured stream."""
+        for index in range(self.n):
+            self._start(index, None if episode_seeds is None else episode_seeds[index])
+        self._observe_starts(self._all)
+        self._remember()
+
+    def _start(self, index: int, episode_seed: int | None) -> None:
+        self._playing[0] = index
+        if episode_seed is None:
+            episode_seed = self.config.episode_seed(self.first + index, int(self._episodes[index]))
+            self._episodes[index] += 1
+        self.wire["seed"][index] = episode_seed
+        self.games[index].reset(episode_seed)
+        self.wire["length"][index] = 0
+        self._over[index] = False
+        self.rules.reset(index, episode_seed)
+
+    def _observe_starts(self, rows: IntArray) -> None:
+        self.layout.write(self.raw, rows, self._observation)
+        for index in rows.tolist():
+            self._text[index] = self._words(index)
+        self._report("start", rows)
+
+    def _remember(self) -> None:
+        if self._events is not None:
+            self._events.remember()
+        for key, array in self._before.items():
+            np.copyto(array, self._glyph_rows[key])
+
+    # Steps ---------------------------------------------------------------------------------------------------------
+
+    def step(self, actions: IntArray) -> None:
+        """One action (an index into the task's actions) for every game; results are in the wire.
+
+        Raises:
+            RuntimeError: where an episode is over and was not reset (only without auto_reset).
+        """
+        wire = self.wire
+        if self._over.any():
+            raise RuntimeError("an episode is over: call reset() before the next step()")
+        wire["last_action"][:] = actions
+        if self._macros is not None:
+            for index in np.flatnonzero(actions == self._macro_action).tolist():
+                self._playing[0] = index
+                self._macros[index]()
+        self.rules.before_step(actions)
+        self._press_all(actions)
+        done = self._settle_all()
+        wire["length"] += 1
+        reward, status = self.rules.judge(wire["length"], done)
+        wire["reward"][:] = reward
+        wire["status"][:] = status
+        np.equal(status, ABORTED, out=wire["truncated"])
+        ended = status != RUNNING
+        np.logical_and(ended, ~wire["truncated"], out=wire["terminated"])
+        if done.any():
+            for index in np.flatnonzero(done).tolist():
+                for key, row in self.games[index].rows.items():
+                    row[...] = self._screen_rows[index][key]
+        self.layout.write(self.raw, self._all, self._observation)
+        if self._events is not None:
+            self._events.detect(self._text, wire["event"])
+        self._report("report", self._all)
+        if ended.any():
+            self._finish(np.flatnonzero(ended))
+        self._remember()
+
+    def _press_all(self, actions: IntArray) -> None:
+        codes = self.actions[actions].tolist()
+        playing, index = self._playing, 0
+        for press, code in zip(self._press, codes, strict=True):
+            playing[0] = index
+            press(code)
+            index += 1
+
+    def _settle_all(self) -> Array:
+        raw = self.raw
+        done = np.array([is_done() for is_done in self._is_done], np.bool_)
+        waiting = kernels.need_attention(raw["internal"], raw["program_state"], self.all_modes, self._attention)
+        if waiting or done.any():
+            for index in np.flatnonzero(self._attention | done).tolist():
+                self._playing[0] = index
+                done[index] = self.games[index].settle(self._screen_rows[index])
+        if self._read_text:
+            spoken = raw["message"][:, 0].tolist()
+            for index, game in enumerate(self.games):
+                self._text[index] = self._words(index) if spoken[index] or game.messages else b""
+                game.messages.clear()
+        return done
+
+    def _words(self, index: int) -> bytes:
+        shown = self.raw["message"][index].tobytes().rstrip(b"\0")
+        return b" ".join([*self.games[index].messages, *([shown] if shown else [])])
+
+    def _finish(self, ended: IntArray) -> None:
+        wire = self.wire
+        for key, array in self._observation.items():
+            self._terminal[key][ended] = array[ended]
+        wire["ended_seed"][ended] = wire["seed"][ended]
+        self._over[ended] = True
+        if self.config.auto_reset:
+            for index in ended.tolist():
+                self._start(index, None)
+            self._observe_starts(ended)
+
+    # Reports -------------------------------------------------------------------------------------------------------
+
+    def _report(self, when: str, rows: IntArray) -> None:
+        for name in self.config.report:
+            if name == "events":
+                continue
+            out = self.wire[f"{when}/{name}"]
+            if name == "stairs_distance":
+                kernels.stairs_distance(self.raw["glyphs"], self.raw["blstats"], rows, STAIRS_DOWN, LADDER_DOWN, out)
+                out[rows[self.raw["internal"][rows, kernels.ON_STAIRS_DOWN] != 0]] = 0.0
+            elif name == "explored":
+                glyphs = self.raw["glyphs"].reshape(self.n, -1)
+                out[rows] = (glyphs[rows] != nethack.GLYPH_CMAP_OFF).mean(axis=1)
+            elif name == "depth":
+                out[rows] = self.raw["blstats"][rows, nethack.NLE_BL_DEPTH]
+            else:
+                for index in rows.tolist():
+                    self._write_text(out[index], self._caption(index, when) if name == "caption" else self._text[index].decode("latin-1"))
+
+    def _caption(self, index: int, when: str) -> str:
+        message = captions.words([self._text[index]])
+        if when == "start":
+            return message
+        action = captions.action_name(int(self.actions[self.wire["last_action"][index]]))
+        before = {key: array[index] for key, array in self._before.items()}
+        now = {key: array[index] for key, array in self._glyph_rows.items()}
+        return captions.caption(action, before, now, message)
+
+    @staticmethod
+    def _write_text(out: Array, text: str) -> None:
+        data = text.encode("utf-8", "replace")[:TEXT_BYTES]
+        out[: len(data)] = np.frombuffer(data, np.uint8)
+        out[len(data) :] = 0
+
+    # State ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def episodes(self) -> IntArray:
+        """How many episodes of the seed stream each game has begun."""
+        return self._episodes.copy()
+
+    def set_episodes(self, episodes: IntArray) -> None:
+        """Go on in the seed stream after so many episodes."""
+        self._episodes[:] = episodes
+
+    def close(self) -> None:
+        """End all games."""
+        for game in self.games:
+            game.close()
+        self.games = []
+
+    def outcome(self, index: int) -> bool | None:
+        """Did the episode that just ended succeed? None where the task has no such notion."""
+        return bool(self.wire["status"][index] == SUCCESS) if self._has_success else None

@@ -1,0 +1,66 @@
+"""Which NetHack and MiniHack tasks there are, which of them cannot work here, and why.
+
+The tasks themselves are nle's and minihack's classes: `stock_environment` builds one, and the rest of this package plays it
+faster and repairs it, but never defines a task anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any
+
+import gymnasium
+
+with warnings.catch_warnings():  # minihack 1.0.2 imports pkg_resources, which says at each import that it will go away
+    warnings.simplefilter("ignore")
+    import minihack  # noqa: F401  (registers its ids)
+    import nle.env  # noqa: F401  (registers its ids)
+
+NAMESPACE = "breadcrumb/"
+
+REFUSED = {
+    "MiniHack-Boxoban": "its levels have to be downloaded, and its reset takes no seed (minihack 1.0.2)",
+    "MiniHack-SimpleCrossing": "minihack 1.0.2 gives minigrid 3 both grid_size and width/height, which minigrid refuses",
+    "MiniHack-LavaCrossing": "minihack 1.0.2 gives minigrid 3 both grid_size and width/height, which minigrid refuses",
+    "MiniHack-Navigation-Custom": "it needs a level of your own: build minihack.MiniHackNavigation(des_file=...) directly",
+    "MiniHack-Skill-Custom": "it needs a level of your own: build minihack.MiniHackSkill(des_file=...) directly",
+}
+
+_NETHACK_TASKS = ("Score", "Staircase", "StaircasePet", "Oracle", "Gold", "Eat", "Scout", "Challenge")
+
+
+@functools.cache
+def stock_ids() -> tuple[str, ...]:
+    """The stock gymnasium ids of every task, refused ones included, in the order their authors registered them."""
+    nethack = [f"NetHack{task}-v0" for task in _NETHACK_TASKS]
+    return tuple(nethack + [name for name in gymnasium.registry if name.startswith("MiniHack-")])
+
+
+def stock_id(env_id: str) -> str:
+    """`breadcrumb/NetHackScore-v0` -> `NetHackScore-v0`."""
+    return env_id.removeprefix(NAMESPACE)
+
+
+def why_refused(env_id: str) -> str | None:
+    """The reason why this task cannot be built here, or None."""
+    name = stock_id(env_id)
+    return next((reason for prefix, reason in REFUSED.items() if name.startswith(prefix)), None)
+
+
+def stock_environment(env_id: str, **kwargs: Any) -> Any:
+    """nle's or minihack's own environment, bare of gymnasium's wrappers.
+
+    Raises:
+        ValueError: for a task that cannot work with the installed versions, with the reason.
+    """
+    reason = why_refused(env_id)
+    if reason is not None:
+        raise ValueError(f"{stock_id(env_id)} cannot be built: {reason}. Choose another of envs.env_ids().")
+    spec = gymnasium.spec(stock_id(env_id))
+    entry_point = spec.entry_point
+    assert entry_point is not None
+    create = gymnasium.envs.registration.load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return create(**{**spec.kwargs, **kwargs})

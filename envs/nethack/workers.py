@@ -1,0 +1,242 @@
+"""Games in worker processes that write their results straight into memory shared with the caller.
+
+A step is two semaphores and no copy: the caller writes the actions and releases every worker, each steps its slice of the
+games, each releases the caller. A worker that dies is noticed within a second and named with the game it was playing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing as mp
+import signal
+import traceback
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import numpy as np
+
+from envs.nethack.batch import BatchConfig, GameBatch
+from envs.nethack.game import NetHackError
+from envs.nethack.rendering import Renderer
+from envs.typing import Array, IntArray
+
+_ALIGNMENT = 64
+_POLL_SECONDS = 1.0
+_STEP, _CALL = 0, 1
+Layout = Mapping[str, tuple[tuple[int, ...], "np.dtype[Any]"]]
+
+
+def _offsets(layout: Layout) -> tuple[dict[str, int], int]:
+    offsets, end = {}, 0
+    for name, (shape, dtype) in layout.items():
+        offsets[name] = end
+        size = int(np.prod(shape)) * dtype.itemsize
+        end += -(-size // _ALIGNMENT) * _ALIGNMENT
+    return offsets, max(end, 1)
+
+
+def _views(memory: SharedMemory, layout: Layout) -> dict[str, Array]:
+    offsets, _ = _offsets(layout)
+    return {
+        name: np.ndarray(shape, dtype, buffer=memory.buf, offset=offsets[name]) for name, (shape, dtype) in layout.items()
+    }
+
+
+class WorkerPool:
+    """`n_envs` games over `workers` processes.
+
+    Raises:
+        NetHackError: when a worker cannot build its games, fails or dies; all workers are stopped first.
+    """
+
+    def __init__(self, config: BatchConfig, n_envs: int, workers: int) -> None:
+        self._config = config
+        layout = {
+            **config.wire(n_envs),
+            "actions": ((n_envs,), np.dtype(np.int64)),
+            "command": ((workers,), np.dtype(np.int64)),
+            "playing": ((workers,), np.dtype(np.int64)),
+            "failed": ((workers,), np.dtype(np.bool_)),
+        }
+        self._memory: SharedMemory | None = SharedMemory(create=True, size=_offsets(layout)[1])
+        self.wire = _views(self._memory, layout)
+        bounds = np.linspace(0, n_envs, workers + 1).astype(int).tolist()
+        self._slices = [slice(low, high) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        context = mp.get_context("spawn")
+        self._go = [context.Semaphore(0) for _ in range(workers)]
+        self._ready = [context.Semaphore(0) for _ in range(workers)]
+        self._pipes: list[Connection] = []
+        self._processes = []
+        try:
+            for index, part in enumerate(self._slices):
+                ours, theirs = context.Pipe()
+                arguments = (config, self._memory.name, layout, index, part.start, part.stop, self._go[index], self._ready[index], theirs)
+                process = context.Process(target=_work, args=arguments, daemon=True, name=f"nethack-worker-{index}")
+                process.start()
+                theirs.close()
+                self._pipes.append(ours)
+                self._processes.append(process)
+            greetings = [self._receive(index) for index in range(workers)]
+        except BaseException:
+            self.close()
+            raise
+        self.n_actions, self.has_success = greetings[0]
+
+    def reset(self) -> None:
+        self._call_all("reset")
+
+    def step(self, actions: IntArray) -> None:
+        self.wire["actions"][:] = actions
+        self.wire["command"][:] = _STEP
+        for go in self._go:
+            go.release()
+        for index in range(len(self._processes)):
+            self._wait(index)
+
+    def episodes(self) -> IntArray:
+        return np.concatenate(self._call_all("episodes"))
+
+    def set_episodes(self, episodes: IntArray) -> None:
+        self._call_all("set_episodes", *[episodes[part] for part in self._slices])
+
+    def set_seed(self, seed: int) -> None:
+        self._call_all("set_seed", *[seed for _ in self._slices])
+
+    def frame(self, index: int) -> Array:
+        worker = next(number for number, part in enumerate(self._slices) if part.start <= index < part.stop)
+        return np.asarray(self._call(worker, "frame", index - self._slices[worker].start))
+
+    def _call_all(self, method: str, *arguments: Any) -> list[Any]:
+        return [self._call(index, method, *arguments[index : index + 1]) for index in range(len(self._processes))]
+
+    def _call(self, index: int, method: str, *arguments: Any) -> Any:
+        self.wire["command"][index] = _CALL
+        with contextlib.suppress(OSError):  # a dead worker is reported by _wait, with its name
+            self._pipes[index].send((method, arguments))
+        self._go[index].release()
+        self._wait(index)
+        return self._receive(index)
+
+    def _wait(self, index: int) -> None:
+        ready = self._ready[index]
+        while not ready.acquire(timeout=_POLL_SECONDS):
+            if not self._processes[index].is_alive() and not ready.acquire(block=False):
+                self._fail(index, f"its worker process died (exit code {self._processes[index].exitcode})")
+        if self.wire["failed"][index]:
+            self._fail(index, str(self._receive(index)))
+
+    def _receive(self, index: int) -> Any:
+        while not self._pipes[index].poll(_POLL_SECONDS):
+            if not self._processes[index].is_alive() and not self._pipes[index].poll():
+                self._fail(index, f"its worker process died (exit code {self._processes[index].exitcode})")
+        try:
+            answer = self._pipes[index].recv()
+        except EOFError:
+            self._fail(index, "its worker process died")
+        if isinstance(answer, _Failure):
+            self._fail(index, answer.text)
+        return answer
+
+    def _fail(self, index: int, reason: str) -> None:
+        playing = self._slices[index].start + int(self.wire["playing"][index])
+        seed, action, length = (int(self.wire[name][playing]) for name in ("seed", "last_action", "length"))
+        self.close()
+        raise NetHackError(
+            f"NetHack environment {playing} (worker {index}) failed: {reason} "
+            f"(episode seed {seed}, last action {action}, step {length})"
+        )
+
+    def close(self) -> None:
+        """Stop the workers and free the shared memory."""
+        if self._memory is None:
+            return
+        for pipe in self._pipes:
+            pipe.close()
+        for go in self._go:
+            go.release()
+        for process in self._processes:
+            process.join(timeout=2.0)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        self.wire = {name: array.copy() for name, array in self.wire.items()}
+        memory, self._memory = self._memory, None
+        with contextlib.suppress(BufferError):  # a view that somebody else still holds keeps the mapping, not the name
+            memory.close()
+        memory.unlink()
+
+
+class _Failure:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class _Slice:
+    """What a worker does when it is asked by name."""
+
+    def __init__(self, batch: GameBatch) -> None:
+        self._batch = batch
+        self._renderers: dict[int, Renderer] = {}
+
+    def reset(self) -> None:
+        self._batch.reset()
+
+    def episodes(self) -> IntArray:
+        return self._batch.episodes
+
+    def set_episodes(self, episodes: IntArray) -> None:
+        self._batch.set_episodes(episodes)
+
+    def set_seed(self, seed: int) -> None:
+        self._batch.set_seed(seed)
+
+    def frame(self, index: int) -> Array:
+        if index not in self._renderers:
+            self._renderers[index] = Renderer(self._batch.games[index])
+        return self._renderers[index].frame()
+
+
+def _work(
+    config: BatchConfig, memory_name: str, layout: Layout, index: int, start: int, stop: int, go: Any, ready: Any, pipe: Connection
+) -> None:
+    """A worker's life: build the games, then step or answer whenever `go` is released, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's business, which closes the pipe
+    memory = SharedMemory(name=memory_name)
+    shared = _views(memory, layout)
+    command, failed = shared["command"], shared["failed"]
+    try:
+        wire = {name: shared[name][start:stop] for name in config.wire(stop - start)}
+        batch = GameBatch(config, wire, first=start, playing=shared["playing"][index : index + 1])
+    except BaseException as error:
+        pipe.send(_Failure(f"{error}"))
+        return
+    methods, actions = _Slice(batch), shared["actions"][start:stop]
+    pipe.send((len(batch.actions), batch.has_success))
+    try:
+        while True:
+            go.acquire()
+            if pipe.closed or (command[index] == _CALL and not _answer(methods, pipe)):
+                break
+            if command[index] == _STEP:
+                if pipe.poll():  # nothing is ever sent with a step: the caller has closed its end
+                    break
+                batch.step(actions)
+            ready.release()
+    except BaseException as error:
+        failed[index] = True
+        with contextlib.suppress(OSError):
+            pipe.send(_Failure(f"{error!r}\n{traceback.format_exc()}"))
+        ready.release()
+    finally:
+        batch.close()
+
+
+def _answer(methods: _Slice, pipe: Connection) -> bool:
+    try:
+        name, arguments = pipe.recv()
+    except (EOFError, OSError):
+        return False
+    pipe.send(getattr(methods, name)(*arguments))
+    return True
