@@ -47,14 +47,14 @@ clean: ## remove .venv and the caches (runs/ stays)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-# The stamp is written last: a setup that was interrupted has none and starts over from an empty .venv. Torch goes first
-# and alone, so that TORCH_INDEX_URL chooses its build and nothing else's.
+# The stamp is written last: a setup that was interrupted has none and starts over from an empty .venv. Torch goes first,
+# alone and without its dependencies, so that TORCH_INDEX_URL chooses its build and nothing else's.
 $(READY): pyproject.toml constraints.txt
 	@$(call require_python)
 	@if [ ! -e $(READY) ]; then echo "Setting up $(VENV) (about 2.3 GB, some minutes) ..."; rm -rf $(VENV); fi
 	@rm -f $(READY)
 	@[ -e $(VENV) ] || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$$($(PYTHON) scripts/lock.py pin torch)" -c constraints.txt
+	$(PIP) install --quiet --no-deps $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$$($(PYTHON) scripts/lock.py pin torch)" -c constraints.txt
 	$(PYTHON) scripts/lock.py requirements > $(VENV)/requirements.txt
 	$(PIP) install --quiet -r $(VENV)/requirements.txt -c constraints.txt
 	@touch $(READY)

@@ -1,6 +1,7 @@
 """Interquartile means and bootstrap intervals over seeds, and intervals of rates.
 
-The estimators are rliable's (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice"):
+The estimators are rliable's (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical
+Precipice"):
 the interquartile mean and the percentile interval of the stratified bootstrap over runs.
 """
 
@@ -10,7 +11,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,105 +21,142 @@ REPETITIONS = 2000
 """Bootstrap resamples: the bounds of five seeds move by less than a hundredth of their width beyond this number."""
 
 
-def iqm(values: ArrayLike) -> FloatArray:
-    """The interquartile mean over runs: the mean of what is left after a quarter is cut at either end.
+class Interval(NamedTuple):
+    """An estimate and its bounds, which are NaN where nothing can be said."""
 
-    Args:
-        values: (runs,) or (runs, points). With fewer than four runs nothing is cut and this is the mean.
+    value: float
+    low: float
+    high: float
 
-    Returns:
-        () or (points,).
+
+class Band(NamedTuple):
+    """An estimate and its pointwise bounds along a learning curve, (points,) each."""
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def iqm(x: ArrayLike) -> float:
+    """The interquartile mean: the mean of what is left after a quarter is cut at either end, over all values.
+
+    Fewer than four values are too few to cut any: this is their mean.
 
     Raises:
-        ValueError: without runs, for more than two dimensions or for values that are not finite.
+        ValueError: without values or for values that are not finite.
     """
-    return _iqm_of_runs(_runs(values)[:, None, ...])
+    from rliable.metrics import aggregate_iqm
+
+    return float(aggregate_iqm(_scores(x)))
 
 
-def interval(
-    values: ArrayLike, confidence: float = 0.95, repetitions: int = REPETITIONS, seed: int = 0
-) -> tuple[FloatArray, FloatArray]:
-    """The stratified bootstrap's percentile interval of `iqm` over runs; pointwise for learning curves.
+def interval(x: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, seed: int = 0) -> Interval:
+    """`iqm` over runs and the percentile interval of its stratified bootstrap.
 
-    One run says nothing about the spread of runs: its bounds are NaN. Two runs give the bounds of their own range, which is
-    too narrow; three or more are wanted. NumPy's global random state is left as it was.
+    One run says nothing about the spread of runs: its bounds are NaN. Two give their own range as bounds, which is too
+    narrow. NumPy's global random state is left as it was.
 
     Args:
-        values: (runs,) or (runs, points).
+        x: (n_runs,), or (n_runs, n_tasks) where tasks are the strata.
         confidence: coverage, between 0 and 1.
-        repetitions: bootstrap resamples.
+        reps: bootstrap resamples.
         seed: of the resampling; the same seed gives the same bounds.
 
-    Returns:
-        lower and upper bound, each () or (points,).
+    Raises:
+        ValueError: without values, for values that are not finite, or an impossible confidence.
+    """
+    _check_confidence(confidence)
+    scores = _scores(x)
+    if len(scores) == 1:
+        return Interval(iqm(scores), math.nan, math.nan)
+    from rliable.metrics import aggregate_iqm
+
+    samples = np.array([aggregate_iqm(resampled) for resampled in _resampled(scores, reps, seed)])
+    low, high = _percentiles(samples, confidence)
+    return Interval(iqm(scores), float(low), float(high))
+
+
+def band(curves: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, seed: int = 0) -> Band:
+    """`interval` at every point of learning curves.
+
+    Args:
+        curves: (n_runs, points). A point that any run lacks (NaN) is NaN in the result.
 
     Raises:
-        ValueError: without runs, for values that are not finite or an impossible confidence or repetitions.
+        ValueError: for another shape, without runs, or an impossible confidence.
     """
-    runs = _runs(values)
     _check_confidence(confidence)
-    if repetitions < 1:
-        raise ValueError(f"repetitions is {repetitions}; at least one bootstrap resample is needed")
-    if len(runs) == 1:
-        unknown = np.full(runs.shape[1:], np.nan)
-        return unknown, unknown.copy()
-    if (runs == runs[0]).all():
-        return runs[0].copy(), runs[0].copy()
-    from rliable.library import StratifiedBootstrap
+    curves = np.asarray(curves, np.float64)
+    if curves.ndim != 2 or not len(curves):
+        raise ValueError(f"curves have shape {curves.shape}; expected (n_runs, points) with at least one run")
+    result = Band(*(np.full(curves.shape[1], np.nan) for _ in range(3)))
+    known = np.isfinite(curves).all(axis=0)
+    if not known.any():
+        return result
+    from scipy.stats import trim_mean  # rliable's aggregate_iqm, for all points at once
 
-    bootstrap = StratifiedBootstrap(runs[:, None, ...])
-    with _global_numpy_seed(seed):  # rliable 1.2 draws its indices from NumPy's global generator, whatever it is told
-        samples = np.stack([_iqm_of_runs(positional[0]) for positional, _ in bootstrap.bootstrap(repetitions)])
-    tail = 50.0 * (1.0 - confidence)
-    lower, upper = np.percentile(samples, [tail, 100.0 - tail], axis=0)
-    return np.asarray(lower), np.asarray(upper)
+    scores = curves[:, known]
+    result.value[known] = trim_mean(scores, 0.25, axis=0)
+    if len(scores) > 1:
+        resampled = _resampled(scores[:, None, :], reps, seed)
+        samples = np.stack([trim_mean(sample[:, 0], 0.25, axis=0) for sample in resampled])
+        result.low[known], result.high[known] = _percentiles(samples, confidence)
+    return result
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a rate (Wilson 1927): sensible at 0 % and 100 %, where the normal interval is a point.
+def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+    """A rate with Wilson's score interval (Wilson 1927): sensible at 0 % and 100 %, where the normal one is a point.
 
     Raises:
         ValueError: without trials, for impossible counts or confidence.
     """
     _check_confidence(confidence)
     if trials < 1 or not 0 <= successes <= trials:
-        raise ValueError(f"{successes} successes of {trials} trials: expected 0 <= successes <= trials and at least one trial")
+        raise ValueError(f"{successes} successes of {trials} trials: expected 0 <= successes <= trials, trials >= 1")
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     rate = successes / trials
     centre = rate + z * z / (2 * trials)
     spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
     # At the ends the bound is exact; rounding must not carry it past what was observed.
-    lower = 0.0 if successes == 0 else (centre - spread) / scale
-    upper = 1.0 if successes == trials else (centre + spread) / scale
-    return lower, upper
+    low = 0.0 if successes == 0 else (centre - spread) / scale
+    high = 1.0 if successes == trials else (centre + spread) / scale
+    return Interval(rate, low, high)
 
 
-def _iqm_of_runs(scores: FloatArray) -> FloatArray:
-    """rliable's `aggregate_iqm`, (runs, 1, ...) -> (...): for every point at once."""
-    if scores.ndim == 2:
-        from rliable.metrics import aggregate_iqm
+def _scores(x: ArrayLike) -> FloatArray:
+    """(n_runs, n_tasks)"""
+    scores = np.asarray(x, np.float64)
+    if scores.ndim == 1:
+        scores = scores[:, None]
+    if scores.ndim != 2 or not scores.size or not np.isfinite(scores).all():
+        raise ValueError(
+            f"an interval needs finite values, (n_runs,) or (n_runs, n_tasks), at least one; got shape {np.shape(x)}, "
+            f"{int((~np.isfinite(scores)).sum())} of them NaN or infinite: leave such runs out first"
+        )
+    return scores
 
-        return np.asarray(aggregate_iqm(scores), np.float64)
-    from scipy.stats import trim_mean
 
-    return np.asarray(trim_mean(scores[:, 0], 0.25, axis=0), np.float64)
-
-
-def _runs(values: ArrayLike) -> FloatArray:
-    runs = np.asarray(values, np.float64)
-    if runs.ndim not in (1, 2):
-        raise ValueError(f"values have shape {runs.shape}; expected (runs,) or (runs, points)")
-    if not len(runs):
-        raise ValueError("there are no runs to take the mean of; give at least one")
-    if not np.isfinite(runs).all():
-        raise ValueError(f"{int((~np.isfinite(runs)).sum())} values are NaN or infinite; leave those runs or points out first")
-    return runs
+def _percentiles(samples: FloatArray, confidence: float) -> FloatArray:
+    tail = 50.0 * (1.0 - confidence)
+    return np.asarray(np.percentile(samples, [tail, 100.0 - tail], axis=0), np.float64)
 
 
 def _check_confidence(confidence: float) -> None:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1, such as 0.95")
+
+
+def _resampled(scores: FloatArray, reps: int, seed: int) -> Iterator[FloatArray]:
+    """`reps` stratified resamples of (n_runs, n_tasks, ...)."""
+    if reps < 1:
+        raise ValueError(f"reps is {reps}; at least one bootstrap resample is needed")
+    from rliable.library import StratifiedBootstrap
+
+    bootstrap = StratifiedBootstrap(scores)
+    with _global_numpy_seed(seed):  # rliable 1.2 draws its indices from NumPy's global generator, whatever it is told
+        samples = [positional[0] for positional, _ in bootstrap.bootstrap(reps)]
+    return iter(samples)
 
 
 @contextmanager
