@@ -1,0 +1,53 @@
+"""Where reward comes from: reward terms, and what turns them into the scalar an agent learns from.
+
+The interface is :mod:`shaping.terms`. A file in this package whose class carries ``@register_term("name")`` is found by
+itself; nothing has to be listed here.
+
+>>> from shaping import make_term, term_names
+>>> make_term("events", events=["key_picked_up"]).event_names
+('key_picked_up',)
+"""
+
+from shaping.combine import Combiner, WeightedSum
+from shaping.env import ShapedEnv
+from shaping.episodes import EpisodeTransform, EpisodeTransformCallback
+from shaping.registry import (
+    combiners,
+    episode_transforms,
+    make_term,
+    register_term,
+    reward_terms,
+    term_names,
+    term_schema,
+    transforms,
+)
+from shaping.schedules import Schedule
+from shaping.terms import FloatArray, Observations, RewardTerm, RewardTermError, Rollout, Setting, Transitions
+from shaping.transforms import Transform
+from shaping.vec_env import ShapedVecEnv
+
+__all__ = [
+    "Combiner",
+    "EpisodeTransform",
+    "EpisodeTransformCallback",
+    "FloatArray",
+    "Observations",
+    "RewardTerm",
+    "RewardTermError",
+    "Rollout",
+    "Schedule",
+    "Setting",
+    "ShapedEnv",
+    "ShapedVecEnv",
+    "Transform",
+    "Transitions",
+    "WeightedSum",
+    "combiners",
+    "episode_transforms",
+    "make_term",
+    "register_term",
+    "reward_terms",
+    "term_names",
+    "term_schema",
+    "transforms",
+]

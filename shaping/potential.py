@@ -1,0 +1,147 @@
+"""Potential-based shaping."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from shaping.registry import register_term
+from shaping.terms import (
+    BoolArray,
+    FloatArray,
+    Info,
+    Observations,
+    RewardTerm,
+    RewardTermError,
+    Setting,
+    Transitions,
+    reported,
+)
+
+Potential = Callable[[Observations, Sequence[Info]], FloatArray]
+
+
+@register_term("potential")
+class PotentialTerm(RewardTerm):
+    """F = γ·Φ(s') − Φ(s), with γ the agent's own (Ng, Harada and Russell 1999); keeps the best policies the best.
+
+    Φ(s') is 0 after termination, and stays Φ(s') after truncation, where the agent goes on with V(s'). An agent
+    that does not (REINFORCE) needs ``truncation="zero"`` (Grzes 2017).
+
+    Args:
+        potential: Φ. The name of an info entry (a float), ``observation:KEY`` for a scalar entry of the observation,
+            ``module:function``, or a function. A function takes (observations, infos) and returns (n_envs,); where
+            episodes start, rows of running ones mean nothing.
+        scale: Φ is multiplied by it; below 0 where the entry is a distance.
+        truncation: Φ(s') after truncation, "keep" or "zero".
+
+    Raises:
+        ValueError: at construction or `bind`, for a potential that cannot be found or read.
+        RewardTermError: Φ is not finite, or the environment does not report the entry.
+    """
+
+    def __init__(
+        self,
+        potential: str | Potential = "explored",
+        scale: float = 1.0,
+        truncation: Literal["keep", "zero"] = "keep",
+    ) -> None:
+        if not math.isfinite(scale):
+            raise ValueError(f"scale must be a finite number, not {scale}")
+        if truncation not in ("keep", "zero"):
+            raise ValueError(f'truncation is "keep" or "zero", not {truncation!r}')
+        self.potential = potential
+        self.scale = scale
+        self.truncation = truncation
+        self._entry = self._key = None
+        self._function: Potential | None = None
+        if callable(potential):
+            self._function = potential
+        elif potential.startswith("observation:"):
+            self._key = potential.removeprefix("observation:")
+        elif ":" in potential:
+            self._function = _find(potential)
+        elif potential:
+            self._entry = potential
+            self.requires = frozenset({potential})
+        else:
+            raise ValueError("potential is empty; name an info entry, 'observation:KEY' or 'module:function'")
+
+    def bind(self, setting: Setting) -> None:
+        self.gamma = setting.gamma
+        self.current = np.zeros(setting.n_envs)
+        if self._key is None:
+            return
+        space = setting.observation_space
+        if not isinstance(space, spaces.Dict) or self._key not in space.spaces:
+            entries = ", ".join(space.spaces) if isinstance(space, spaces.Dict) else "one array without names"
+            raise ValueError(
+                f"potential {self.potential!r}: the observation has no entry {self._key!r}; it has {entries}"
+            )
+        if math.prod(space[self._key].shape or ()) != 1:
+            raise ValueError(f"potential {self.potential!r} must be one number, but the entry is {space[self._key]}")
+
+    def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
+        values = self._evaluate(observations, infos, mask)
+        self.current[mask] = self._finite(values, mask)[mask]
+
+    def __call__(self, batch: Transitions) -> FloatArray:
+        following = self._evaluate(batch.next_observations, batch.infos, None)
+        if batch.terminated.any() or batch.truncated.any():
+            following = np.array(following)
+            following[batch.terminated] = 0.0  # whatever the potential says there
+            if self.truncation == "zero":
+                following[batch.truncated] = 0.0
+        if following.dot(following) == math.inf or following.dot(following) != following.dot(following):
+            self._finite(following, np.ones(len(batch), dtype=bool))
+        reward: FloatArray = self.gamma * following - self.current
+        self.current = following
+        return reward
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"current": self.current.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.current = np.array(state["current"])
+
+    def _evaluate(self, observations: Observations, infos: Sequence[Info], mask: BoolArray | None) -> FloatArray:
+        if self._entry is not None:
+            values = reported(infos, self._entry, mask)
+        elif self._key is not None:
+            assert isinstance(observations, dict)
+            values = observations[self._key].reshape(len(infos)).astype(np.float64)
+        else:
+            assert self._function is not None
+            values = np.asarray(self._function(observations, infos), dtype=np.float64)
+            if values.shape != self.current.shape:
+                raise RewardTermError(
+                    f"potential of {self.name!r} has shape {values.shape}, expected {self.current.shape}"
+                )
+        return values if self.scale == 1.0 else self.scale * values
+
+    def _finite(self, values: FloatArray, mask: BoolArray) -> FloatArray:
+        bad = np.flatnonzero(mask & ~np.isfinite(values))
+        if len(bad):
+            raise RewardTermError(
+                f"the potential of reward term {self.name!r} is {values[bad[0]]} for environment {bad[0]}; "
+                "it must be a finite number in every state that does not end the task"
+            )
+        return values
+
+
+def _find(path: str) -> Potential:
+    module_name, _, function_name = path.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"potential {path!r} cannot be found: {error}; write it as 'package.module:function'"
+        ) from error
+    if not callable(function):
+        raise ValueError(f"potential {path!r} is a {type(function).__name__}, not a function")
+    return function  # type: ignore[no-any-return]
