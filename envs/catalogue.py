@@ -104,7 +104,7 @@ def make_vec(
         env_id: one of `env_ids()`, or any gymnasium id.
         n_envs: how many.
         seed: the run's seed; episode seeds are drawn from it.
-        workers: processes to spread them over; 0 for this one.
+        workers: how many more processes to spread them over; 0 for this one alone.
         report: info entries to report; `describe(env_id).reports` says which exist.
         events: names of the events to detect.
         split: "train" or "eval": episodes of the two never share a seed.

@@ -165,7 +165,9 @@ class GameBatch:
         self._all = np.arange(n)
         self._attention = np.zeros(n, np.bool_)
         self._episodes = np.zeros(n, np.int64)
-        self._over = np.ones(n, np.bool_)
+        self._over = True
+        self._done = np.zeros(n, np.bool_)
+        self._done_before = self._ended_before = False
         self._text: list[bytes] = [b""] * n
         self._glyph_rows = {key: self.raw[key] for key in captions.READ if key in self.raw}
         self._before = {key: array.copy() for key, array in self._glyph_rows.items()} if "caption" in report else {}
@@ -204,6 +206,7 @@ class GameBatch:
             self._start(index, None if episode_seeds is None else episode_seeds[index])
         self._observe_starts(self._all)
         self._remember()
+        self._over = False
 
     def _start(self, index: int, episode_seed: int | None) -> None:
         self._playing[0] = index
@@ -213,7 +216,6 @@ class GameBatch:
         self.wire["seed"][index] = episode_seed
         self.games[index].reset(episode_seed)
         self.wire["length"][index] = 0
-        self._over[index] = False
         self.rules.reset(index, episode_seed)
 
     def _observe_starts(self, rows: IntArray) -> None:
@@ -237,7 +239,7 @@ class GameBatch:
             RuntimeError: where an episode is over and was not reset (only without auto_reset).
         """
         wire = self.wire
-        if self._over.any():
+        if self._over:
             raise RuntimeError("an episode is over: call reset() before the next step()")
         wire["last_action"][:] = actions
         if self._macros is not None:
@@ -246,24 +248,26 @@ class GameBatch:
                 self._macros[index]()
         self.rules.before_step(actions)
         self._press_all(actions)
-        done = self._settle_all()
+        any_done = self._settle_all()
         wire["length"] += 1
-        reward, status = self.rules.judge(wire["length"], done)
-        wire["reward"][:] = reward
-        wire["status"][:] = status
-        np.equal(status, ABORTED, out=wire["truncated"])
-        ended = status != RUNNING
-        np.logical_and(ended, ~wire["truncated"], out=wire["terminated"])
-        if done.any():
-            for index in np.flatnonzero(done).tolist():
+        status = wire["status"]
+        any_ended = self.rules.judge(wire["length"], self._done, wire["reward"], status)
+        if any_done:
+            for index in np.flatnonzero(self._done).tolist():
                 for key, row in self.games[index].rows.items():
                     row[...] = self._screen_rows[index][key]
         self.layout.write(self.raw, self._all, self._observation)
         if self._events is not None:
             self._events.detect(self._text, wire["event"])
-        self._report("report", self._all)
-        if ended.any():
-            self._finish(np.flatnonzero(ended))
+        if self.config.report:
+            self._report("report", self._all)
+        if any_ended:
+            np.equal(status, ABORTED, out=wire["truncated"])
+            np.logical_and(status != RUNNING, ~wire["truncated"], out=wire["terminated"])
+            self._finish(np.flatnonzero(status))
+        elif self._ended_before:
+            wire["truncated"][:] = wire["terminated"][:] = False
+        self._ended_before = bool(any_ended)
         self._remember()
 
     def _press_all(self, actions: IntArray) -> None:
@@ -274,20 +278,23 @@ class GameBatch:
             press(code)
             index += 1
 
-    def _settle_all(self) -> Array:
-        raw = self.raw
-        done = np.array([is_done() for is_done in self._is_done], np.bool_)
+    def _settle_all(self) -> bool:
+        """Let every game come to the point where it takes a command; True when one of them is over."""
+        raw, done = self.raw, [is_done() for is_done in self._is_done]
         waiting = kernels.need_attention(raw["internal"], raw["program_state"], self.all_modes, self._attention)
-        if waiting or done.any():
-            for index in np.flatnonzero(self._attention | done).tolist():
+        any_done = True in done
+        if waiting or any_done or self._done_before:
+            self._done[:] = done
+            for index in np.flatnonzero(self._attention | self._done).tolist():
                 self._playing[0] = index
-                done[index] = self.games[index].settle(self._screen_rows[index])
+                self._done[index] = self.games[index].settle(self._screen_rows[index])
+            any_done = self._done_before = bool(self._done.any())
         if self._read_text:
             spoken = raw["message"][:, 0].tolist()
             for index, game in enumerate(self.games):
                 self._text[index] = self._words(index) if spoken[index] or game.messages else b""
                 game.messages.clear()
-        return done
+        return any_done
 
     def _words(self, index: int) -> bytes:
         shown = self.raw["message"][index].tobytes().rstrip(b"\0")
@@ -298,11 +305,12 @@ class GameBatch:
         for key, array in self._observation.items():
             self._terminal[key][ended] = array[ended]
         wire["ended_seed"][ended] = wire["seed"][ended]
-        self._over[ended] = True
+        self._over = True
         if self.config.auto_reset:
             for index in ended.tolist():
                 self._start(index, None)
             self._observe_starts(ended)
+            self._over = False
 
     # Reports -------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ IN_YN_FUNCTION, IN_GETLIN, WAITING_FOR_SPACE, ON_STAIRS_DOWN, HUNGER_POINTS = 1,
 GAME_OVER, IN_MOVELOOP = 0, 3
 
 BLSTATS = nethack.BLSTATS_SHAPE[0]
+assert (nethack.NLE_BL_TIME, nethack.NLE_BL_SCORE) == (20, 9), "nle's bottom line has changed: see judge_plain"
 _HP, _HP_MAX, _ENERGY, _ENERGY_MAX = (
     nethack.NLE_BL_HP,
     nethack.NLE_BL_HPMAX,
@@ -149,3 +150,60 @@ def stairs_distance(glyphs: Array, blstats: Array, rows: Array, stairs: int, lad
                 if glyph == stairs or glyph == ladder:
                     best = min(best, max(abs(x - hero_x), abs(y - hero_y)))
         out[row] = best / glyphs.shape[2]
+
+
+# Penalty modes of nle's NetHackScore, in the order of `PENALTY_MODES`.
+PENALTY_MODES = ("constant", "exp", "square", "linear", "always")
+
+
+@njit(cache=True)
+def judge_plain(
+    blstats: Array, before: Array, internal: Array, steps: Array, done: Array, frozen: Array, limit: int, mode: int,
+    penalty_step: float, penalty_time: float, staircase: bool, win: float, lose: float, reward: Array, status: Array,
+) -> int:  # fmt: skip
+    """Rewards and status of NetHackScore's and the staircase tasks; `before` is the bottom line before the step.
+
+    Updates `frozen` (steps in a row that took no game time). Returns how many episodes have ended.
+    """
+    ended = 0
+    for row in range(len(steps)):
+        elapsed = blstats[row, 20] - before[row, 20]
+        frozen[row] = frozen[row] + 1 if elapsed == 0 else 0
+        if done[row]:
+            status[row] = 1
+        elif steps[row] >= limit:
+            status[row] = -1
+        elif staircase and internal[row, 4] != 0:
+            status[row] = 2
+        else:
+            status[row] = 0
+        ended += status[row] != 0
+        if mode == 0:
+            value = penalty_step if frozen[row] > 0 else 0.0
+        elif mode == 1:
+            value = penalty_step * 2.0 ** frozen[row]
+        elif mode == 2:
+            value = penalty_step * float(frozen[row]) ** 2
+        elif mode == 3:
+            value = penalty_step * frozen[row]
+        else:
+            value = penalty_step
+        value += elapsed * penalty_time
+        if staircase:
+            if status[row] == 2:
+                value += win
+            elif status[row] != 0:
+                value += lose
+        elif not done[row]:
+            value += blstats[row, 9] - before[row, 9]
+        reward[row] = value
+    return ended
+
+
+@njit(cache=True)
+def out_of_range(actions: Array, n: int) -> bool:
+    """Is an action below 0 or not below n?"""
+    for action in actions:
+        if action < 0 or action >= n:
+            return True
+    return False

@@ -11,18 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from nle import nethack
 from nle.env.base import NLE
 from nle.env.tasks import NetHackScore, NetHackStaircase
 
 from envs.nethack.game import Game
-from envs.nethack.kernels import ON_STAIRS_DOWN
+from envs.nethack.kernels import PENALTY_MODES, judge_plain
 from envs.nethack.tasks import minihack
 from envs.typing import Array, BoolArray, FloatArray, IntArray
 
 ABORTED, RUNNING, DEATH, SUCCESS = -1, 0, 1, 2
-
-_TIME, _SCORE = nethack.NLE_BL_TIME, nethack.NLE_BL_SCORE
 
 
 def _uses(stock: Any, owner: type, *methods: str) -> bool:
@@ -37,12 +34,14 @@ class PlainRules:
     def __init__(self, games: Sequence[Game], raw: Mapping[str, Array]) -> None:
         stock = games[0].stock
         self._blstats, self._internal = raw["blstats"], raw["internal"]
-        self._minihack = isinstance(stock, minihack.MiniHack)
         self._staircase = isinstance(stock, NetHackStaircase)
         self._limit = int(stock._max_episode_steps)
-        self._penalty_mode, self._penalty_step = stock.penalty_mode, stock.penalty_step
-        self._penalty_time = stock.penalty_time
-        self._win, self._lose = (stock.reward_win, stock.reward_lose) if self._minihack else (1, 0)
+        if stock.penalty_mode not in PENALTY_MODES:
+            raise ValueError(f"penalty_mode is one of {', '.join(PENALTY_MODES)}, not {stock.penalty_mode!r}")
+        self._penalty_mode = PENALTY_MODES.index(stock.penalty_mode)
+        self._penalty_step, self._penalty_time = float(stock.penalty_step), float(stock.penalty_time)
+        win, lose = (stock.reward_win, stock.reward_lose) if isinstance(stock, minihack.MiniHack) else (1, 0)
+        self._win, self._lose = float(win), float(lose)
         self._frozen = np.zeros(len(games), np.int64)
         self._before = np.zeros_like(self._blstats)
 
@@ -67,40 +66,17 @@ class PlainRules:
     def before_step(self, actions: IntArray) -> None:
         np.copyto(self._before, self._blstats)
 
-    def judge(self, steps: IntArray, done: BoolArray) -> tuple[FloatArray, IntArray]:
-        """Rewards (n,) and status (n,) of the step just made. `done`: nle has ended the game by itself."""
-        before, now = self._before, self._blstats
-        status = np.zeros(len(steps), np.int64)
-        if self._staircase:
-            status[self._internal[:, ON_STAIRS_DOWN] != 0] = SUCCESS
-        status[steps >= self._limit] = ABORTED
-        status[done] = DEATH
-        elapsed = now[:, _TIME] - before[:, _TIME]
-        self._frozen = np.where(elapsed == 0, self._frozen + 1, 0)
-        reward = self._penalty() + elapsed * self._penalty_time
-        if self._staircase:
-            reward += np.where(status == SUCCESS, self._win, 0.0)
-            if self._lose:
-                reward += np.where((status == DEATH) | (status == ABORTED), self._lose, 0.0)
-        else:
-            reward += np.where(done, 0.0, now[:, _SCORE] - before[:, _SCORE])
-        return reward, status
+    def judge(self, steps: IntArray, done: BoolArray, reward: FloatArray, status: IntArray) -> int:
+        """Write rewards (n,) and status (n,) of the step just made; how many episodes it ended.
 
-    def _penalty(self) -> FloatArray:
-        frozen, step = self._frozen, self._penalty_step
-        match self._penalty_mode:
-            case "constant":
-                return np.where(frozen > 0, step, 0.0)
-            case "exp":
-                return step * 2.0**frozen
-            case "square":
-                return step * frozen.astype(np.float64) ** 2
-            case "linear":
-                return step * frozen.astype(np.float64)
-            case "always":
-                return np.full(len(frozen), float(step))
-            case other:
-                raise ValueError(f"penalty_mode is constant, exp, square, linear or always, not {other!r}")
+        Args:
+            steps: (n,) lengths of the episodes so far.
+            done: (n,) nle has ended the game by itself.
+        """
+        return judge_plain(
+            self._blstats, self._before, self._internal, steps, done, self._frozen, self._limit, self._penalty_mode,
+            self._penalty_step, self._penalty_time, self._staircase, self._win, self._lose, reward, status,
+        )  # fmt: skip
 
 
 class StockRules:
@@ -136,9 +112,8 @@ class StockRules:
         self._before = [tuple(row.copy() for row in rows) for rows in self._rows]
         self._actions = actions
 
-    def judge(self, steps: IntArray, done: BoolArray) -> tuple[FloatArray, IntArray]:
-        """Rewards (n,) and status (n,) of the step just made. `done`: nle has ended the game by itself."""
-        rewards, status = np.zeros(len(steps)), np.zeros(len(steps), np.int64)
+    def judge(self, steps: IntArray, done: BoolArray, reward: FloatArray, status: IntArray) -> int:
+        """See `PlainRules.judge`."""
         for index, game in enumerate(self._games):
             stock, action = game.stock, int(self._actions[index])
             stock._previous_obs, stock._previous_action = self._before[index], action
@@ -147,6 +122,6 @@ class StockRules:
             if hasattr(stock, "no_progress_timeout"):
                 stock._check_abort(self._rows[index])  # NLE.step asks twice, and the Challenge counts its questions
             end = stock._get_end_status(self._rows[index], bool(done[index]))
-            rewards[index] = float(stock._reward_fn(self._before[index], action, self._rows[index], end))
+            reward[index] = float(stock._reward_fn(self._before[index], action, self._rows[index], end))
             status[index] = int(end)
-        return rewards, status
+        return int(np.count_nonzero(status))

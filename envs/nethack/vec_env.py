@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices,
 
 from envs.nethack.batch import FLOAT_REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
 from envs.nethack.game import NetHackError
+from envs.nethack.kernels import out_of_range
 from envs.nethack.rendering import Renderer
 from envs.nethack.workers import WorkerPool
 from envs.typing import Array, IntArray
@@ -83,7 +84,7 @@ class NetHackVecEnv(VecEnv):
     Args:
         config: the task and what to report.
         n_envs: how many games.
-        workers: 0 plays in this process; k >= 1 spreads the games over k processes that share memory with this one.
+        workers: 0 plays in this process; k >= 1 spreads the games over it and k more, which share memory.
         render_mode: "rgb_array" or None.
 
     Raises:
@@ -94,8 +95,8 @@ class NetHackVecEnv(VecEnv):
     def __init__(self, config: BatchConfig, n_envs: int, *, workers: int = 0, render_mode: str | None = None) -> None:
         if n_envs < 1:
             raise ValueError(f"n_envs is {n_envs}; at least one environment is needed")
-        if not 0 <= workers <= n_envs:
-            raise ValueError(f"workers is {workers}; it must lie between 0 (this process) and n_envs = {n_envs}")
+        if not 0 <= workers < n_envs:
+            raise ValueError(f"workers is {workers}; it must lie between 0 (this process alone) and n_envs - 1 = {n_envs - 1}")
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f'render_mode is {render_mode!r}; NetHack renders "rgb_array" or nothing (None)')
         self.config = config
@@ -126,9 +127,8 @@ class NetHackVecEnv(VecEnv):
         self._actions = np.asarray(actions, np.int64).reshape(-1)
         if self._actions.shape != (self.num_envs,):
             raise ValueError(f"actions have shape {np.shape(actions)}; expected ({self.num_envs},)")
-        low, high = int(self._actions.min()), int(self._actions.max())
-        if low < 0 or high >= self._backend.n_actions:
-            raise ValueError(f"actions lie in [{low}, {high}]; this task has actions 0 to {self._backend.n_actions - 1}")
+        if out_of_range(self._actions, self._backend.n_actions):
+            raise ValueError(f"actions are {self._actions.tolist()}; this task has actions 0 to {self._backend.n_actions - 1}")
 
     def step_wait(self) -> VecEnvStepReturn:
         self._backend.step(self._actions)

@@ -1,19 +1,22 @@
 """Games in worker processes that write their results straight into memory shared with the caller.
 
-A step is two semaphores and no copy: the caller writes the actions and releases every worker, each steps its slice of the
-games, each releases the caller. A worker that dies is noticed within a second and named with the game it was playing.
+A step is two semaphores and no copy: the caller writes the actions and releases every worker, each steps its slice of the games
+while the caller steps its own, each releases the caller. A worker that dies is noticed within a second and named with the game it
+was playing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing as mp
+import os
 import signal
+import time
 import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +27,8 @@ from envs.typing import Array, IntArray
 
 _ALIGNMENT = 64
 _POLL_SECONDS = 1.0
+# Waking a process that sleeps on a semaphore takes longer than a step of a few games: both sides look again for a moment first.
+_SPIN_SECONDS = {"caller": 2e-3, "worker": 1e-4}
 _STEP, _CALL = 0, 1
 Layout = Mapping[str, tuple[tuple[int, ...], "np.dtype[Any]"]]
 
@@ -45,7 +50,7 @@ def _views(memory: SharedMemory, layout: Layout) -> dict[str, Array]:
 
 
 class WorkerPool:
-    """`n_envs` games over `workers` processes.
+    """`n_envs` games over this process and `workers` more: the first share is played here, so that no core waits for another.
 
     Raises:
         NetHackError: when a worker cannot build its games, fails or dies; all workers are stopped first.
@@ -62,12 +67,14 @@ class WorkerPool:
         }
         self._memory: SharedMemory | None = SharedMemory(create=True, size=_offsets(layout)[1])
         self.wire = _views(self._memory, layout)
-        bounds = np.linspace(0, n_envs, workers + 1).astype(int).tolist()
-        self._slices = [slice(low, high) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        bounds = np.linspace(0, n_envs, workers + 2).astype(int).tolist()
+        slices = [slice(low, high) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        self._here, self._slices = slices[0], slices[1:]
         context = mp.get_context("spawn")
         self._go = [context.Semaphore(0) for _ in range(workers)]
         self._ready = [context.Semaphore(0) for _ in range(workers)]
         self._pipes: list[Connection] = []
+        self._own: GameBatch | None = None
         self._processes = []
         try:
             for index, part in enumerate(self._slices):
@@ -78,11 +85,14 @@ class WorkerPool:
                 theirs.close()
                 self._pipes.append(ours)
                 self._processes.append(process)
-            greetings = [self._receive(index) for index in range(workers)]
+            self._own = GameBatch(config, {name: self.wire[name][self._here] for name in config.wire(1)})
+            self._methods = _Slice(self._own)
+            for index in range(workers):
+                self._receive(index)
         except BaseException:
             self.close()
             raise
-        self.n_actions, self.has_success = greetings[0]
+        self.n_actions, self.has_success = len(self._own.actions), self._own.has_success
 
     def reset(self) -> None:
         self._call_all("reset")
@@ -92,6 +102,10 @@ class WorkerPool:
         self.wire["command"][:] = _STEP
         for go in self._go:
             go.release()
+        try:
+            self._own.step(actions[self._here])
+        except Exception as error:
+            self._fail(self._own.active, "in this process", repr(error))
         for index in range(len(self._processes)):
             self._wait(index)
 
@@ -99,17 +113,20 @@ class WorkerPool:
         return np.concatenate(self._call_all("episodes"))
 
     def set_episodes(self, episodes: IntArray) -> None:
-        self._call_all("set_episodes", *[episodes[part] for part in self._slices])
+        self._call_all("set_episodes", *[episodes[part] for part in (self._here, *self._slices)])
 
     def set_seed(self, seed: int) -> None:
-        self._call_all("set_seed", *[seed for _ in self._slices])
+        self._call_all("set_seed", *[seed for _ in (self._here, *self._slices)])
 
     def frame(self, index: int) -> Array:
+        if index < self._here.stop:
+            return self._methods.frame(index)
         worker = next(number for number, part in enumerate(self._slices) if part.start <= index < part.stop)
         return np.asarray(self._call(worker, "frame", index - self._slices[worker].start))
 
     def _call_all(self, method: str, *arguments: Any) -> list[Any]:
-        return [self._call(index, method, *arguments[index : index + 1]) for index in range(len(self._processes))]
+        own = getattr(self._methods, method)(*arguments[:1])
+        return [own, *[self._call(index, method, *arguments[index + 1 : index + 2]) for index in range(len(self._processes))]]
 
     def _call(self, index: int, method: str, *arguments: Any) -> Any:
         self.wire["command"][index] = _CALL
@@ -121,31 +138,34 @@ class WorkerPool:
 
     def _wait(self, index: int) -> None:
         ready = self._ready[index]
-        while not ready.acquire(timeout=_POLL_SECONDS):
+        if _spin(ready, _SPIN_SECONDS["caller"]) and not self.wire["failed"][index]:
+            return
+        while not self.wire["failed"][index] and not ready.acquire(timeout=_POLL_SECONDS):
             if not self._processes[index].is_alive() and not ready.acquire(block=False):
-                self._fail(index, f"its worker process died (exit code {self._processes[index].exitcode})")
+                self._fail_worker(index, f"its worker process died (exit code {self._processes[index].exitcode})")
         if self.wire["failed"][index]:
-            self._fail(index, str(self._receive(index)))
+            self._fail_worker(index, str(self._receive(index)))
 
     def _receive(self, index: int) -> Any:
         while not self._pipes[index].poll(_POLL_SECONDS):
             if not self._processes[index].is_alive() and not self._pipes[index].poll():
-                self._fail(index, f"its worker process died (exit code {self._processes[index].exitcode})")
+                self._fail_worker(index, f"its worker process died (exit code {self._processes[index].exitcode})")
         try:
             answer = self._pipes[index].recv()
         except EOFError:
-            self._fail(index, "its worker process died")
+            self._fail_worker(index, "its worker process died")
         if isinstance(answer, _Failure):
-            self._fail(index, answer.text)
+            self._fail_worker(index, answer.text)
         return answer
 
-    def _fail(self, index: int, reason: str) -> None:
-        playing = self._slices[index].start + int(self.wire["playing"][index])
-        seed, action, length = (int(self.wire[name][playing]) for name in ("seed", "last_action", "length"))
+    def _fail_worker(self, index: int, reason: str) -> NoReturn:
+        self._fail(self._slices[index].start + int(self.wire["playing"][index]), f"worker {index}", reason)
+
+    def _fail(self, env: int, where: str, reason: str) -> NoReturn:
+        seed, action, length = (int(self.wire[name][env]) for name in ("seed", "last_action", "length"))
         self.close()
         raise NetHackError(
-            f"NetHack environment {playing} (worker {index}) failed: {reason} "
-            f"(episode seed {seed}, last action {action}, step {length})"
+            f"NetHack environment {env} ({where}) failed: {reason} (episode seed {seed}, last action {action}, step {length})"
         )
 
     def close(self) -> None:
@@ -161,6 +181,8 @@ class WorkerPool:
             if process.is_alive():
                 process.kill()
                 process.join()
+        if self._own is not None:
+            self._own.close()
         self.wire = {name: array.copy() for name, array in self.wire.items()}
         memory, self._memory = self._memory, None
         with contextlib.suppress(BufferError):  # a view that somebody else still holds keeps the mapping, not the name
@@ -216,7 +238,8 @@ def _work(
     pipe.send((len(batch.actions), batch.has_success))
     try:
         while True:
-            go.acquire()
+            if not _spin(go, _SPIN_SECONDS["worker"]):
+                go.acquire()
             if pipe.closed or (command[index] == _CALL and not _answer(methods, pipe)):
                 break
             if command[index] == _STEP:
@@ -231,6 +254,17 @@ def _work(
         ready.release()
     finally:
         batch.close()
+
+
+def _spin(semaphore: Any, seconds: float) -> bool:
+    """Try to acquire for a moment without sleeping, giving the core away to whoever wants it; True when acquired."""
+    end = time.perf_counter() + seconds
+    while True:
+        if semaphore.acquire(block=False):
+            return True
+        if time.perf_counter() > end:
+            return False
+        os.sched_yield()
 
 
 def _answer(methods: _Slice, pipe: Connection) -> bool:

@@ -1,0 +1,41 @@
+"""Feature extractors for dictionary observations: `features_for` picks one by the observation space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor
+
+from agents.features.glyphs import BaselineFeatures, CompactFeatures, reads_glyphs
+
+FEATURES: dict[str, type[BaseFeaturesExtractor]] = {
+    "compact": CompactFeatures,
+    "baseline": BaselineFeatures,
+    "combined": CombinedExtractor,
+}
+
+__all__ = ["FEATURES", "BaselineFeatures", "CompactFeatures", "features_for"]
+
+
+def features_for(
+    observation_space: spaces.Space[Any], name: str = "auto", **arguments: Any
+) -> tuple[type[BaseFeaturesExtractor], dict[str, Any]] | None:
+    """The feature extractor for an observation space, with its arguments; None leaves the choice to SB3.
+
+    Args:
+        observation_space: what the agent sees.
+        name: "auto" (compact for glyphs, SB3's own otherwise), or a name in `FEATURES`.
+
+    Raises:
+        ValueError: for an unknown name, or an extractor that cannot read this space.
+    """
+    if name == "auto":
+        return (CompactFeatures, arguments) if reads_glyphs(observation_space) else None
+    if name not in FEATURES:
+        raise ValueError(f"there is no feature extractor {name!r}; choose auto, {', '.join(FEATURES)}")
+    if not isinstance(observation_space, spaces.Dict):
+        raise ValueError(f"the {name} feature extractor reads dictionary observations, not {observation_space}; use features=auto")
+    if name in ("compact", "baseline") and not reads_glyphs(observation_space):
+        raise ValueError(f"the {name} feature extractor reads NetHack's glyphs, and there are none in {observation_space}; use features=auto")
+    return FEATURES[name], arguments

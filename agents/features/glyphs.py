@@ -1,0 +1,152 @@
+"""Feature extractors for NetHack: glyphs are looked up, never read as numbers.
+
+Each entry of a Dict observation is encoded by its kind, and the codes are concatenated:
+
+| entry | compact (learns in minutes on two cores) | baseline (NetHack baselines' size) |
+| --- | --- | --- |
+| `glyphs_crop`, `chars_crop` | embedding 8, two 3x3 convolutions with 16 channels, 64 | embedding 32, five 3x3 convolutions, 16 to 8 channels, 256 |
+| `glyphs`, `chars` (whole map) | the same, strided | the same five |
+| `inv_glyphs` | mean embedding, 32 | mean embedding, 64 |
+| `blstats` and other numbers | linear 32 | two layers of 128 |
+| `message` | mean of character embeddings, 32 | character CNN, 128 |
+| `colors*`, `specials` | as a map of their own | the same |
+| short vectors (achieved bits and the like) | as they are | as they are |
+
+Sources: the NetHack Learning Environment's and MiniHack's baseline agents (Küttler et al. 2020, appendix; Samvelyan et al. 2021, appendix).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+GRIDS = ("glyphs_crop", "chars_crop", "colors_crop", "glyphs", "chars", "colors", "specials", "tty_chars", "tty_colors")
+LISTS = ("inv_glyphs", "inv_oclasses", "inv_letters")
+TEXTS = ("message",)
+AS_IT_IS = 16  # vectors up to this length are not worth a layer
+
+
+def reads_glyphs(space: spaces.Space[Any]) -> bool:
+    """Does this observation space hold a map of NetHack?"""
+    return isinstance(space, spaces.Dict) and any(key in space.spaces for key in GRIDS)
+
+
+def _sizes(box: spaces.Box) -> tuple[int, int]:
+    """How many different values an integer entry has, and its length."""
+    return int(np.max(box.high)) + 1, int(np.prod(box.shape))
+
+
+class _Grid(nn.Module):
+    """Embedding and convolutions over a map (batch, height, width) of integers -> (batch, features)."""
+
+    def __init__(self, box: spaces.Box, embedding: int, channels: list[int], strides: list[int], features: int) -> None:
+        super().__init__()
+        values, _ = _sizes(box)
+        self.embedding = nn.Embedding(values, embedding)
+        self.values = values
+        layers: list[nn.Module] = []
+        previous = embedding
+        for width, stride in zip(channels, strides, strict=True):
+            layers += [nn.Conv2d(previous, width, 3, stride=stride, padding=1), nn.ReLU()]
+            previous = width
+        self.convolutions = nn.Sequential(*layers)
+        height, width_ = box.shape
+        for stride in strides:
+            height, width_ = math.ceil(height / stride), math.ceil(width_ / stride)
+        self.out = nn.Sequential(nn.Flatten(), nn.Linear(previous * height * width_, features), nn.ReLU())
+
+    def forward(self, grid: Tensor) -> Tensor:
+        # An embedding puts channels last; permuting the axes gives convolutions their fastest memory layout for free.
+        image = self.embedding(grid.long()).permute(0, 3, 1, 2)
+        return self.out(self.convolutions(image))
+
+
+class _Bag(nn.Module):
+    """Mean embedding of a list (batch, length) of integers -> (batch, features)."""
+
+    def __init__(self, box: spaces.Box, embedding: int, features: int) -> None:
+        super().__init__()
+        values, _ = _sizes(box)
+        self.bag = nn.EmbeddingBag(values, embedding, mode="mean")
+        self.out = nn.Sequential(nn.Linear(embedding, features), nn.ReLU())
+
+    def forward(self, items: Tensor) -> Tensor:
+        return self.out(self.bag(items.long()))
+
+
+class _Characters(nn.Module):
+    """Character CNN over (batch, length) bytes -> (batch, features)."""
+
+    def __init__(self, box: spaces.Box, embedding: int, channels: int, features: int) -> None:
+        super().__init__()
+        values, length = _sizes(box)
+        self.embedding = nn.Embedding(values, embedding)
+        self.convolutions = nn.Sequential(
+            nn.Conv1d(embedding, channels, 7), nn.ReLU(), nn.MaxPool1d(3),
+            nn.Conv1d(channels, channels, 7), nn.ReLU(), nn.MaxPool1d(3),
+            nn.Conv1d(channels, channels, 3), nn.ReLU(), nn.AdaptiveMaxPool1d(4), nn.Flatten(),
+        )  # fmt: skip
+        self.out = nn.Sequential(nn.Linear(4 * channels, features), nn.ReLU())
+
+    def forward(self, text: Tensor) -> Tensor:
+        return self.out(self.convolutions(self.embedding(text.long()).transpose(1, 2)))
+
+
+class _ByEntry(BaseFeaturesExtractor):
+    """One encoder an entry, codes side by side."""
+
+    def __init__(self, observation_space: spaces.Dict) -> None:
+        super().__init__(observation_space, features_dim=1)
+        encoders: dict[str, nn.Module] = {}
+        size = 0
+        for key, box in observation_space.spaces.items():
+            if not isinstance(box, spaces.Box):
+                raise ValueError(f"observation entry {key!r} is {box}; NetHack's feature extractors read Box entries")
+            encoders[key], width = self.encoder(key, box)
+            size += width
+        self.encoders = nn.ModuleDict(encoders)
+        self._features_dim = size
+
+    def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
+        """The encoder of an entry and the length of its code."""
+        raise NotImplementedError
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        return torch.cat([encoder(observations[key]) for key, encoder in self.encoders.items()], dim=1)
+
+
+class CompactFeatures(_ByEntry):
+    """The small extractor: learns MiniHack tasks in minutes on two cores. See the module's table."""
+
+    def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
+        _, length = _sizes(box)
+        if key in GRIDS:
+            wide = length > 400
+            return _Grid(box, 8, [16, 16], [2, 2] if wide else [1, 1], 64), 64
+        if key in LISTS or key in TEXTS:
+            return _Bag(box, 8 if key in LISTS else 16, 32), 32
+        if length <= AS_IT_IS:
+            return nn.Flatten(), length
+        return nn.Sequential(nn.Flatten(), nn.Linear(length, 32), nn.ReLU()), 32
+
+
+class BaselineFeatures(_ByEntry):
+    """An extractor of the size of the NetHack baselines; made for RecurrentPPO and long runs. See the module's table."""
+
+    def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
+        _, length = _sizes(box)
+        if key in GRIDS:
+            return _Grid(box, 32, [16, 16, 16, 16, 8], [1] * 5, 256), 256
+        if key in LISTS:
+            return _Bag(box, 32, 64), 64
+        if key in TEXTS:
+            return _Characters(box, 16, 64, 128), 128
+        if length <= AS_IT_IS:
+            return nn.Flatten(), length
+        return nn.Sequential(nn.Flatten(), nn.Linear(length, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU()), 128
