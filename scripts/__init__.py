@@ -1,0 +1,1 @@
+"""Entry points: train, evaluate, compare, and what they share. The only place that opens the configuration."""
