@@ -1,0 +1,106 @@
+"""Short clips of an agent at play, as GIF."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from stable_baselines3.common.vec_env import VecEnv
+
+Picture = NDArray[np.uint8]
+
+MAX_FRAMES = 300
+MAX_WIDTH = 640
+FRAME_SECONDS, LAST_FRAME_SECONDS = 0.12, 1.5
+_CAPTION_HEIGHT = 22
+
+
+def write_clip(
+    path: Path, venv: VecEnv, act: Callable[[Any], NDArray[Any]], episodes: int = 3, max_frames: int = MAX_FRAMES
+) -> str:
+    """Play up to `episodes` episodes in `venv` and write them to `path`, a caption over every picture.
+
+    Args:
+        path: the .gif; it appears when it is complete.
+        venv: one environment whose `render()` gives an RGB array.
+        act: observations -> actions; its `episode_starts` is set where an episode begins, if it has one.
+        episodes: how many to show.
+        max_frames: pictures at most; the clip ends there, in the middle of an episode if need be.
+
+    Returns:
+        A note on what the clip shows.
+
+    Raises:
+        ValueError: the environment renders no RGB arrays; the message says so.
+    """
+    frames, captions, seconds = [], [], []
+    observations, finished, step, total = venv.reset(), 0, 0, 0.0
+    while finished < episodes and len(frames) < max_frames:
+        frames.append(_picture(venv))
+        captions.append(f"episode {finished + 1}    step {step}    return {total:.2f}")
+        seconds.append(FRAME_SECONDS)
+        observations, rewards, dones, infos = venv.step(act(observations))
+        step += 1
+        if hasattr(act, "episode_starts"):
+            act.episode_starts = dones
+        total += infos[0].get("reward_terms", {}).get("task", float(rewards[0]))
+        if dones[0]:  # the environment has begun anew: its last picture is the one before this step
+            success = infos[0].get("is_success")
+            outcome = "over" if success is None else "success" if success else "no success"
+            total = infos[0].get("episode", {}).get("r", total)
+            captions[-1] = f"episode {finished + 1}    step {step}    return {total:.2f}    {outcome}"
+            seconds[-1] = LAST_FRAME_SECONDS
+            finished, step, total = finished + 1, 0, 0.0
+    pictures = [_captioned(frame, caption) for frame, caption in zip(_cropped(frames, venv), captions, strict=True)]
+    _write_gif(path, pictures, seconds)
+    cut = "" if finished >= episodes else f", cut at {max_frames} frames"
+    return f"{min(finished + 1, episodes) if cut else finished} episodes, {len(frames)} frames{cut}"
+
+
+def _picture(venv: VecEnv) -> Picture:
+    frame = venv.render() if venv.render_mode == "rgb_array" else None
+    if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError(
+            f'the environment does not render "rgb_array" pictures (its render_mode is {venv.render_mode!r})'
+        )
+    return np.array(frame, np.uint8)
+
+
+def _cropped(frames: list[Picture], venv: VecEnv) -> list[Picture]:
+    """NetHack's mostly black map is cropped, so that its tiles stay sharp; others are scaled down to `MAX_WIDTH`."""
+    from envs.nethack.vec_env import NetHackVecEnv
+
+    if isinstance(venv.unwrapped, NetHackVecEnv):
+        from envs.nethack.rendering import trim
+
+        return trim(frames)
+    height, width = frames[0].shape[:2]
+    if width <= MAX_WIDTH:
+        return frames
+    size = (MAX_WIDTH, round(height * MAX_WIDTH / width))
+    return [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)) for frame in frames]
+
+
+def _captioned(frame: Picture, caption: str) -> Picture:
+    strip = Image.new("RGB", (frame.shape[1], _CAPTION_HEIGHT), (32, 34, 40))
+    ImageDraw.Draw(strip).text((6, 3), caption, fill=(235, 235, 235), font=ImageFont.load_default(13))
+    return np.concatenate([np.asarray(strip), frame])
+
+
+def _write_gif(path: Path, pictures: list[Picture], seconds: list[float]) -> None:
+    import imageio.v3 as imageio
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        imageio.imwrite(
+            part, pictures, plugin="pillow", duration=[round(1000 * s) for s in seconds], loop=0, optimize=True
+        )
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

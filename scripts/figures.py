@@ -1,0 +1,108 @@
+"""How our figures look: one small style and palette for all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, which every kind of colour vision tells apart, in an order that keeps neighbours far apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
+_INK, _FAINT = "#333840", "#d9dce1"
+_DPI = 130
+
+STYLE: dict[str, Any] = {
+    "figure.dpi": _DPI,
+    "savefig.dpi": _DPI,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _FAINT,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.7,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+
+@contextmanager
+def figure(path: Path, rows: int, columns: int, width: float, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """A figure in our style with its axes row by row; it is written to `path` when the block ends well.
+
+    Args:
+        path: the .png; it appears when it is complete.
+        rows, columns: of the grid of axes.
+        width, height: of one of the axes, in inches.
+    """
+    import matplotlib
+
+    # Figures are only ever written to files. No backend is chosen for the whole process: a caller may have its own.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(figsize=(columns * width, rows * height))
+        FigureCanvasAgg(drawing)
+        axes = drawing.subplots(rows, columns, squeeze=False).ravel().tolist()
+        yield drawing, axes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        try:
+            drawing.savefig(part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def look(index: int) -> dict[str, Any]:
+    """Colour and dashes of the line number `index`: colours repeat with other dashes."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}
+
+
+def step_axis(axes: Axes) -> None:
+    """The horizontal axis in environment steps, written 20k, 1.5M."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_xlabel("environment steps")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.margins(x=0.01)
+
+
+def rate_axis(axes: Axes) -> None:
+    """The vertical axis as a rate from 0 to 100 %."""
+    from matplotlib.ticker import PercentFormatter
+
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def short(value: float) -> str:
+    """12345 -> 12.3k, 2000000 -> 2M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
