@@ -39,8 +39,8 @@ def resolve() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         venv, report = Path(folder) / "venv", Path(folder) / "report.json"
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        pip = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--dry-run", "--ignore-installed", "--report", report, *requirements()], check=True)
+        pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        subprocess.run([*pip, "--dry-run", "--ignore-installed", "--report", str(report), *requirements()], check=True)
         installs = json.loads(report.read_text())["install"]
     return {
         re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower(): item["metadata"]["version"].split("+")[0]
