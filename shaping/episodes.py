@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -47,14 +49,28 @@ class EpisodeTransform(ABC):
 
 @episode_transforms.register("per_step")
 class PerStep(EpisodeTransform):
-    """Every step gets the sum of its own signals: what a combiner that withholds nothing would have paid."""
+    """Every step gets the weighted sum of its own signals: with weights 1, what a combiner that withholds nothing pays.
+
+    It does not look ahead, so it answers for unfinished episodes too.
+    """
+
+    def __init__(self, weights: Mapping[str, float] | None = None) -> None:
+        self.weights = dict(weights or {})
+        for signal, weight in self.weights.items():
+            if not math.isfinite(weight):
+                raise ValueError(f"the weight of {signal!r} must be a finite number, not {weight}")
 
     def __call__(
         self, signals: Mapping[str, FloatArray], *, paid: FloatArray, finished: bool, terminated: bool
     ) -> FloatArray | None:
+        for signal in self.weights:
+            if signal not in signals:
+                raise ValueError(
+                    f"per_step has a weight for {signal!r}, which is no signal here; there are {list(signals)}"
+                )
         total = np.zeros(len(paid))
-        for values in signals.values():
-            total += values
+        for name, values in signals.items():
+            total += self.weights.get(name, 1.0) * values
         return total
 
 
@@ -102,6 +118,11 @@ class EpisodeTransformCallback(BaseCallback):
         self._added = 0  # rows added to the buffer; a row's number tells whether it is still there
         self._first_row = 0  # number of the oldest row of this rollout, for on-policy buffers
         self._newest_observations: Any = None
+        self._returns: deque[float] = deque(maxlen=100)
+
+    def episode_statistics(self) -> dict[str, float]:
+        """The mean return after the transform over the last 100 episodes, "shaped_return"; empty before the first."""
+        return {"shaped_return": float(np.mean(self._returns))} if self._returns else {}
 
     def state_dict(self) -> dict[str, Any]:
         """The transform's state. Episodes under way end with the process."""
@@ -155,6 +176,7 @@ class EpisodeTransformCallback(BaseCallback):
         changed = False
         for index, episode in self._ended:
             changed |= self._apply(index, episode)
+            self._returns.append(float(episode.paid().sum() + episode.applied().sum()))
         self._ended = []
         for index, episode in enumerate(self._episodes):
             if episode.length:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -33,7 +34,7 @@ class EventsTerm(RewardTerm):
 
     Args:
         events: names read from ``info["events"]``, a tuple that is absent where nothing happened. Others are ignored.
-        weights: reward of an event; 1 where none is given.
+        rewards: reward of an event; 1 where none is given.
         once: pay an event the first time in an episode only, otherwise every time (an agent may then farm it).
         ordered: pay an event only after all that stand before it in ``events``; one that comes too early does not
             count as achieved. Several on one step count in their order.
@@ -41,13 +42,13 @@ class EventsTerm(RewardTerm):
         predicates: further events by name, as functions of `Transitions` to (n_envs,) of bool.
 
     Raises:
-        ValueError: no event at all, a name twice, a weight for no event, ``ordered`` without ``once``.
+        ValueError: no event at all, a name twice, a reward for no event, ``ordered`` without ``once``.
     """
 
     def __init__(
         self,
         events: Sequence[str] = (),
-        weights: Mapping[str, float] | None = None,
+        rewards: Mapping[str, float] | None = None,
         once: bool = True,
         ordered: bool = False,
         publish: bool = True,
@@ -64,14 +65,17 @@ class EventsTerm(RewardTerm):
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
             raise ValueError(f"events names {', '.join(twice)} more than once")
-        for name, weight in (weights or {}).items():
+        for name, reward in (rewards or {}).items():
             if name not in self.names:
-                raise ValueError(f"a weight is given for {name!r}, but events names only {', '.join(self.names)}")
-            if not math.isfinite(weight):
-                raise ValueError(f"the weight of event {name!r} must be a finite number, not {weight}")
+                near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.4) or self.names
+                raise ValueError(
+                    f"a reward is given for {name!r}, which is not among events; did you mean {' or '.join(near)}?"
+                )
+            if not math.isfinite(reward):
+                raise ValueError(f"the reward of event {name!r} must be a finite number, not {reward}")
         if ordered and not once:
             raise ValueError("ordered=true pays each event once, in order; it cannot be combined with once=false")
-        self.weights = np.array([float((weights or {}).get(name, 1.0)) for name in self.names])
+        self.rewards = [float((rewards or {}).get(name, 1.0)) for name in self.names]
         self.once = once
         self.ordered = ordered
         self.publish = publish
@@ -99,7 +103,7 @@ class EventsTerm(RewardTerm):
         return rewards
 
     def observe(self) -> Array:
-        return self.achieved
+        return self.achieved.astype(np.float32)  # a copy: buffers keep what they are given
 
     def state_dict(self) -> dict[str, Any]:
         return {"achieved": self.achieved.copy()}
@@ -113,7 +117,7 @@ class EventsTerm(RewardTerm):
             if self.ordered and not achieved[:column].all():
                 break
             if not (self.once and achieved[column]):
-                reward += self.weights[column]
+                reward += self.rewards[column]
             achieved[column] = True
         return reward
 

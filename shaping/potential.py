@@ -58,6 +58,7 @@ class PotentialTerm(RewardTerm):
         self.potential = potential
         self.scale = scale
         self.truncation = truncation
+        self._zero_at_truncation = truncation == "zero"
         self._entry = self._key = None
         self._function: Potential | None = None
         if callable(potential):
@@ -92,13 +93,10 @@ class PotentialTerm(RewardTerm):
 
     def __call__(self, batch: Transitions) -> FloatArray:
         following = self._evaluate(batch.next_observations, batch.infos, None)
-        if batch.terminated.any() or batch.truncated.any():
-            following = np.array(following)
+        if np.count_nonzero(batch.terminated):
             following[batch.terminated] = 0.0  # whatever the potential says there
-            if self.truncation == "zero":
-                following[batch.truncated] = 0.0
-        if following.dot(following) == math.inf or following.dot(following) != following.dot(following):
-            self._finite(following, np.ones(len(batch), dtype=bool))
+        if self._zero_at_truncation and np.count_nonzero(batch.truncated):
+            following[batch.truncated] = 0.0
         reward: FloatArray = self.gamma * following - self.current
         self.current = following
         return reward
@@ -117,7 +115,7 @@ class PotentialTerm(RewardTerm):
             values = observations[self._key].reshape(len(infos)).astype(np.float64)
         else:
             assert self._function is not None
-            values = np.asarray(self._function(observations, infos), dtype=np.float64)
+            values = np.array(self._function(observations, infos), dtype=np.float64)
             if values.shape != self.current.shape:
                 raise RewardTermError(
                     f"potential of {self.name!r} has shape {values.shape}, expected {self.current.shape}"
@@ -144,4 +142,4 @@ def _find(path: str) -> Potential:
         ) from error
     if not callable(function):
         raise ValueError(f"potential {path!r} is a {type(function).__name__}, not a function")
-    return function  # type: ignore[no-any-return]
+    return function

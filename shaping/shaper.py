@@ -69,13 +69,19 @@ class Shaper:
         entries = list(observation_space.spaces) if isinstance(observation_space, spaces.Dict) else []
         for name in self.terms:
             if name == TASK:
-                raise ValueError(f"a term cannot be called {TASK!r}: that is the task's own reward; give it another name")
+                raise ValueError(
+                    f"a term cannot be called {TASK!r}: that is the task's own reward; give it another name"
+                )
             if name in entries:
-                raise ValueError(f"a term cannot be called {name!r}: the observations have an entry of that name; rename it")
+                raise ValueError(
+                    f"a term cannot be called {name!r}: the observations have an entry of that name; rename it"
+                )
         self.names = [TASK, *self.terms]
         for name in self.transforms:
             if name not in self.names:
-                raise ValueError(f"transforms are given for {name!r}, which is no signal here; signals are {self.names}")
+                raise ValueError(
+                    f"transforms are given for {name!r}, which is no signal here; signals are {self.names}"
+                )
 
         for name, term in self.terms.items():
             term.name = name
@@ -223,7 +229,9 @@ class Shaper:
         for name in self._learned:
             for metric, value in self.terms[name].update(rollout).items():
                 if not math.isfinite(value):
-                    raise RewardTermError(f"learning in reward term {name!r} gave {metric} = {value} at step {self.steps}")
+                    raise RewardTermError(
+                        f"learning in reward term {name!r} gave {metric} = {value} at step {self.steps}"
+                    )
                 metrics[f"terms/{name}/{metric}"] = float(value)
         return metrics
 
@@ -253,7 +261,8 @@ class Shaper:
         for kind, here in (("terms", self.terms), ("transforms", self.transforms)):
             if set(state[kind]) != set(here):
                 raise ValueError(
-                    f"this state has {kind} {sorted(state[kind])}, this experiment has {sorted(here)}; resume with the same"
+                    f"this state has {kind} {sorted(state[kind])}, this experiment has {sorted(here)}; "
+                    "resume with the same"
                 )
         self.steps = int(state["steps"])
         self._window = deque((list(row) for row in state["window"]), maxlen=WINDOW)

@@ -75,7 +75,8 @@ class ShapedVecEnv(VecEnvWrapper):
 
     def step_wait(self) -> Any:
         shaper = self.shaper
-        observations, rewards, dones, infos = self.venv.step_wait()
+        result: Any = self.venv.step_wait()
+        observations, rewards, dones, infos = result
         ended = np.flatnonzero(dones) if np.count_nonzero(dones) else None
         truncated = np.zeros(self.num_envs, bool)
         successors: Any = observations
@@ -105,7 +106,7 @@ class ShapedVecEnv(VecEnvWrapper):
                 last = {name: entry[index].copy() for name, entry in entries.items()}
                 infos[index]["terminal_observation"] = shaper.publish(infos[index]["terminal_observation"], last)
         self.reset_infos = self._source.reset_infos
-        shaper.reset(observations, self.reset_infos, dones)  # type: ignore[arg-type]
+        shaper.reset(observations, self.reset_infos, dones)
         if shaper.publishes:
             observations = shaper.publish(observations, shaper.observe())
         return observations, total, dones, infos

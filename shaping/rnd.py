@@ -1,0 +1,347 @@
+"""Random network distillation: reward is a learner's error on a fixed random network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+
+from shaping.registry import register_term
+from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, RewardTerm, Rollout, Setting, Transitions
+
+Features = npt.NDArray[np.float32]
+
+
+@register_term("rnd")
+class RNDTerm(RewardTerm):
+    """Pays ‖f̂(s') − f(s')‖²/d over its running scale (Burda et al. 2018, "Exploration by random network distillation").
+
+    f is a fixed random network, f̂ learns to predict it on visited states, so the error is large where few visits were.
+    As in the paper: observations are normalised by running statistics and clipped to ±5, the reward is divided by the
+    running deviation of its own discounted return (never cut at an episode's end), the predictor learns from a random
+    share of the transitions, networks start orthogonal and the target never learns. Unlike it: small perceptrons, not
+    convolutions, one value function, statistics over the first ``warm_up`` steps (paid 0) instead of a random agent.
+
+    Integer entries of one or two dimensions (glyphs, characters, a Discrete) are names, not sizes: each goes through a
+    fixed random table. Arrays of bytes with three dimensions are images, divided by 255.
+
+    Scoring is numpy on one thread, as it happens at every step; learning is torch, in `update`.
+
+    Args:
+        keys: entries of a Dict observation to look at; None: all of them.
+        hidden: width of the hidden layers (one in the target, two in the predictor).
+        outputs: d, the number of random features to predict.
+        embedding: numbers per integer of a grid.
+        learning_rate: Adam's.
+        share: share of the transitions that the predictor learns from; the paper's "experience proportion".
+        batch_size: of one gradient step.
+        gamma: discount of the intrinsic return that scales the reward; the paper's 0.99.
+        warm_up: environment steps without pay, that only gather statistics.
+
+    Raises:
+        ValueError: a number out of range; at `bind`, a key that the observations lack or that is not numeric.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str] | None = None,
+        hidden: int = 64,
+        outputs: int = 32,
+        embedding: int = 4,
+        learning_rate: float = 1e-3,
+        share: float = 0.25,
+        batch_size: int = 256,
+        gamma: float = 0.99,
+        warm_up: int = 512,
+    ) -> None:
+        for name, size in (
+            ("hidden", hidden),
+            ("outputs", outputs),
+            ("embedding", embedding),
+            ("batch_size", batch_size),
+        ):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, not {size}")
+        if not (math.isfinite(learning_rate) and learning_rate > 0):
+            raise ValueError(f"learning_rate must be a finite number above 0, not {learning_rate}")
+        if not 0.0 < share <= 1.0:
+            raise ValueError(f"share must be above 0 and at most 1, not {share}")
+        if not 0.0 <= gamma < 1.0:
+            raise ValueError(f"gamma must be at least 0 and below 1, or the intrinsic return has no bound; not {gamma}")
+        if warm_up < 0:
+            raise ValueError(f"warm_up must be at least 0, not {warm_up}")
+        self.keys = None if keys is None else tuple(keys)
+        self.hidden = hidden
+        self.outputs = outputs
+        self.embedding = embedding
+        self.learning_rate = learning_rate
+        self.share = share
+        self.batch_size = batch_size
+        self.gamma = gamma
+        self.warm_up = warm_up
+
+    def bind(self, setting: Setting) -> None:
+        self._rng = np.random.default_rng(setting.seed)
+        self._features = ObservationFeatures(setting.observation_space, self.keys, self.embedding, self._rng)
+        width, rng = self._features.width, self._rng
+        self._target = [
+            _orthogonal(rng, width, self.hidden), np.zeros(self.hidden, np.float32),
+            _orthogonal(rng, self.hidden, self.outputs), np.zeros(self.outputs, np.float32),
+        ]  # fmt: skip
+        predictor = [
+            _orthogonal(rng, width, self.hidden), np.zeros(self.hidden, np.float32),
+            _orthogonal(rng, self.hidden, self.hidden), np.zeros(self.hidden, np.float32),
+            _orthogonal(rng, self.hidden, self.outputs), np.zeros(self.outputs, np.float32),
+        ]  # fmt: skip
+        self._parameters = [torch.from_numpy(array).requires_grad_() for array in predictor]
+        self._predictor = predictor  # the same memory: Adam writes in place, so scoring always sees the newest weights
+        self._optimiser = torch.optim.Adam(self._parameters, lr=self.learning_rate)
+        self._returns: FloatArray = np.zeros(setting.n_envs)
+        self._scale = RunningMoments(())
+        self._steps = 0
+
+    def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
+        """Nothing: the intrinsic return goes on over episodes (section 2.3 of the paper)."""
+
+    def __call__(self, batch: Transitions) -> FloatArray:
+        if self._steps < self.warm_up:
+            self._features.learn(batch.next_observations)
+        errors = self._errors(self._features(batch.next_observations))
+        self._returns = self.gamma * self._returns + errors
+        self._scale.add(self._returns)
+        self._steps += len(batch)
+        if self._steps <= self.warm_up:
+            return np.zeros(len(batch))
+        deviation = math.sqrt(float(self._scale.variance))
+        # without a spread there is no scale to measure novelty on yet
+        return errors / deviation if deviation > 1e-12 else np.zeros(len(batch))
+
+    def update(self, rollout: Rollout) -> Mapping[str, float]:
+        """One pass over a random share of the visited states. Metrics: "loss", "intrinsic_return_std"."""
+        if not len(rollout):
+            return {}
+        successors: list[Any] = [batch.next_observations for batch in rollout]
+        joined: Observations
+        if isinstance(successors[0], dict):
+            joined = {key: np.concatenate([row[key] for row in successors]) for key in self._features.keys}
+        else:
+            joined = np.concatenate(successors)
+        n = sum(len(batch) for batch in rollout)
+        if self._steps >= self.warm_up:  # the warm-up counted its own steps
+            self._features.learn(joined)
+        chosen = np.flatnonzero(self._rng.random(n) < self.share)
+        self._rng.shuffle(chosen)
+        losses = []
+        for start in range(0, len(chosen), self.batch_size):
+            rows = chosen[start : start + self.batch_size]
+            some = {key: array[rows] for key, array in joined.items()} if isinstance(joined, dict) else joined[rows]
+            features = self._features(some)
+            goal = torch.from_numpy(_forward(self._target, features))
+            loss = (_forward_torch(self._parameters, torch.from_numpy(features)) - goal).square().mean()
+            self._optimiser.zero_grad()
+            loss.backward()
+            self._optimiser.step()
+            losses.append(float(loss.detach()))
+        metrics = {"intrinsic_return_std": math.sqrt(float(self._scale.variance))}
+        if losses:
+            metrics["loss"] = float(np.mean(losses))
+        return metrics
+
+    def _errors(self, features: Features) -> FloatArray:
+        difference = _forward(self._predictor, features) - _forward(self._target, features)
+        errors: FloatArray = np.einsum("ij,ij->i", difference, difference).astype(np.float64)
+        errors /= self.outputs
+        return errors
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "target": [array.copy() for array in self._target],
+            "predictor": [array.copy() for array in self._predictor],
+            "optimiser": self._optimiser.state_dict(),
+            "features": self._features.state_dict(),
+            "returns": self._returns.copy(),
+            "scale": self._scale.state_dict(),
+            "steps": self._steps,
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for kind, here in (("target", self._target), ("predictor", self._predictor)):
+            for array, saved in zip(here, state[kind], strict=True):
+                if array.shape != np.shape(saved):
+                    raise ValueError(
+                        f"the saved {kind} has a layer of shape {np.shape(saved)}, this one {array.shape}: resume with "
+                        "the same keys, hidden, outputs and embedding"
+                    )
+                array[...] = saved
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._features.load_state_dict(state["features"])
+        self._returns = np.array(state["returns"])
+        self._scale.load_state_dict(state["scale"])
+        self._steps = int(state["steps"])
+        self._rng.bit_generator.state = state["rng"]
+
+
+class ObservationFeatures:
+    """Observations to rows of float32: integers through a fixed random table, numbers normalised and clipped to ±5."""
+
+    def __init__(
+        self, space: spaces.Space[Any], keys: Sequence[str] | None, embedding: int, rng: np.random.Generator
+    ) -> None:
+        if isinstance(space, spaces.Dict):
+            entries = dict(space.spaces)
+            missing = [key for key in keys or () if key not in entries]
+            if missing or (keys is not None and not keys):
+                raise ValueError(f"no observation entry {', '.join(missing)}; keys can be {', '.join(entries)}")
+            self.keys: tuple[str, ...] = tuple(entries) if keys is None else tuple(keys)
+            chosen = {key: entries[key] for key in self.keys}
+        else:
+            if keys:
+                raise ValueError(f"keys={list(keys)} needs named observations, but there is one array: leave keys out")
+            self.keys = ()
+            chosen = {"": space}
+        self._tables: dict[str, Features] = {}
+        self._low: dict[str, int] = {}
+        self._divisor: dict[str, float] = {}
+        self._moments: dict[str, RunningMoments] = {}
+        self._centre: dict[str, tuple[Features, Features]] = {}
+        self.width = 0
+        for key, entry in chosen.items():
+            shape = entry.shape
+            what = f"observation entry {key!r}" if key else "the observation"
+            if isinstance(entry, spaces.Discrete):
+                low, high = int(entry.start), int(entry.start + entry.n) - 1
+            elif isinstance(entry, spaces.MultiDiscrete):
+                low, high = 0, int(entry.nvec.max()) - 1
+            elif isinstance(entry, spaces.MultiBinary):
+                low, high = 0, 1
+            elif isinstance(entry, spaces.Box):
+                low, high = int(max(entry.low.min(), -(2**31))), int(min(entry.high.max(), 2**31))
+            else:
+                raise ValueError(f"{what} is {entry}, which has no numbers to look at; choose others with keys")
+            assert shape is not None
+            size = math.prod(shape)
+            names = entry.dtype is not None and entry.dtype.kind in "iub" and len(shape) < 3
+            if names and high - low < 2**17:
+                self._tables[key] = rng.standard_normal((high - low + 1, embedding)).astype(np.float32)
+                self._low[key] = low
+                self.width += size * embedding
+            else:
+                if entry.dtype == np.uint8:
+                    self._divisor[key] = 255.0
+                self._moments[key] = RunningMoments((size,))
+                self._refresh(key)
+                self.width += size
+
+    def __call__(self, observations: Observations) -> Features:
+        """(n, width)"""
+        parts = []
+        for key, array in self._entries(observations):
+            n = len(array)
+            if key in self._tables:
+                low = self._low[key]
+                ids = array if low == 0 else array.astype(np.int64) - low
+                part = self._tables[key].take(ids.reshape(n, -1), axis=0, mode="clip").reshape(n, -1)
+            else:
+                mean, inverse = self._centre[key]
+                part = self._numbers(key, array) - mean
+                part *= inverse
+                np.minimum(np.maximum(part, -5.0, out=part), 5.0, out=part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def learn(self, observations: Observations) -> None:
+        """Take observations into the running statistics."""
+        if self._moments:
+            for key, array in self._entries(observations):
+                if key in self._moments:
+                    self._moments[key].add(self._numbers(key, array))
+                    self._refresh(key)
+
+    def _entries(self, observations: Observations) -> list[tuple[str, Array]]:
+        if isinstance(observations, dict):
+            return [(key, observations[key]) for key in self.keys]
+        return [("", observations)]
+
+    def _numbers(self, key: str, array: Array) -> Features:
+        numbers: Features = array.reshape(len(array), -1).astype(np.float32)
+        divisor = self._divisor.get(key)
+        return numbers if divisor is None else numbers / np.float32(divisor)
+
+    def _refresh(self, key: str) -> None:
+        moments = self._moments[key]
+        deviation = np.sqrt(np.maximum(moments.variance, 1e-8)) if moments.count else np.ones_like(moments.mean)
+        self._centre[key] = (moments.mean.astype(np.float32), (1.0 / deviation).astype(np.float32))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "tables": {key: table.copy() for key, table in self._tables.items()},
+            "moments": {key: moments.state_dict() for key, moments in self._moments.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._tables = {key: np.array(table) for key, table in state["tables"].items()}
+        for key, moments in self._moments.items():
+            moments.load_state_dict(state["moments"][key])
+            self._refresh(key)
+
+
+class RunningMoments:
+    """Mean and variance of rows, merged batch by batch (Chan, Golub and LeVeque 1979)."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.count = 0
+        self.mean: Any = np.zeros(shape)
+        self._squares: Any = np.zeros(shape)
+
+    def add(self, rows: Array) -> None:
+        """Take in (n, *shape)."""
+        n = len(rows)
+        mean = rows.sum(axis=0, dtype=np.float64) / n
+        delta, total = mean - self.mean, self.count + n
+        self._squares = self._squares + np.square(rows - mean).sum(axis=0) + delta * delta * (self.count * n / total)
+        self.mean = self.mean + delta * (n / total)
+        self.count = total
+
+    @property
+    def variance(self) -> Any:
+        return self._squares / max(self.count, 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "mean": np.array(self.mean), "squares": np.array(self._squares)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.count = int(state["count"])
+        self.mean, self._squares = np.array(state["mean"]), np.array(state["squares"])
+
+
+def _orthogonal(rng: np.random.Generator, rows: int, columns: int) -> Features:
+    """Orthogonal weights with gain √2, as the paper's code starts them."""
+    tall = rng.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q *= np.sign(np.diag(r))
+    return np.ascontiguousarray(math.sqrt(2.0) * (q if rows >= columns else q.T), dtype=np.float32)
+
+
+def _forward(layers: Sequence[Features], features: Features) -> Features:
+    values = features
+    for index in range(0, len(layers), 2):
+        values = values @ layers[index]
+        values += layers[index + 1]
+        if index < len(layers) - 2:
+            np.maximum(values, 0.0, out=values)
+    return values
+
+
+def _forward_torch(layers: Sequence[torch.Tensor], features: torch.Tensor) -> torch.Tensor:
+    values = features
+    for index in range(0, len(layers), 2):
+        values = torch.addmm(layers[index + 1], values, layers[index])
+        if index < len(layers) - 2:
+            values = torch.relu(values)
+    return values
