@@ -8,9 +8,7 @@ Writes RUN/evaluation.json and RUN/videos/episode.gif.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +24,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
 from scripts.clip import write_clip
+from scripts.files import replace_json
 from scripts.options import parse
 from scripts.options import run as run_command
 from scripts.run_directory import load_run
@@ -99,7 +98,7 @@ def evaluate_run(
         if gif:
             result["video"], result["video_note"] = _record(run, agent, Path(run_dir), seed, deterministic)
     result |= _columns(played)
-    write_json(Path(run_dir) / "evaluation.json", result)
+    replace_json(Path(run_dir) / "evaluation.json", result)
     return result
 
 
@@ -157,14 +156,6 @@ class Actor:
             **more,
         )
         return actions
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` under another name and rename it: a reader sees the old file or the new one, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    part.replace(path)
 
 
 def describe(result: dict[str, Any]) -> str:
