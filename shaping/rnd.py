@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -15,6 +17,8 @@ from shaping.registry import register_term
 from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, RewardTerm, Rollout, Setting, Transitions
 
 Features = npt.NDArray[np.float32]
+
+TABLE_ROWS = 2**13  # random vectors for (place, name); a power of 2. Two may share one: harmless among the thousands
 
 
 @register_term("rnd")
@@ -27,16 +31,16 @@ class RNDTerm(RewardTerm):
     share of the transitions, networks start orthogonal and the target never learns. Unlike it: small perceptrons, not
     convolutions, one value function, statistics over the first ``warm_up`` steps (paid 0) instead of a random agent.
 
-    Integer entries of one or two dimensions (glyphs, characters, a Discrete) are names, not sizes: each goes through a
-    fixed random table. Arrays of bytes with three dimensions are images, divided by 255.
-
-    Scoring is numpy on one thread, as it happens at every step; learning is torch, in `update`.
+    Integer entries of one or two dimensions (glyphs, characters, a Discrete) are names, not sizes: each name in each
+    place has a fixed random vector, and their sum stands for the grid. Arrays of bytes with three dimensions are
+    images, divided by 255. Everything runs on one thread: these networks are so small that waking others costs more
+    than they save.
 
     Args:
         keys: entries of a Dict observation to look at; None: all of them.
         hidden: width of the hidden layers (one in the target, two in the predictor).
         outputs: d, the number of random features to predict.
-        embedding: numbers per integer of a grid.
+        embedding: numbers that stand for a grid of integers.
         learning_rate: Adam's.
         share: share of the transitions that the predictor learns from; the paper's "experience proportion".
         batch_size: of one gradient step.
@@ -52,7 +56,7 @@ class RNDTerm(RewardTerm):
         keys: Sequence[str] | None = None,
         hidden: int = 64,
         outputs: int = 32,
-        embedding: int = 4,
+        embedding: int = 64,
         learning_rate: float = 1e-3,
         share: float = 0.25,
         batch_size: int = 256,
@@ -100,6 +104,7 @@ class RNDTerm(RewardTerm):
         ]  # fmt: skip
         self._parameters = [torch.from_numpy(array).requires_grad_() for array in predictor]
         self._predictor = predictor  # the same memory: Adam writes in place, so scoring always sees the newest weights
+        self._goal = [torch.from_numpy(array) for array in self._target]
         self._optimiser = torch.optim.Adam(self._parameters, lr=self.learning_rate)
         self._returns: FloatArray = np.zeros(setting.n_envs)
         self._scale = RunningMoments(())
@@ -136,21 +141,27 @@ class RNDTerm(RewardTerm):
             self._features.learn(joined)
         chosen = np.flatnonzero(self._rng.random(n) < self.share)
         self._rng.shuffle(chosen)
-        losses = []
-        for start in range(0, len(chosen), self.batch_size):
-            rows = chosen[start : start + self.batch_size]
-            some = {key: array[rows] for key, array in joined.items()} if isinstance(joined, dict) else joined[rows]
-            features = self._features(some)
-            goal = torch.from_numpy(_forward(self._target, features))
-            loss = (_forward_torch(self._parameters, torch.from_numpy(features)) - goal).square().mean()
-            self._optimiser.zero_grad()
-            loss.backward()
-            self._optimiser.step()
-            losses.append(float(loss.detach()))
+        with _one_thread():
+            losses = [
+                self._learn(joined, chosen[i : i + self.batch_size]) for i in range(0, len(chosen), self.batch_size)
+            ]
         metrics = {"intrinsic_return_std": math.sqrt(float(self._scale.variance))}
         if losses:
             metrics["loss"] = float(np.mean(losses))
         return metrics
+
+    def _learn(self, observations: Observations, rows: npt.NDArray[np.intp]) -> float:
+        some: Observations
+        if isinstance(observations, dict):
+            some = {key: array[rows] for key, array in observations.items()}
+        else:
+            some = observations[rows]
+        features = torch.from_numpy(self._features(some))
+        loss = (_forward_torch(self._parameters, features) - _forward_torch(self._goal, features)).square().mean()
+        self._optimiser.zero_grad()
+        loss.backward()
+        self._optimiser.step()
+        return float(loss.detach())
 
     def _errors(self, features: Features) -> FloatArray:
         difference = _forward(self._predictor, features) - _forward(self._target, features)
@@ -206,7 +217,6 @@ class ObservationFeatures:
             self.keys = ()
             chosen = {"": space}
         self._tables: dict[str, Features] = {}
-        self._low: dict[str, int] = {}
         self._divisor: dict[str, float] = {}
         self._moments: dict[str, RunningMoments] = {}
         self._centre: dict[str, tuple[Features, Features]] = {}
@@ -214,23 +224,13 @@ class ObservationFeatures:
         for key, entry in chosen.items():
             shape = entry.shape
             what = f"observation entry {key!r}" if key else "the observation"
-            if isinstance(entry, spaces.Discrete):
-                low, high = int(entry.start), int(entry.start + entry.n) - 1
-            elif isinstance(entry, spaces.MultiDiscrete):
-                low, high = 0, int(entry.nvec.max()) - 1
-            elif isinstance(entry, spaces.MultiBinary):
-                low, high = 0, 1
-            elif isinstance(entry, spaces.Box):
-                low, high = int(max(entry.low.min(), -(2**31))), int(min(entry.high.max(), 2**31))
-            else:
+            if not isinstance(entry, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
                 raise ValueError(f"{what} is {entry}, which has no numbers to look at; choose others with keys")
             assert shape is not None
             size = math.prod(shape)
-            names = entry.dtype is not None and entry.dtype.kind in "iub" and len(shape) < 3
-            if names and high - low < 2**17:
-                self._tables[key] = rng.standard_normal((high - low + 1, embedding)).astype(np.float32)
-                self._low[key] = low
-                self.width += size * embedding
+            if entry.dtype is not None and entry.dtype.kind in "iub" and len(shape) < 3:
+                self._tables[key] = rng.standard_normal((TABLE_ROWS, embedding)).astype(np.float32)
+                self.width += embedding
             else:
                 if entry.dtype == np.uint8:
                     self._divisor[key] = 255.0
@@ -244,9 +244,8 @@ class ObservationFeatures:
         for key, array in self._entries(observations):
             n = len(array)
             if key in self._tables:
-                low = self._low[key]
-                ids = array if low == 0 else array.astype(np.int64) - low
-                part = self._tables[key].take(ids.reshape(n, -1), axis=0, mode="clip").reshape(n, -1)
+                part = np.empty((n, self._tables[key].shape[1]), np.float32)
+                _sum_of_names(array.reshape(n, -1).astype(np.int64), self._tables[key], part)
             else:
                 mean, inverse = self._centre[key]
                 part = self._numbers(key, array) - mean
@@ -318,6 +317,37 @@ class RunningMoments:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.count = int(state["count"])
         self.mean, self._squares = np.array(state["mean"]), np.array(state["squares"])
+
+
+@numba.njit(cache=True)
+def _sum_of_names(names: Any, table: Any, out: Any) -> None:
+    """out[i] = Σ over places p of table[hash(p, names[i, p])] / √places."""
+    mask, scale = np.uint64(len(table) - 1), np.float32(1.0 / math.sqrt(names.shape[1]))
+    for i in range(names.shape[0]):
+        out[i, :] = 0.0
+        for place in range(names.shape[1]):
+            mixed = (np.uint64(names[i, place]) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+            mixed += np.uint64(place + 1) * np.uint64(0xC2B2AE3D27D4EB4F)
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            row = np.int64((mixed >> np.uint64(32)) & mask)
+            for column in range(out.shape[1]):
+                out[i, column] += table[row, column]
+        for column in range(out.shape[1]):
+            out[i, column] *= scale
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _orthogonal(rng: np.random.Generator, rows: int, columns: int) -> Features:
