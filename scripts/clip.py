@@ -38,7 +38,9 @@ def write_clip(
     Raises:
         ValueError: the environment renders no RGB arrays; the message says so.
     """
-    frames, captions, seconds = [], [], []
+    frames: list[Picture] = []
+    captions: list[str] = []
+    seconds: list[float] = []
     observations, finished, step, total = venv.reset(), 0, 0, 0.0
     while finished < episodes and len(frames) < max_frames:
         frames.append(_picture(venv))

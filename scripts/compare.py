@@ -332,8 +332,7 @@ def draw_curves(rows: Sequence[Row], path: Path, metric: str = "success_rate") -
     if not arms:
         has = sorted({name for row in rows for name in row.curves})
         raise ValueError(f"no run has a learning curve of {metric!r}; these runs have {', '.join(has) or 'none'}")
-    with figure(path, 1, 2, 5.4, 4.0) as (drawing, (left, right)):
-        left.get_gridspec().set_width_ratios([2.4, 1])
+    with figure(path, 1, 2, 5.4, 4.0, width_ratios=[2.4, 1]) as (drawing, (left, right)):
         for index, own in enumerate(arms.values()):
             curves = [row.curves[metric] for row in own if metric in row.curves]
             grid, values = common_grid(curves)

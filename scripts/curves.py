@@ -67,9 +67,9 @@ def steps_to(steps: ArrayLike, values: ArrayLike, level: float) -> int | None:
 def thinned(steps: FloatArray, values: FloatArray, points: int = 60) -> tuple[list[int], list[float]]:
     """At most `points` points of a curve, first and last among them, rounded for a file that people read."""
     steps, values = finite(steps, values)
-    chosen = (
-        np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).round().astype(int)) if len(steps) else []
-    )
+    if not len(steps):
+        return [], []
+    chosen = np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).round().astype(int))
     return [int(steps[i]) for i in chosen], [round(float(values[i]), 4) for i in chosen]
 
 

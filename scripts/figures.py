@@ -18,7 +18,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)
 _INK, _FAINT = "#333840", "#d9dce1"
 _DPI = 130
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.dpi": _DPI,
     "savefig.dpi": _DPI,
     "figure.constrained_layout.use": True,
@@ -49,13 +49,16 @@ STYLE: dict[str, Any] = {
 
 
 @contextmanager
-def figure(path: Path, rows: int, columns: int, width: float, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+def figure(
+    path: Path, rows: int, columns: int, width: float, height: float, width_ratios: Sequence[float] | None = None
+) -> Iterator[tuple[Figure, Sequence[Axes]]]:
     """A figure in our style with its axes row by row; it is written to `path` when the block ends well.
 
     Args:
         path: the .png; it appears when it is complete.
         rows, columns: of the grid of axes.
         width, height: of one of the axes, in inches.
+        width_ratios: of the columns; equal where None.
     """
     import matplotlib
 
@@ -66,7 +69,7 @@ def figure(path: Path, rows: int, columns: int, width: float, height: float) -> 
     with matplotlib.rc_context(STYLE):
         drawing = Figure(figsize=(columns * width, rows * height))
         FigureCanvasAgg(drawing)
-        axes = drawing.subplots(rows, columns, squeeze=False).ravel().tolist()
+        axes = drawing.subplots(rows, columns, squeeze=False, width_ratios=width_ratios).ravel().tolist()
         yield drawing, axes
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
