@@ -1,0 +1,60 @@
+"""Small worlds with known answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+
+class Corridor(gymnasium.Env[Any, Any]):
+    """Cells 0..length-1, start at 0. Action 1 walks right, 0 left. Reward 1 and termination at the last cell.
+
+    ``info``: "distance" to the last cell in [0, 1]; "events": "left_start" when cell 1 is entered, "middle" at
+    length // 2. With ``limit``, time runs out after so many steps.
+    """
+
+    def __init__(self, length: int = 6, limit: int | None = None, dictionary: bool = False) -> None:
+        self.length, self.limit, self.dictionary = length, limit, dictionary
+        box = spaces.Box(0.0, 1.0, (length,), np.float32)
+        self.observation_space = (
+            spaces.Dict({"cells": box, "where": spaces.Box(0.0, 1.0, (1,), np.float32)}) if dictionary else box
+        )
+        self.action_space = spaces.Discrete(2)
+
+    def _observe(self) -> Any:
+        cells = np.zeros(self.length, np.float32)
+        cells[self.cell] = 1.0
+        if not self.dictionary:
+            return cells
+        return {"cells": cells, "where": np.array([self.cell / (self.length - 1)], np.float32)}
+
+    def _info(self) -> dict[str, Any]:
+        return {"distance": 1.0 - self.cell / (self.length - 1)}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.cell, self.steps = 0, 0
+        return self._observe(), self._info()
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.cell = max(0, self.cell + (1 if int(action) == 1 else -1))
+        self.steps += 1
+        terminated = self.cell == self.length - 1
+        truncated = self.limit is not None and self.steps >= self.limit
+        info = self._info()
+        events = tuple(
+            name
+            for name, cell in (("left_start", 1), ("middle", self.length // 2))
+            if self.cell == cell and int(action) == 1
+        )
+        if events:
+            info["events"] = events
+        return self._observe(), float(terminated), terminated, truncated, info
+
+
+def corridors(n: int, **arguments: Any) -> DummyVecEnv:
+    return DummyVecEnv([lambda: Corridor(**arguments) for _ in range(n)])
