@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FORMAT = 1
-"""Version of what a checkpoint holds. Raised whenever an older reader could misread a newer checkpoint or the reverse."""
+"""Version of what a checkpoint holds. Raised whenever one version could misread the other's."""
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"step_(\d{12})")

@@ -106,6 +106,7 @@ class EpisodeConfig:
 
     name: str | None = None  # a registered episode transform; null: none
     arguments: dict[str, Any] = field(default_factory=dict)  # of its constructor
+    withheld: list[str] | None = None  # signals not paid at once; null: every term's
 
 
 @dataclass
@@ -116,6 +117,12 @@ class ShapingConfig:
     terms: dict[str, Any] = field(default_factory=dict)  # name -> the term's arguments, weight, normalise, clip
     episode: EpisodeConfig = field(default_factory=EpisodeConfig)
 
+
+TERM_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "events": {"events": "${env.events}"},
+    "potential": {"potential": "${env.potential.entry}", "scale": "${env.potential.scale}"},
+}
+"""Arguments whose default is the environment's own."""
 
 TERM_OPTIONS = ("weight", "normalise", "clip")
 """What every term's configuration has beside its constructor's arguments."""
@@ -385,18 +392,20 @@ class _Primary(RunConfig):
             *({group: choice} for group, choice in DEFAULT_CHOICES.items()),
             {"override hydra/job_logging": "none"},
             {"override hydra/hydra_logging": "none"},
+            {"override hydra/help": "breadcrumb"},
         ]
     )
+
+
+HYDRA_SETTINGS = (
     # Hydra's own folders would lie beside ours and hold the same again.
-    hydra: dict[str, Any] = field(
-        default_factory=lambda: {
-            "run": {"dir": "."},
-            "output_subdir": None,
-            "sweep": {"dir": "runs/.sweeps/${now:%Y%m%d-%H%M%S}", "subdir": "."},
-            "job": {"name": "train", "chdir": False},
-            "help": {"app_name": "scripts.train", "template": help_text().replace("$", "$$")},
-        }
-    )
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    "hydra.sweep.dir=runs/.sweeps/${now:%Y%m%d-%H%M%S}",
+    "hydra.sweep.subdir=.",
+    "hydra.job.name=train",
+)
+"""Overrides that stand before the user's own."""
 
 
 def options(group: str) -> tuple[str, ...]:
@@ -414,13 +423,18 @@ def register() -> None:
         store.store(group=f"env/{folder}" if folder else "env", name=name, node=env, package="env", provider="scripts")
     store.store(group="shaping", name="none", node={}, package="shaping")
     for name in registry.term_names():
-        store.store(group="shaping", name=name, node=term_config(name), package=f"shaping.terms.{name}")
+        node = OmegaConf.structured(term_config(name))
+        for argument, default in TERM_DEFAULTS.get(name, {}).items():
+            node[argument] = default
+        store.store(group="shaping", name=name, node=node, package=f"shaping.terms.{name}")
     together = [name for name in ALL_TERMS if name in registry.term_names()]
     store.store(group="shaping", name="all", node={"defaults": together}, package="shaping")
     for option, agent in agents.items():
         store.store(group="agent", name=option, node=agent, package="agent")
     for option, tracker in trackers.items():
         store.store(group="tracking", name=option, node=tracker, package="tracking")
+    plain_words = {"app_name": "scripts.train", "header": "", "footer": "", "template": help_text().replace("$", "$$")}
+    store.store(group="hydra/help", name="breadcrumb", node=plain_words)
     store.store(name="train", node=_Primary)
 
 
@@ -474,7 +488,9 @@ def help_text() -> str:
         lines.append(f"    {name:{width}}{_first_line(registry.reward_terms.get(name))}")
         config = term_config(name)
         given = ", ".join(entry.name for entry in dataclasses.fields(config) if entry.name not in TERM_OPTIONS)
-        lines.append(f"    {'':{width}}  shaping.terms.{name}.: {given + ', ' if given else ''}{', '.join(TERM_OPTIONS)}")
+        lines.append(
+            f"    {'':{width}}  shaping.terms.{name}.: {given + ', ' if given else ''}{', '.join(TERM_OPTIONS)}"
+        )
     lines += ["", f"agent={DEFAULT_CHOICES['agent']}   what learns"]
     lines += [f"    {name:{width}}{_first_line(config)}" for name, config in agents.items()]
     lines += ["", f"tracking={DEFAULT_CHOICES['tracking']}   where the curves go, beside progress.csv"]
@@ -483,7 +499,7 @@ def help_text() -> str:
     lines += [f"    {name:{width}}{what}" for name, what in RUN_OPTIONS.items()]
     lines += [
         "",
-        "Further settings: env.id, env.kwargs.<argument>, shaping.task_weight, shaping.episode.name, agent.<hyper-parameter>.",
+        "Further settings: env.id, env.kwargs.<argument>, shaping.task_weight, shaping.episode.name, agent.<name>.",
         "`--cfg job` prints all of them with their values. A weight is a number, linear(START,END,STEPS),",
         "exponential(START,END,HALF_LIFE) or piecewise(STEP:VALUE,...).",
     ]

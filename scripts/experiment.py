@@ -1,213 +1,245 @@
-"""From a checked configuration to what learns: environment, reward terms, agent."""
+"""From a `RunConfig` to environments, reward terms and agent. What cannot work is refused here."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-import agents
-import envs
-from agents.build import resolve_device
-from omegaconf import DictConfig, OmegaConf
-from shaping.combine import WeightedSum
-from shaping.episodes import EpisodeTransform
-from shaping.registry import episode_transforms, make_term, transforms
-from shaping.terms import RewardTerm
-from shaping.transforms import Transform
-from shaping.vec_env import ShapedVecEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
-from scripts.configuration import ConfigurationError, TermConfig
-
-_COMMON = tuple(TermConfig.__dataclass_fields__)
-
-
-@dataclass
-class Rewards:
-    """The parts of ``shaping`` in a configuration, built: what `ShapedVecEnv` takes, and the episode transform."""
-
-    terms: dict[str, RewardTerm]
-    transforms: dict[str, list[Transform]]
-    combiner: WeightedSum
-    episode: EpisodeTransform | None
-
-    @property
-    def requires(self) -> frozenset[str]:
-        """Info entries that the terms read."""
-        return frozenset().union(*(term.requires for term in self.terms.values()))
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        """Events that the terms want detected."""
-        names = (name for term in self.terms.values() for name in getattr(term, "event_names", ()))
-        return tuple(dict.fromkeys(names))
+import envs
+from agents.build import algorithms, build, resolve_device
+from scripts.configuration import TERM_OPTIONS, RunConfig
+from shaping import Schedule, ShapedVecEnv, WeightedSum, make_term
+from shaping.episodes import EpisodeTransformCallback
+from shaping.registry import episode_transforms
+from shaping.terms import RewardTerm
+from shaping.transforms import Clip, RunningNormalise, Transform
 
 
-def settle(config: DictConfig) -> DictConfig:
-    """A copy in which everything that depends on the environment is written out: id, steps, events.
+@dataclass(frozen=True)
+class Terms:
+    """The reward terms of an experiment and what belongs to each."""
 
-    Raises:
-        ConfigurationError: an unknown environment (the nearest are named).
-    """
-    config = config.copy()
-    try:
-        description = envs.describe(config.env.id)
-    except ValueError as error:
-        raise ConfigurationError(f"env.id={config.env.id}: {error}") from error
-    config.env.id = description.id
-    if not config.env.events:
-        config.env.events = list(description.events)
-    if config.total_timesteps is None:
-        config.total_timesteps = config.env.total_timesteps
-    for term in config.shaping.terms.values():
-        # a term that is about events, and was told none, is about those that count on this task
-        if "events" in term and not term.events:
-            term.events = list(config.env.events)
-    return config
+    terms: Mapping[str, RewardTerm]
+    weights: Mapping[str, float | str]  # "task" included
+    transforms: Mapping[str, list[Transform]]
+    withheld: tuple[str, ...]  # by the episode transform
+    report: tuple[str, ...]  # info entries that they need
+    events: tuple[str, ...]  # events that they need detected
 
 
-def build_rewards(config: DictConfig) -> Rewards:
-    """The reward terms and their companions, checked against what the environment reports.
+def nearest(word: str, words: Iterable[str], *, count: int = 3) -> str:
+    """' Did you mean a, b?', or '' when nothing is near."""
+    near = difflib.get_close_matches(word, list(words), n=count, cutoff=0.4)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def check(config: RunConfig) -> None:
+    """Refuse, without building any environment, what can be known to fail.
 
     Raises:
-        ConfigurationError: a term that refuses its arguments, a weight that is no finite number or schedule, or a term
-            whose input this environment does not have.
+        ValueError: with the setting that is wrong, what it must be, and what to do.
     """
-    terms: dict[str, RewardTerm] = {}
-    steps: dict[str, list[Transform]] = {}
-    weights: dict[str, float | str] = {"task": config.shaping.task_weight}
+    for name in ("n_envs", "checkpoint_every", "total_timesteps", "torch_threads"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name}={value} is too small; it must be at least 1.")
+    for name in ("seed", "workers", "evaluate_episodes"):
+        if getattr(config, name) < 0:
+            raise ValueError(f"{name}={getattr(config, name)} is negative; it must be 0 or more.")
+    if config.seed >= 2**32:
+        raise ValueError(f"seed={config.seed} is too large; it must be below 2**32, numpy's limit.")
+    if config.workers > config.n_envs:
+        raise ValueError(
+            f"workers={config.workers} are more than n_envs={config.n_envs}; every worker needs an environment."
+        )
+    if config.env.total_timesteps < 1:
+        raise ValueError(f"env.total_timesteps={config.env.total_timesteps} is too small; it must be at least 1.")
+    for name, value in settings(config.agent).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"agent.{name}={value} is not finite; give a number.")
+    gamma = settings(config.agent)["gamma"]
+    if not 0.0 <= gamma <= 1.0:
+        raise ValueError(f"agent.gamma={gamma} is no discount; it must lie between 0 and 1.")
+    resolve_device(settings(config.agent)["device"])
+    build_terms(config)
+    episode_transform(config)
+
+
+def build_terms(config: RunConfig) -> Terms:
+    """The reward terms, built but not bound; what they need is matched with what the environment reports.
+
+    Raises:
+        ValueError: a bad argument, weight or schedule, or a need that the environment cannot meet.
+    """
     description = envs.describe(config.env.id)
-    for name, term_config in config.shaping.terms.items():
-        arguments = {key: _plain(value) for key, value in term_config.items() if key not in _COMMON}
-        missing = sorted({"events"} & set(arguments)) if not description.events else []
-        if missing and not arguments["events"]:
-            raise ConfigurationError(
-                f"shaping={name}: {description.id} detects no events. {_instead(description.reports)}"
-            )
+    terms: dict[str, RewardTerm] = {}
+    weights: dict[str, float | str] = {"task": _weight("shaping.task_weight", config.shaping.task_weight)}
+    transforms: dict[str, list[Transform]] = {}
+    report: set[str] = set()
+    events: dict[str, None] = {}
+    for name, term_settings in config.shaping.terms.items():
+        arguments = settings(term_settings)
+        weight, normalise, clip = (arguments.pop(option) for option in TERM_OPTIONS)
+        weights[name] = _weight(f"shaping.terms.{name}.weight", weight)
+        if name == "events" and not arguments.get("events", True):
+            arguments["events"] = list(config.env.events)
+            if not arguments["events"]:
+                raise ValueError(
+                    f"shaping=events needs to know which events, and {description.id} has no usual ones. "
+                    f"Give shaping.terms.events.events=[...]{_detects(description)}"
+                )
         try:
             term = make_term(name, **arguments)
-            steps[name] = _transforms(term_config)
-        except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"shaping.terms.{name}: {error}") from error
-        lacking = sorted(term.requires - description.reports)
-        if lacking:
-            raise ConfigurationError(
-                f"shaping={name} needs the environment to report {', '.join(lacking)}, and {description.id} reports "
-                f"{', '.join(sorted(description.reports)) or 'nothing'}. {_instead(description.reports)}"
+        except ValueError as error:
+            raise ValueError(f"shaping.terms.{name}: {error}") from error
+        missing = sorted(term.requires - description.reports)
+        if missing:
+            able = ", ".join(sorted(description.reports)) or "nothing"
+            raise ValueError(
+                f"shaping={name} needs the environment to report {', '.join(missing)}, "
+                f"and {description.id} reports {able}. "
+                "Choose another term or another environment."
             )
-        for event in getattr(term, "event_names", ()):
-            if event not in description.events:
-                near = difflib.get_close_matches(event, description.events, n=1, cutoff=0.4)
-                hint = f" Did you mean {near[0]}?" if near else ""
-                raise ConfigurationError(
-                    f"shaping.terms.{name}: {description.id} detects no event {event!r}.{hint} "
-                    f"It detects {', '.join(description.events)}."
-                )
+        report |= term.requires
+        if "events" in term.requires:
+            wanted = tuple(getattr(term, "event_names", ()) or description.events)
+            for event in wanted:
+                if event not in description.events:
+                    raise ValueError(
+                        f"shaping.terms.{name} names the event {event!r}, which {description.id} cannot detect."
+                        f"{nearest(event, description.events)}{_detects(description)}"
+                    )
+            events.update(dict.fromkeys(wanted))
         terms[name] = term
-        weights[name] = term_config.weight
+        chain: list[Transform] = []
+        if normalise:
+            chain.append(RunningNormalise(scale_only=True))  # a subtracted mean would change which policy is best
+        if clip is not None:
+            if not (math.isfinite(clip) and clip > 0):
+                raise ValueError(f"shaping.terms.{name}.clip={clip}: give a number above 0; rewards stay within ± it.")
+            chain.append(Clip(-clip, clip))
+        transforms[name] = chain
+
+    withheld: tuple[str, ...] = ()
+    if config.shaping.episode.name is not None:
+        chosen = config.shaping.episode.withheld
+        withheld = tuple(terms) if chosen is None else tuple(chosen)
+        for signal in withheld:
+            if signal not in weights:
+                raise ValueError(f"shaping.episode.withheld names {signal!r}; signals here are {', '.join(weights)}.")
+    return Terms(terms, weights, transforms, withheld, tuple(sorted(report)), tuple(events))
+
+
+def episode_transform(config: RunConfig) -> EpisodeTransformCallback | None:
+    """The callback of `shaping.episode`, or None.
+
+    Raises:
+        ValueError: unknown, or with bad arguments.
+    """
+    episode = config.shaping.episode
+    if episode.name is None:
+        if episode.arguments or episode.withheld is not None:
+            raise ValueError(
+                "shaping.episode.arguments and .withheld belong to an episode transform, and shaping.episode.name is "
+                f"null. Give the name: {', '.join(episode_transforms.names())}."
+            )
+        return None
     try:
-        combiner = WeightedSum(weights, withheld=tuple(config.shaping.episode.withheld))
-        combiner.bind(["task", *terms])
-        episode = _episode_transform(config.shaping.episode)
+        return EpisodeTransformCallback(episode_transforms.make(episode.name, **episode.arguments))
     except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"shaping: {error}") from error
-    return Rewards(terms, {name: some for name, some in steps.items() if some}, combiner, episode)
+        raise ValueError(f"shaping.episode: {error}") from error
 
 
-def build_environment(
-    config: DictConfig,
-    rewards: Rewards,
+def build_env(
+    config: RunConfig,
     *,
     split: str = "train",
     n_envs: int | None = None,
-    seed: int | None = None,
     workers: int | None = None,
+    seed: int | None = None,
     render_mode: str | None = None,
 ) -> ShapedVecEnv:
-    """The stack that an agent acts in: environment → VecMonitor → ShapedVecEnv.
+    """The stack that the agent acts in: environments, VecMonitor, ShapedVecEnv.
+
+    Args:
+        config: of the run.
+        split: "train" or "eval".
+        n_envs, workers, seed: where other than the configuration's.
+        render_mode: "rgb_array" to make `get_images` work.
 
     Raises:
-        ConfigurationError: the environment cannot be built, or a term cannot work in it; with the reason.
+        ValueError: a combination that cannot work, with the reason.
     """
-    kwargs: dict[str, Any] = {str(key): _plain(value) for key, value in config.env.kwargs.items()}
-    if render_mode is not None:
-        kwargs["render_mode"] = render_mode
+    parts = build_terms(config)
     seed = config.seed if seed is None else seed
+    arguments = dict(config.env.kwargs)
+    if render_mode is not None:
+        arguments["render_mode"] = render_mode
     try:
         venv = envs.make_vec(
             config.env.id,
             config.n_envs if n_envs is None else n_envs,
             seed=seed,
             workers=config.workers if workers is None else workers,
-            report=tuple(sorted(rewards.requires)),
-            events=rewards.events or None,
+            report=parts.report,
+            events=parts.events or None,
             split=split,
-            **kwargs,
+            **arguments,
         )
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"env.id={config.env.id}: {error}") from error
+    except TypeError as error:  # an argument that the environment's constructor does not know
+        raise ValueError(f"env.kwargs={config.env.kwargs} does not fit {config.env.id}: {error}") from error
     try:
         return ShapedVecEnv(
             VecMonitor(venv),
-            rewards.terms,
-            combiner=rewards.combiner,
-            transforms=rewards.transforms,
-            gamma=config.agent.gamma,
+            parts.terms,
+            combiner=WeightedSum(parts.weights, withheld=parts.withheld),
+            transforms=parts.transforms,
+            gamma=settings(config.agent)["gamma"],
             seed=seed,
         )
-    except ValueError as error:
+    except Exception:
         venv.close()
-        raise ConfigurationError(f"shaping: {error}") from error
+        raise
 
 
-def build_agent(config: DictConfig, env: ShapedVecEnv) -> BaseAlgorithm:
-    """The agent of a configuration.
+def build_agent(name: str, config: RunConfig, env: ShapedVecEnv) -> BaseAlgorithm:
+    """The algorithm in `env`, new.
 
     Raises:
-        ConfigurationError: it cannot act in this environment; with the reason.
+        ValueError: an agent that cannot act there, with the reason.
     """
-    hyperparameters: dict[str, Any] = {str(key): _plain(value) for key, value in config.agent.items()}
-    name = hyperparameters.pop("name")
+    hyperparameters = settings(config.agent)
+    hyperparameters.pop("log_every", None)  # the trainer's
+    device = resolve_device(hyperparameters.pop("device"))
+    return build(name, env, seed=config.seed, device=device, **hyperparameters)
+
+
+def load_agent(name: str, path: Any, config: RunConfig, env: ShapedVecEnv | None) -> BaseAlgorithm:
+    """The algorithm from its file, with `env` to act in (None: for prediction only)."""
+    return algorithms[name].load(path, env=env, device=resolve_device(settings(config.agent)["device"]))
+
+
+def settings(group: Any) -> dict[str, Any]:
+    """A group's settings as a dict of its own, whether it came from Hydra (a dataclass) or from a file (a dict)."""
+    if dataclasses.is_dataclass(group) and not isinstance(group, type):
+        return {entry.name: getattr(group, entry.name) for entry in dataclasses.fields(group)}
+    return dict(group)
+
+
+def _weight(where: str, value: float | str) -> float | str:
     try:
-        return agents.build(name, env, seed=config.seed, device=resolve_device(config.device), **hyperparameters)
+        Schedule.parse(value)
     except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ValueError(f"{where}={value}: {error}") from error
+    return value
 
 
-def _episode_transform(config: DictConfig) -> EpisodeTransform | None:
-    if config.name is None:
-        for key in ("withheld", "arguments"):
-            if config[key]:
-                raise ValueError(f"episode.{key} is given without episode.name: nothing would pay or read it")
-        return None
-    arguments: Mapping[str, Any] = _plain(config.arguments)
-    return episode_transforms.make(config.name, **arguments)
-
-
-def _transforms(config: DictConfig) -> list[Transform]:
-    chosen: list[Transform] = []
-    if config.normalise:
-        # the mean stays: taking it away would pay for longer or shorter episodes
-        chosen.append(transforms.make("running_normalise", scale_only=True))
-    for name, arguments in config.transforms.items():
-        chosen.append(transforms.make(str(name), **(_plain(arguments) or {})))
-    if config.clip is not None:
-        chosen.append(transforms.make("clip", low=-config.clip, high=config.clip))
-    return chosen
-
-
-def _instead(reports: frozenset[str]) -> str:
-    if reports:
-        return "Choose another term, or another environment."
-    return "Terms that read observations alone (count, rnd) work everywhere; or choose a minihack/ or nethack/ environment."
-
-
-def _plain(value: Any) -> Any:
-    """Containers as Python's own, for constructors that know nothing of OmegaConf."""
-    if OmegaConf.is_config(value):
-        return OmegaConf.to_container(value, resolve=True, enum_to_str=False)
-    return value.value if isinstance(value, Enum) else value
+def _detects(description: envs.EnvDescription) -> str:
+    return f" It detects {', '.join(description.events)}." if description.events else " It detects none."

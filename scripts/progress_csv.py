@@ -44,7 +44,9 @@ class ProgressCsv(KVWriter):
         values = filter_excluded_keys(key_values, key_excluded, "csv")
         self._waiting.append({key: _text(value) for key, value in values.items()})
         try:
-            new = [key for key in dict.fromkeys(key for row in self._waiting for key in row) if key not in self._columns]
+            new = [
+                key for key in dict.fromkeys(key for row in self._waiting for key in row) if key not in self._columns
+            ]
             if new:
                 _, rows = read_rows(self.path)
                 # steps first: the column that every reader looks for

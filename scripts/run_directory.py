@@ -1,305 +1,277 @@
-"""The run directory: everything that a run leaves behind, in one folder that can be moved, resumed and evaluated."""
+"""One folder a run: configuration, curves, checkpoints, results. What is written here survives kill -9.
+
+run = load_run("runs/NAME")
+env = run.build_env(n_envs=8)        # evaluation's own seeds, the same stack as in training
+agent = run.load_agent()
+"""
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import fcntl
 import json
 import os
 import shutil
+import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from agents.build import algorithms
-from omegaconf import DictConfig, OmegaConf
-from shaping.vec_env import ShapedVecEnv
+import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from scripts.checkpoints import Checkpoint, latest_checkpoint, remove_unfinished
-from scripts.configuration import ConfigurationError
-from scripts.experiment import build_environment, build_rewards
+from scripts.checkpoints import Checkpoint, CheckpointFormatError, latest_checkpoint, remove_unfinished
+from scripts.configuration import RunConfig, from_container, to_container
+from scripts.experiment import build_env, load_agent
+from shaping import RewardTerm, ShapedVecEnv
 
-PROBE_BYTES = 32 * 2**20
-"""Free space below which a run is not begun: a few checkpoints of a small network."""
+SMALLEST_FREE_SPACE = 64 * 2**20  # bytes; a run of the default configuration writes some 20 MiB
+_LOCK_PATIENCE = 3.0  # seconds: a killed run's worker processes may hold its lock for a moment longer
+
+
+class RunDirectoryError(ValueError):
+    """A run directory that cannot be used: says why and what to do."""
 
 
 class RunDirectory:
-    """A run directory that this process trains in: it holds RUN/lock until `release` or its end, however it ends.
+    """A run directory that this process trains in; holds its lock until `close`.
 
-    Use `create` or `reopen`.
+    Make one with `create` or `open`.
     """
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: int | None = lock
-        # a forked worker must not keep the lock when this process is killed
-        os.register_at_fork(after_in_child=self._forget_lock)
+        self._lock: Any = None
 
     @classmethod
-    def create(cls, path: Path, *, numbered: bool = False) -> RunDirectory:
-        """A new run directory.
-
-        Args:
-            path: where; a folder that holds no run yet may exist.
-            numbered: where it holds one, take the first free one of PATH-2, PATH-3, ...
+    def create(cls, path: Path) -> RunDirectory:
+        """A new run directory, locked.
 
         Raises:
-            ConfigurationError: it holds a run, or another process is starting one there, or it cannot be written.
+            RunDirectoryError: it holds a run already, cannot be written, or its disk is full.
         """
-        candidate, number = path, 1
-        while True:
-            try:
-                return cls._create(candidate)
-            except _TakenError as error:
-                if not numbered:
-                    raise ConfigurationError(str(error)) from None
-                number += 1
-                candidate = path.with_name(f"{path.name}-{number}")
-
-    @classmethod
-    def _create(cls, path: Path) -> RunDirectory:
+        refuse_unusable(path)
+        directory = cls(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = _lock(path)
+            directory._acquire()
+            if (path / "config.yaml").exists():
+                directory.close()
+                raise _holds_a_run(path)
+            (path / "checkpoints").mkdir(exist_ok=True)
+            _probe(path)
         except OSError as error:
-            raise ConfigurationError(_unwritable(path, error)) from error
-        run = cls(path, lock)
-        try:
-            if run.config_file.exists():
-                raise _TakenError(
-                    f"{path} already holds a run. Go on with it: resume={path}. Or choose another run_dir."
-                )
-            run._probe()
-        except BaseException:
-            run.release()
-            raise
-        return run
+            directory.close()
+            raise _unwritable(path, error) from error
+        return directory
 
     @classmethod
-    def reopen(cls, path: Path) -> RunDirectory:
-        """The directory of a run that stopped, to go on with.
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run directory, locked, to go on with.
 
         Raises:
-            ConfigurationError: no run is there, a process trains there, or it cannot be written.
+            RunDirectoryError: it is none, is in use, cannot be written, or its disk is full.
         """
-        if not (path / "config.yaml").is_file():
-            raise ConfigurationError(f"resume={path}: there is no run there (no {path / 'config.yaml'}).")
+        if not (path / "config.yaml").exists():
+            raise RunDirectoryError(
+                f"{path} is no run directory: it has no config.yaml. Give the folder that training made."
+            )
+        directory = cls(path)
         try:
-            run = cls(path, _lock(path))
-        except _TakenError as error:
-            raise ConfigurationError(str(error)) from None
+            directory._acquire()
+            _probe(path)
+            (path / "checkpoints").mkdir(exist_ok=True)
+            remove_unfinished(path / "checkpoints")
         except OSError as error:
-            raise ConfigurationError(_unwritable(path, error)) from error
-        try:
-            run._probe()
-        except BaseException:
-            run.release()
-            raise
-        remove_unfinished(run.checkpoints)
-        return run
+            directory.close()
+            raise _unwritable(path, error) from error
+        return directory
 
-    @property
-    def config_file(self) -> Path:
-        return self.path / "config.yaml"
+    def _acquire(self) -> None:
+        self._lock = (self.path / "lock").open("a+")
+        give_up = time.monotonic() + _LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() < give_up:
+                    time.sleep(0.1)
+                    continue
+                self._lock.seek(0)
+                holder = self._lock.read().strip() or "another process"
+                self._lock.close()
+                raise RunDirectoryError(
+                    f"{self.path} is in use by {holder}: two runs cannot share a directory. "
+                    "Wait for it, or give this run another run_dir."
+                ) from None
+        self._lock.truncate(0)
+        self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        self._lock.flush()
 
-    @property
-    def progress_file(self) -> Path:
-        return self.path / "progress.csv"
+    def close(self) -> None:
+        """Let others train here."""
+        if self._lock is not None and not self._lock.closed:
+            self._lock.close()  # releases the lock
 
-    @property
-    def summary_file(self) -> Path:
-        return self.path / "summary.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    def write_configuration(self, config: DictConfig, choices: Mapping[str, str]) -> None:
-        """config.yaml and choices.yaml. config.yaml comes last: by it a directory counts as holding a run."""
-        write_atomically(self.path / "choices.yaml", OmegaConf.to_yaml(dict(choices)))
-        write_atomically(self.config_file, OmegaConf.to_yaml(config, resolve=True))
+    def write_configuration(self, config: RunConfig, choices: Mapping[str, str]) -> None:
+        """Write choices.yaml and config.yaml; the latter last, because it makes the folder a run directory."""
+        write_text(self.path / "choices.yaml", yaml.safe_dump(dict(choices), sort_keys=False))
+        text = yaml.safe_dump(to_container(config), sort_keys=False, allow_unicode=True)
+        write_text(self.path / "config.yaml", text)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """summary.json. Raises OSError."""
-        write_atomically(self.summary_file, json.dumps(dict(summary), indent=2) + "\n")
-
-    def release(self) -> None:
-        """Give the lock up; the file stays."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def discard_if_empty(self) -> None:
-        """Release, and remove the directory again if nothing but the lock was written into it."""
-        self.release()
-        if [entry.name for entry in self.path.iterdir()] == ["lock"]:
-            shutil.rmtree(self.path, ignore_errors=True)
-
-    def _forget_lock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def _probe(self) -> None:
-        """Raises ConfigurationError where a run could not be written."""
-        probe = self.path / f".probe.{os.getpid()}"
-        try:
-            with probe.open("wb") as stream:
-                stream.write(bytes(2**20))
-                stream.flush()
-                os.fsync(stream.fileno())
-            free = shutil.disk_usage(self.path).free
-        except OSError as error:
-            raise ConfigurationError(_unwritable(self.path, error)) from error
-        finally:
-            probe.unlink(missing_ok=True)
-        if free < PROBE_BYTES:
-            raise ConfigurationError(
-                f"{self.path} has {free / 2**20:.0f} MiB of free space, and a run needs {PROBE_BYTES / 2**20:.0f} MiB or "
-                "more for its checkpoints. Free some, or choose another run_dir."
-            )
-
-
-class _TakenError(Exception):
-    """A directory that belongs to another run."""
-
-
-def _lock(path: Path) -> int:
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-        os.close(descriptor)
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            who = f" (process {holder})" if holder else ""
-            raise _TakenError(f"another run{who} trains in {path}. Wait for it, or choose another run_dir.") from None
-        raise
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def _unwritable(path: Path, error: OSError) -> str:
-    return f"{path} cannot be written ({error.strerror or error}). Choose another place: run_dir=PATH."
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Readers see the old file or the new one, and so does a machine that loses power. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def default_run_directory(choices: Mapping[str, str], seed: int) -> Path:
-    """runs/ENV-SHAPING-AGENT-SEED-TIME."""
-    parts = [choices["env"].replace("/", "_"), choices["shaping"], choices["agent"], str(seed)]
-    return Path("runs") / "-".join([*parts, time.strftime("%Y%m%d_%H%M%S")])
-
-
-# Reading a run ------------------------------------------------------------------------------------------------------------
+        """Write summary.json, whole or not at all."""
+        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run to look at: its configuration, and its environment and agent as the newest checkpoint has them."""
+    """What a run directory holds, to look at or to play: see `load_run`."""
 
     path: Path
-    config: DictConfig
-    choices: dict[str, str]
-    checkpoint: Checkpoint | None
-    """The newest intact one."""
+    config: RunConfig
+    choices: Mapping[str, str]
+    checkpoint: Checkpoint  # the newest whole one
+
+    def state(self) -> dict[str, Any]:
+        """state.pt: terms, environments' seeds, random states, logger."""
+        state: dict[str, Any] = torch.load(self.checkpoint.state_file, weights_only=False)
+        return state
 
     def build_env(
         self,
-        split: str = "eval",
-        n_envs: int = 1,
         *,
+        split: str = "eval",
+        n_envs: int = 8,
+        render_mode: str | None = None,
         seed: int | None = None,
         workers: int = 0,
-        render_mode: str | None = None,
     ) -> ShapedVecEnv:
-        """The same stack as in training, with the reward terms as they had become.
+        """The stack that the agent trained in, terms in the state that training left them in.
 
         Args:
-            split: "eval" or "train": whose episode seeds.
-            n_envs: how many environments; arrays of the terms that have one row for each start anew where the number
-                is not that of training.
-            seed: of the episodes; None for the run's own.
-            workers: processes; 0 for this one.
-            render_mode: "rgb_array" to see something.
-
-        Raises:
-            ConfigurationError: the environment cannot be built.
+            split: "eval" or "train"; the two never share an episode's seed.
+            n_envs: how many environments.
+            render_mode: "rgb_array" to make `get_images` work.
+            seed: other than the run's.
+            workers: processes.
         """
-        venv = build_environment(
-            self.config,
-            build_rewards(self.config),
-            split=split,
-            n_envs=n_envs,
-            seed=seed,
-            workers=workers,
-            render_mode=render_mode,
-        )
-        if self.checkpoint is not None:
-            state = load_state(self.checkpoint)["shaping"]
-            if n_envs != self.config.n_envs:
-                state = _refit(state, venv.state_dict(), self.config.n_envs, n_envs)
-            venv.load_state_dict(state)
-        return venv
+        env = build_env(self.config, split=split, n_envs=n_envs, workers=workers, seed=seed, render_mode=render_mode)
+        shaping = self.state()["shaping"]
+        if n_envs == self.config.n_envs:
+            env.load_state_dict(shaping)
+            return env
+        # Terms keep a row an environment of what an episode did so far, and that does not fit here. An agent sees only
+        # what terms publish, and that outlives an episode only in a term that learns.
+        for name, term in env.terms.items():
+            if term.observation_space is not None and type(term).update is not RewardTerm.update:
+                term.load_state_dict(shaping["terms"][name])
+        return env
 
-    def load_agent(self, device: str = "cpu") -> BaseAlgorithm:
-        """The agent of the newest checkpoint, without an environment (SB3 would seed it anew).
-
-        Raises:
-            FileNotFoundError: there is no checkpoint.
-        """
-        if self.checkpoint is None:
-            raise FileNotFoundError(f"{self.path} has no checkpoint to load an agent from")
-        return algorithms[self.config.agent.name].load(self.checkpoint.agent_file, device=device)
+    def load_agent(self, env: ShapedVecEnv | None = None) -> BaseAlgorithm:
+        """The trained agent; without `env` for prediction only."""
+        return load_agent(self.choices["agent"], self.checkpoint.agent_file, self.config, env)
 
 
 def load_run(run_dir: str | Path) -> Run:
-    """A run directory, for reading.
+    """The run in a directory, with its newest whole checkpoint.
 
     Raises:
-        FileNotFoundError: there is no run.
-        CheckpointFormatError: another version of Breadcrumb wrote its checkpoint.
+        RunDirectoryError: no run directory, no whole checkpoint, or one of another format.
     """
     path = Path(run_dir)
-    if not (path / "config.yaml").is_file():
-        raise FileNotFoundError(f"there is no run in {path} (no {path / 'config.yaml'})")
-    config, choices = OmegaConf.load(path / "config.yaml"), OmegaConf.load(path / "choices.yaml")
-    assert isinstance(config, DictConfig)
-    named = {str(key): str(value) for key, value in choices.items()}  # type: ignore[union-attr]
-    return Run(path, config, named, latest_checkpoint(path / "checkpoints"))
+    config, choices = read_configuration(path)
+    checkpoint = newest_checkpoint(path)
+    if checkpoint is None:
+        raise RunDirectoryError(f"{path} has no whole checkpoint; it stopped before the first. Start the run anew.")
+    return Run(path, config, choices, checkpoint)
 
 
-def load_state(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What a checkpoint holds besides the agent."""
-    state = torch.load(checkpoint.state_file, map_location="cpu", weights_only=False)
-    assert isinstance(state, dict)
-    return state
+def newest_checkpoint(path: Path) -> Checkpoint | None:
+    """The newest whole checkpoint of a run directory; None if there is none.
+
+    Raises:
+        RunDirectoryError: it has another format.
+    """
+    try:
+        return latest_checkpoint(path / "checkpoints")
+    except CheckpointFormatError as error:
+        raise RunDirectoryError(str(error)) from error
 
 
-def _refit(saved: Any, fresh: Any, had: int, has: int) -> Any:
-    """`saved`, with the arrays that have one row an environment taken from `fresh`."""
-    if isinstance(saved, Mapping) and isinstance(fresh, Mapping):
-        return {key: _refit(value, fresh.get(key), had, has) for key, value in saved.items()}
-    arrays = (np.ndarray, torch.Tensor)
-    if isinstance(saved, arrays) and isinstance(fresh, arrays) and saved.ndim and fresh.ndim:  # noqa: SIM102
-        if tuple(saved.shape) == (had, *saved.shape[1:]) and tuple(fresh.shape) == (has, *saved.shape[1:]):
-            return fresh
-    return saved
+def read_configuration(path: Path) -> tuple[RunConfig, dict[str, str]]:
+    """config.yaml and choices.yaml.
+
+    Raises:
+        RunDirectoryError: they are missing or are no run's.
+    """
+    try:
+        config = from_container(yaml.safe_load((path / "config.yaml").read_text()))
+        choices = yaml.safe_load((path / "choices.yaml").read_text())
+    except FileNotFoundError as error:
+        raise RunDirectoryError(
+            f"{path} is no run directory: it has no {Path(error.filename).name}. Give the folder that training made."
+        ) from error
+    except (ValueError, TypeError, yaml.YAMLError) as error:
+        raise RunDirectoryError(f"{path}/config.yaml cannot be read: {error}") from error
+    return config, choices
+
+
+def refuse_unusable(path: Path) -> None:
+    """Raises RunDirectoryError where a new run cannot go to `path`; makes nothing there."""
+    if (path / "config.yaml").exists():
+        raise _holds_a_run(path)
+    parent = path
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise RunDirectoryError(f"run_dir={path} cannot be made: {parent} is a file. Give another run_dir.")
+    try:
+        _probe(parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by a new one, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text)
+        _sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _probe(folder: Path) -> None:
+    """Write a file there and remove it again. Raises OSError."""
+    free = shutil.disk_usage(folder).free
+    if free < SMALLEST_FREE_SPACE:
+        raise OSError(f"only {free / 2**20:.0f} MiB are free there, and a run needs {SMALLEST_FREE_SPACE / 2**20:.0f}")
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe-") as file:
+        file.write(bytes(4096))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _holds_a_run(path: Path) -> RunDirectoryError:
+    return RunDirectoryError(f"{path} holds a run already. Go on with it by resume={path}, or give another run_dir.")
+
+
+def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
+    return RunDirectoryError(f"{path} cannot be written: {error}. Make room or give a run_dir on another disk.")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
