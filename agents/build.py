@@ -22,7 +22,8 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.features import features_for
+from agents.features import SHARDED, features_for
+from agents.policies import LeanMultiInputPolicy
 
 algorithms: Mapping[str, type[BaseAlgorithm]] = MappingProxyType(
     {
@@ -41,6 +42,7 @@ algorithms: Mapping[str, type[BaseAlgorithm]] = MappingProxyType(
 POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 SCHEDULES = ("constant", "linear")
 
+_ADAM_OF_ACTOR_CRITICS = {"ppo", "maskable_ppo", "recurrent_ppo"}
 _DISCRETE_ONLY = {"dqn", "qrdqn"}
 _CONTINUOUS_ONLY = {"sac", "td3"}
 _REPLAY_MEMORY_SHARE = 0.8
@@ -60,6 +62,7 @@ def build(
     net_arch: Any = None,
     policy_kwargs: Mapping[str, Any] | None = None,
     learning_rate_schedule: str = "constant",
+    threads: int = 1,
     **hyperparameters: Any,
 ) -> BaseAlgorithm:
     """The algorithm called `name`, ready to learn in `env`.
@@ -75,6 +78,8 @@ def build(
         net_arch: hidden layers after the features, as SB3 takes them; None for SB3's default.
         policy_kwargs: further keyword arguments of the policy class.
         learning_rate_schedule: "constant", or "linear" (down to 0 at the last step).
+        threads: cores to learn with. Where the feature extractor can share a batch between threads, torch's own are set to
+            one, because the two kinds would take each other's core; else torch's own are set to `threads`.
         hyperparameters: keyword arguments of the algorithm's class; `lstm_hidden_size` and `n_lstm_layers`
             (recurrent_ppo), `n_quantiles` (qrdqn) and `action_noise_std` (td3, sac) are understood as well.
 
@@ -95,6 +100,12 @@ def build(
         found = _features(env.observation_space, features, arguments)
         if found is not None:
             policy_kwargs["features_extractor_class"], policy_kwargs["features_extractor_kwargs"] = found
+    sharded = policy_kwargs.get("features_extractor_class") in SHARDED
+    if sharded:
+        policy_kwargs["features_extractor_kwargs"] = {"threads": threads, **policy_kwargs["features_extractor_kwargs"]}
+    torch.set_num_threads(1 if sharded else threads)
+    if name in _ADAM_OF_ACTOR_CRITICS and "optimizer_class" not in policy_kwargs:
+        policy_kwargs.setdefault("optimizer_kwargs", {"eps": 1e-5, "fused": True})  # SB3's eps; one kernel for all weights
     for key in ("lstm_hidden_size", "n_lstm_layers", "n_quantiles"):
         if key in hyperparameters:
             policy_kwargs[key] = hyperparameters.pop(key)
@@ -116,7 +127,7 @@ def build(
         _refuse_replay_beyond_memory(env, int(hyperparameters.get("buffer_size", 1_000_000)))
     try:
         return algorithm(
-            _policy_name(name, env.observation_space, policy),  # type: ignore[arg-type]
+            _policy(name, env, policy, sharded),  # type: ignore[arg-type]
             env,
             seed=seed,
             device=device,
@@ -229,6 +240,12 @@ def _features(
             f"features_extractor_kwargs ({', '.join(arguments)}). Name an extractor: agent.features=NAME."
         )
     return found
+
+
+def _policy(name: str, env: VecEnv, policy: str, sharded: bool) -> str | type[LeanMultiInputPolicy]:
+    if policy == "auto" and sharded and name in ("ppo", "a2c") and isinstance(env.action_space, spaces.Discrete):
+        return LeanMultiInputPolicy
+    return _policy_name(name, env.observation_space, policy)
 
 
 def _policy_name(name: str, observation_space: spaces.Space[Any], policy: str) -> str:

@@ -44,6 +44,9 @@ class Family(Protocol):
     ) -> VecEnv: ...
 
 
+# SB3 seeds its training environments with seed, seed + 1, ...: evaluation of plain gymnasium environments begins far beyond.
+_EVALUATION_SEEDS = 2**30
+
 _FAMILIES: dict[str, Family] = {}
 
 
@@ -136,5 +139,5 @@ def _plain(env_id: str, n_envs: int, *, seed: int, workers: int, split: str, **k
 
     builders: list[Callable[[], gymnasium.Env[Any, Any]]] = [build for _ in range(n_envs)]
     venv: VecEnv = SubprocVecEnv(builders, start_method="spawn") if workers else DummyVecEnv(builders)
-    venv.seed(2 * seed * (n_envs + 1) + (n_envs + 1 if split == "eval" else 0))
+    venv.seed(seed % _EVALUATION_SEEDS + (_EVALUATION_SEEDS if split == "eval" else 0))
     return venv

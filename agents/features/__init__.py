@@ -15,7 +15,10 @@ FEATURES: dict[str, type[BaseFeaturesExtractor]] = {
     "combined": CombinedExtractor,
 }
 
-__all__ = ["FEATURES", "BaselineFeatures", "CompactFeatures", "features_for"]
+SHARDED = (CompactFeatures, BaselineFeatures)
+"""Extractors that can share a training batch between threads (`threads=`)."""
+
+__all__ = ["FEATURES", "SHARDED", "BaselineFeatures", "CompactFeatures", "features_for"]
 
 
 def features_for(

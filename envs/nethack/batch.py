@@ -175,7 +175,7 @@ class GameBatch:
         self._has_success = isinstance(stock, minihack.MiniHack) or hasattr(type(stock).StepStatus, "TASK_SUCCESSFUL")
         self._observation = {key.removeprefix("observation/"): array for key, array in self.wire.items() if key.startswith("observation/")}
         self._terminal = {key.removeprefix("terminal/"): array for key, array in self.wire.items() if key.startswith("terminal/")}
-        self._read_text = bool(set(report) & set(TEXT_REPORTS)) or bool(self.config.events)
+        self._read_text = bool(set(report) & set(TEXT_REPORTS)) or (self._events is not None and self._events.reads_text)
 
     def set_limit(self, max_episode_steps: int) -> None:
         """Change the step limit, for the task's own rules too."""
@@ -205,7 +205,7 @@ class GameBatch:
         for index in range(self.n):
             self._start(index, None if episode_seeds is None else episode_seeds[index])
         self._observe_starts(self._all)
-        self._remember()
+        self._remember(restarted=True)
         self._over = False
 
     def _start(self, index: int, episode_seed: int | None) -> None:
@@ -224,9 +224,9 @@ class GameBatch:
             self._text[index] = self._words(index)
         self._report("start", rows)
 
-    def _remember(self) -> None:
+    def _remember(self, restarted: bool) -> None:
         if self._events is not None:
-            self._events.remember()
+            self._events.remember(restarted)
         for key, array in self._before.items():
             np.copyto(array, self._glyph_rows[key])
 
@@ -268,7 +268,7 @@ class GameBatch:
         elif self._ended_before:
             wire["truncated"][:] = wire["terminated"][:] = False
         self._ended_before = bool(any_ended)
-        self._remember()
+        self._remember(restarted=self._ended_before)
 
     def _press_all(self, actions: IntArray) -> None:
         codes = self.actions[actions].tolist()
@@ -323,8 +323,7 @@ class GameBatch:
                 kernels.stairs_distance(self.raw["glyphs"], self.raw["blstats"], rows, STAIRS_DOWN, LADDER_DOWN, out)
                 out[rows[self.raw["internal"][rows, kernels.ON_STAIRS_DOWN] != 0]] = 0.0
             elif name == "explored":
-                glyphs = self.raw["glyphs"].reshape(self.n, -1)
-                out[rows] = (glyphs[rows] != nethack.GLYPH_CMAP_OFF).mean(axis=1)
+                kernels.share_seen(self.raw["glyphs"].reshape(self.n, -1), rows, nethack.GLYPH_CMAP_OFF, out)
             elif name == "depth":
                 out[rows] = self.raw["blstats"][rows, nethack.NLE_BL_DEPTH]
             else:

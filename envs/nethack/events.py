@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 import numpy as np
@@ -35,13 +35,24 @@ def object_glyph(name: str) -> int:
 SKELETON_KEY = object_glyph("skeleton key")
 
 
+def count(array: Array, low: int, high: int) -> IntArray:
+    """How many entries of each game lie in [low, high): (n, ...) -> (n,)."""
+    out = np.empty(len(array), np.int64)
+    count_glyphs(array.reshape(len(array), -1), low, high, out)
+    return out
+
+
 @dataclass(frozen=True)
 class Step:
-    """What a predicate may look at: nle's arrays before and after the step, and the words of the step."""
+    """What a predicate may look at: nle's arrays before and after the step, and the words of the step.
+
+    `counts` carries what was counted after the last step over to this one, where it is what was before.
+    """
 
     before: Mapping[str, Array]
     now: Mapping[str, Array]
     text: Sequence[bytes]
+    counts: dict[tuple[str, int, int], IntArray] = field(default_factory=dict)
 
     def stat(self, column: int) -> tuple[IntArray, IntArray]:
         """A column of the bottom line before and after."""
@@ -53,13 +64,10 @@ class Step:
 
     def counted(self, key: str, low: int, high: int) -> tuple[IntArray, IntArray]:
         """How many entries of `key` lie in [low, high), before and after."""
-        counts = []
-        for arrays in (self.before, self.now):
-            values = arrays[key].reshape(len(arrays[key]), -1)
-            out = np.zeros(len(values), np.int64)
-            count_glyphs(values, low, high, out)
-            counts.append(out)
-        return counts[0], counts[1]
+        was = self.counts.get((key, low, high))
+        before = count(self.before[key], low, high) if was is None else was
+        now = self.counts[key, low, high] = count(self.now[key], low, high)
+        return before, now
 
     def says(self, pattern: re.Pattern[bytes]) -> BoolArray:
         return np.array([bool(words) and pattern.search(words) is not None for words in self.text])
@@ -75,7 +83,7 @@ def opened_door(step: Step) -> BoolArray:
     """A closed door became an open, broken or empty one, on the same level."""
     found = np.zeros(len(step.now["glyphs"]), np.bool_)
     opened_doors(step.before["glyphs"], step.now["glyphs"], CLOSED_DOOR, DOORWAY, found)
-    return found & step.same_level()
+    return found & step.same_level() if found.any() else found
 
 
 def picked_up_item(step: Step) -> BoolArray:
@@ -93,7 +101,8 @@ def found_gold(step: Step) -> BoolArray:
 def new_room(step: Step) -> BoolArray:
     """At least nine more cells of floor are in view than a step ago, on the same level."""
     before, now = step.counted("glyphs", FLOOR_LOW, FLOOR_HIGH)
-    return (now - before >= NEW_ROOM_CELLS) & step.same_level()
+    found = now - before >= NEW_ROOM_CELLS
+    return found & step.same_level() if found.any() else found
 
 
 def saw_stairs(step: Step) -> BoolArray:
@@ -141,6 +150,7 @@ EVENTS: dict[str, Callable[[Step], BoolArray]] = {
         deeper_level, gained_level, gained_experience, ate, killed_monster,
     )
 }  # fmt: skip
+TEXT_EVENTS = frozenset({"killed_monster"})
 READ = ("glyphs", "blstats", "internal", "inv_glyphs")
 
 
@@ -161,14 +171,22 @@ class EventDetector:
         self.names = tuple(names)
         self._raw = {key: raw[key] for key in READ}
         self._before = {key: raw[key].copy() for key in READ}
+        self._counts: dict[tuple[str, int, int], IntArray] = {}
 
-    def remember(self) -> None:
-        """Keep the present as the state before the next step."""
+    @property
+    def reads_text(self) -> bool:
+        """Does one of the events need the words of the step?"""
+        return bool(TEXT_EVENTS & set(self.names))
+
+    def remember(self, restarted: bool) -> None:
+        """Keep the present as the state before the next step; `restarted`: some games have begun anew since `detect`."""
+        if restarted:
+            self._counts.clear()
         for key, array in self._raw.items():
             np.copyto(self._before[key], array)
 
     def detect(self, text: Sequence[bytes], out: BoolArray) -> None:
         """Write (n, number of events) booleans for the step between `remember` and now."""
-        step = Step(self._before, self._raw, text)
+        step = Step(self._before, self._raw, text, self._counts)
         for column, name in enumerate(self.names):
             out[:, column] = EVENTS[name](step)

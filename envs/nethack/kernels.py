@@ -116,13 +116,12 @@ def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array
     `opened` is the glyph of the first of doorway, broken or open doors, which stand before the closed ones in nle's list.
     """
     for row in range(now.shape[0]):
-        found = False
-        for y in range(now.shape[1]):
+        hits = 0
+        for y in range(now.shape[1]):  # no branch inside: this becomes vector instructions
             for x in range(now.shape[2]):
-                was = before[row, y, x]
-                if (was == closed or was == closed + 1) and opened <= now[row, y, x] < closed:
-                    found = True
-        out[row] = found
+                was, became = before[row, y, x], now[row, y, x]
+                hits += ((was == closed) | (was == closed + 1)) & (became >= opened) & (became < closed)
+        out[row] = hits > 0
 
 
 @njit(cache=True)
@@ -133,6 +132,16 @@ def count_glyphs(glyphs: Array, low: int, high: int, out: Array) -> None:
         for column in range(glyphs.shape[1]):
             count += low <= glyphs[row, column] < high
         out[row] = count
+
+
+@njit(cache=True)
+def share_seen(glyphs: Array, rows: Array, unseen: int, out: Array) -> None:
+    """The share of a row's cells (n, cells) that are not the glyph `unseen`."""
+    for row in rows:
+        seen = 0
+        for column in range(glyphs.shape[1]):
+            seen += glyphs[row, column] != unseen
+        out[row] = seen / glyphs.shape[1]
 
 
 @njit(cache=True)

@@ -1,0 +1,86 @@
+"""One batch, several cores: run a module's forward and backward pass in shards of the batch, one thread each.
+
+The networks of this project are too small for torch's own threads, which split single operations: two of them make a training
+step hardly faster. Whole passes over half a batch each do not wait for one another. Values and gradients are those of the undivided
+batch up to rounding, in a fixed order, so a run repeats itself; SB3's algorithms see an ordinary module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MIN_SHARD = 48  # rows; below this a thread costs more than it saves (measured on two cores)
+
+
+class Shards:
+    """Runs `function(observations) -> Tensor` over shards of a batch.
+
+    Args:
+        module: owns the parameters that `function` uses.
+        function: the pass over one shard, a dictionary of tensors with the batch first.
+        threads: how many shards at most; 1 leaves everything to the caller's thread.
+
+    Raises:
+        ValueError: for less than one thread.
+    """
+
+    def __init__(self, module: nn.Module, function: Callable[[dict[str, Tensor]], Tensor], threads: int) -> None:
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; it takes at least one to compute anything")
+        self.threads = threads
+        self._module, self._function = module, function
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __call__(self, observations: dict[str, Tensor]) -> Tensor:
+        rows = len(next(iter(observations.values())))
+        shards = min(self.threads, rows // MIN_SHARD)
+        on_cpu = next(iter(observations.values())).device.type == "cpu"
+        if shards < 2 or not on_cpu or not torch.is_grad_enabled():
+            return self._function(observations)
+        parameters = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
+        result: Tensor = _Sharded.apply(self, shards, observations, *parameters)  # type: ignore[no-untyped-call]
+        return result
+
+    def map(self, function: Callable[..., Any], *items: list[Any]) -> list[Any]:
+        """`function` on every shard, the first in this thread, the others beside it."""
+        if self._pool is None:
+            # OpenMP's thread count belongs to the calling thread: each helper computes with one.
+            self._pool = ThreadPoolExecutor(self.threads - 1, "shard", initializer=torch.set_num_threads, initargs=(1,))
+        others = [self._pool.submit(function, *arguments) for arguments in list(zip(*items, strict=True))[1:]]
+        first = function(*[item[0] for item in items])
+        return [first, *[other.result() for other in others]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pool": None}  # threads are not copied or saved; they start again when needed
+
+
+class _Sharded(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, shards: Shards, count: int, observations: dict[str, Tensor], *parameters: Tensor) -> Tensor:
+        def run(part: dict[str, Tensor]) -> Tensor:
+            with torch.enable_grad():
+                return shards._function(part)
+
+        chunks = {key: tensor.chunk(count) for key, tensor in observations.items()}
+        parts = [{key: chunk[index] for key, chunk in chunks.items()} for index in range(count)]
+        ctx.outputs = shards.map(run, parts)
+        ctx.shards, ctx.parameters = shards, parameters
+        return torch.cat([output.detach() for output in ctx.outputs])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+        def run(output: Tensor, part: Tensor) -> tuple[Tensor | None, ...]:
+            return torch.autograd.grad(output, ctx.parameters, part, allow_unused=True)
+
+        parts = list(gradient.split([len(output) for output in ctx.outputs]))
+        by_shard = ctx.shards.map(run, ctx.outputs, parts)
+        totals: list[Tensor | None] = []
+        for same in zip(*by_shard, strict=True):
+            known = [part for part in same if part is not None]
+            totals.append(torch.stack(known).sum(0) if len(known) > 2 else sum(known[1:], start=known[0]) if known else None)
+        return (None, None, None, *totals)

@@ -1,0 +1,360 @@
+"""Benchmarks as ratios measured in one run on the same cores.
+
+    python -m scripts.benchmark throughput [json=PATH] [repeats=3] [n_envs=16] [workers=1] [steps=30000] [train_steps=12288]
+
+Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
+
+`throughput` measures environment steps a second of raw nle (one core, its own binding, the same keys, the same answers to --More--,
+resets included), of gymnasium.make in DummyVecEnv and in SubprocVecEnv, and of ours in one process and over workers; then PPO end to
+end, stock path against ours with one network and one set of hyper-parameters; then what reward terms add to a training step. What is
+compared is measured in turns, and the median of the turns counts: machines are shared and drift.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scripts.options import parse, run
+
+KEYS = {
+    "MiniHack-Room-5x5-v0": ("glyphs_crop", "blstats", "message", "inv_glyphs"),
+    "NetHackScore-v0": ("glyphs", "blstats", "message", "inv_glyphs"),
+}
+SHORT = {"MiniHack-Room-5x5-v0": "minihack", "NetHackScore-v0": "nethack"}
+PPO_TASK = "MiniHack-KeyRoom-S5-v0"
+PPO = {"n_steps": 128, "batch_size": 256, "n_epochs": 4, "learning_rate": 5e-4, "ent_coef": 0.01}
+EVENTS = ("picked_up_key", "opened_door")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line; see the module's text.
+
+    Attributes:
+        json: where to write rows and ratios.
+        repeats: turns of every measurement.
+        n_envs: environments on both sides of every comparison of environment steps.
+        workers: processes beside the caller, for ours.
+        steps: environment steps of one turn.
+        train_steps: steps of one PPO turn.
+    """
+
+    json: str | None = None
+    repeats: int = 3
+    n_envs: int = 16
+    workers: int = 1
+    steps: int = 30_000
+    train_steps: int = 12_288
+
+
+def steps_per_second(step: Callable[[int], None], turns: int) -> float:
+    """Call `step(turn)` so many times after a short warm-up; calls a second."""
+    for turn in range(max(1, turns // 20)):
+        step(turn)
+    start = time.perf_counter()
+    for turn in range(turns):
+        step(turn)
+    return turns / (time.perf_counter() - start)
+
+
+def raw_nle(env_id: str, n_games: int, steps: int) -> float:
+    """Steps a second of nle's binding alone, `n_games` in turn on one core: what no wrapper can beat."""
+    from nle import nethack
+
+    from envs.nethack.game import ALWAYS_READ, ESCAPE, QUESTIONS_FOR_THE_AGENT, SPACE, game_seeds
+    from envs.nethack.kernels import IN_GETLIN, IN_MOVELOOP, IN_YN_FUNCTION, ON_STAIRS_DOWN, WAITING_FOR_SPACE
+    from envs.nethack.tasks import stock_environment
+
+    stocks = [stock_environment(env_id, fix_moon_phase=True) for _ in range(n_games)]
+    bindings = [stock.nethack._pynethack for stock in stocks]
+    keys = {*ALWAYS_READ, *("glyphs" if key == "glyphs_crop" else key for key in KEYS[env_id])}
+    buffers = [{key: np.zeros(**nethack.OBSERVATION_DESC[key]) for key in keys} for _ in stocks]
+    for binding, buffer in zip(bindings, buffers, strict=True):
+        binding.set_buffers(**buffer)
+    codes = [int(action) for action in stocks[0].actions]
+    actions = np.random.default_rng(0).integers(len(codes), size=(steps // n_games, n_games)).tolist()
+    limit, ends_on_stairs = stocks[0]._max_episode_steps, "MiniHack" in env_id
+    lengths, episodes = [0] * n_games, 0
+
+    def reset(game: int) -> None:
+        nonlocal episodes
+        episodes += 1
+        bindings[game].set_initial_seeds(*game_seeds(episodes), False, None)
+        bindings[game].reset()
+        while not buffers[game]["program_state"][IN_MOVELOOP]:
+            bindings[game].step(SPACE)
+        lengths[game] = 0
+
+    def step(turn: int) -> None:
+        for game, action in enumerate(actions[turn]):
+            binding, internal = bindings[game], buffers[game]["internal"]
+            binding.step(codes[action])
+            done = binding.done()
+            while not done:
+                if internal[WAITING_FOR_SPACE]:
+                    binding.step(SPACE)
+                    done = binding.done()
+                    continue
+                if internal[IN_GETLIN]:
+                    binding.step(ESCAPE)
+                elif internal[IN_YN_FUNCTION]:
+                    message = bytes(buffers[game]["message"])
+                    if not any(question in message for question in QUESTIONS_FOR_THE_AGENT):
+                        binding.step(ESCAPE)
+                break
+            lengths[game] += 1
+            if done or lengths[game] >= limit or (ends_on_stairs and internal[ON_STAIRS_DOWN]):
+                reset(game)
+
+    for game in range(n_games):
+        reset(game)
+    speed = steps_per_second(step, len(actions)) * n_games
+    for stock in stocks:
+        stock.close()
+    return speed
+
+
+def vec_env_speed(venv: Any, steps: int) -> float:
+    """Environment steps a second of a vector environment under random actions; closes it."""
+    actions = np.random.default_rng(0).integers(venv.action_space.n, size=(max(1, steps // venv.num_envs), venv.num_envs))
+    venv.reset()
+
+    def step(turn: int) -> None:
+        venv.step(actions[turn])
+
+    speed = steps_per_second(step, len(actions)) * venv.num_envs
+    venv.close()
+    return speed
+
+
+def _stock_factory(env_id: str) -> Callable[[], Any]:
+    def make() -> Any:
+        import gymnasium
+
+        import envs  # noqa: F401  (imports minihack with its warning silenced)
+
+        return gymnasium.make(env_id, observation_keys=KEYS[env_id])
+
+    return make
+
+
+def environment_paths(env_id: str, options: Options) -> dict[str, Callable[[], float]]:
+    """Name of a path -> a function that measures it once."""
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+
+    import envs
+
+    def ours(workers: int) -> float:
+        venv = envs.make_vec(env_id, options.n_envs, seed=0, workers=workers, observation_keys=KEYS[env_id])
+        return vec_env_speed(venv, options.steps)
+
+    factories = [_stock_factory(env_id)] * options.n_envs
+    return {
+        "raw nle, one core": lambda: raw_nle(env_id, options.n_envs, options.steps),
+        "stock, DummyVecEnv": lambda: vec_env_speed(DummyVecEnv(factories), options.steps // 4),
+        "stock, SubprocVecEnv": lambda: vec_env_speed(SubprocVecEnv(factories, start_method="spawn"), options.steps // 4),
+        "ours, one process": lambda: ours(0),
+        f"ours, {options.workers + 1} processes": lambda: ours(options.workers),
+    }
+
+
+class Training:
+    """PPO on the key room, ready to be timed turn by turn."""
+
+    def __init__(self, path: str, threads: int, terms: Sequence[str] = ()) -> None:
+        import stable_baselines3
+        import torch
+        from stable_baselines3.common.vec_env import VecMonitor
+
+        import envs
+        from agents import build
+        from agents.features import features_for
+        from envs.nethack.stock import stock_vec_env
+        from shaping import ShapedVecEnv, make_term
+
+        self._torch = torch
+        if path == "stock":
+            venv: Any = stock_vec_env(PPO_TASK, 8, ("glyphs_crop", "blstats", "inv_glyphs"), seed=0)
+        else:
+            arguments: Mapping[str, Mapping[str, Any]] = {
+                "events": {"events": list(EVENTS)},
+                "potential": {"potential": "stairs_distance", "scale": -1.0},
+                "count": {"keys": ["glyphs_crop"]},
+                "rnd": {"keys": ["glyphs_crop"]},
+            }
+            built = {name: make_term(name, **arguments[name]) for name in terms}
+            report = sorted({entry for term in built.values() for entry in term.requires})
+            venv = envs.make_vec(PPO_TASK, 8, seed=0, report=report, events=EVENTS if "events" in report else ())
+            venv = VecMonitor(venv)
+            if built:
+                venv = ShapedVecEnv(venv, built, gamma=0.99, seed=0)
+        if path == "stock":
+            venv = VecMonitor(venv)
+        self.venv, self.terms = venv, bool(terms)
+        if path == "stock":  # SB3's own class, policy and optimiser; torch's threads as many as cores
+            features, arguments = features_for(venv.observation_space) or (None, {})
+            policy_kwargs = {"features_extractor_class": features, "features_extractor_kwargs": arguments}
+            self.model = stable_baselines3.PPO("MultiInputPolicy", venv, seed=0, policy_kwargs=policy_kwargs, device="cpu", **PPO)
+            torch.set_num_threads(threads)
+        else:
+            self.model = build("ppo", venv, seed=0, threads=threads, **PPO)
+        self._torch_threads = torch.get_num_threads()
+
+    def speed(self, steps: int) -> float:
+        """Training steps a second over `steps` more steps."""
+        from stable_baselines3.common.callbacks import BaseCallback
+
+        venv = self.venv
+
+        class UpdateTerms(BaseCallback):
+            def _on_step(self) -> bool:
+                return True
+
+            def _on_rollout_end(self) -> None:
+                venv.update_terms()
+
+        self._torch.set_num_threads(self._torch_threads)
+        start, before = time.perf_counter(), self.model.num_timesteps
+        self.model.learn(steps, callback=UpdateTerms() if self.terms else None, reset_num_timesteps=False)
+        return (self.model.num_timesteps - before) / (time.perf_counter() - start)
+
+
+def median_of_turns(paths: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Measure every path in turn, `repeats` times round."""
+    measured: dict[str, list[float]] = {name: [] for name in paths}
+    for turn in range(repeats):
+        for name, measure in paths.items():
+            print(f"  {turn + 1}/{repeats}  {name} ...", file=sys.stderr, flush=True)
+            measured[name].append(measure())
+    return measured
+
+
+def throughput(options: Options) -> dict[str, Any]:
+    """Measure everything; {"rows": [...], "ratios": {...}}."""
+    rows: list[dict[str, Any]] = []
+    ratios: dict[str, float] = {}
+
+    def add(task: str, measured: Mapping[str, list[float]], base: str) -> dict[str, float]:
+        medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
+        for name, speeds in measured.items():
+            rows.append(
+                {"task": task, "path": name, "steps_per_second": round(medians[name]), "lowest": round(min(speeds)),
+                 "highest": round(max(speeds)), "ratio": round(medians[name] / medians[base], 3), "against": base}
+            )  # fmt: skip
+        return medians
+
+    for env_id, short in SHORT.items():
+        medians = add(env_id, median_of_turns(environment_paths(env_id, options), options.repeats), "stock, DummyVecEnv")
+        ours = [medians[name] for name in medians if name.startswith("ours")]
+        ratios[f"{short}_vs_stock"] = max(ours) / medians["stock, DummyVecEnv"]
+        ratios[f"{short}_vs_raw"] = medians["ours, one process"] / medians["raw nle, one core"]
+
+    threads = 2
+    stock, plain = Training("stock", threads), Training("ours", threads)
+    trained = median_of_turns(
+        {"PPO, stock path": lambda: stock.speed(options.train_steps), "PPO, ours": lambda: plain.speed(options.train_steps)}, options.repeats
+    )
+    medians = add(PPO_TASK, trained, "PPO, stock path")
+    ratios["ppo_vs_stock"] = medians["PPO, ours"] / medians["PPO, stock path"]
+    stock.venv.close()
+
+    symbolic = Training("ours", threads, ("potential", "events"))
+    everything = Training("ours", threads, ("potential", "events", "count", "rnd"))
+    with_terms = median_of_turns(
+        {
+            "PPO, no terms": lambda: plain.speed(options.train_steps),
+            "PPO, potential + events": lambda: symbolic.speed(options.train_steps),
+            "PPO, all four terms": lambda: everything.speed(options.train_steps),
+        },
+        options.repeats,
+    )
+    add(f"{PPO_TASK}, reward terms", with_terms, "PPO, no terms")
+    for name, training in (("symbolic", symbolic), ("all", everything)):
+        ratios[f"shaping_share_{name}"] = share_of_training(training, options.train_steps)
+    for training in (plain, symbolic, everything):
+        training.venv.close()
+    return {"rows": rows, "ratios": {name: round(value, 4) for name, value in ratios.items()}}
+
+
+def share_of_training(training: Training, steps: int) -> float:
+    """The share of training time that is spent in the terms: in `Shaper` and in `update_terms`, timed around each call.
+
+    Two trainings with and without terms differ by less than the machine's own drift; a clock inside one training does not drift.
+    """
+    venv, spent = training.venv, [0.0]
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                spent[0] += time.perf_counter() - start
+
+        return call
+
+    inner = [0.0]
+    wait, update = venv.step_wait, venv.update_terms
+    venv.step_wait, venv.update_terms = timed(wait), timed(update)
+    monitor_wait = venv.venv.step_wait
+
+    def inner_wait() -> Any:
+        start = time.perf_counter()
+        try:
+            return monitor_wait()
+        finally:
+            inner[0] += time.perf_counter() - start
+
+    venv.venv.step_wait = inner_wait
+    start = time.perf_counter()
+    training.speed(steps)
+    total = time.perf_counter() - start
+    venv.step_wait, venv.update_terms, venv.venv.step_wait = wait, update, monitor_wait
+    return (spent[0] - inner[0]) / total
+
+
+BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {"throughput": throughput}
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The result as Markdown."""
+    lines = ["| task | path | steps/s (median) | lowest to highest | ratio | against |", "| --- | --- | ---: | ---: | ---: | --- |"]
+    for row in result["rows"]:
+        lines.append(
+            f"| {row['task']} | {row['path']} | {row['steps_per_second']:,} | {row['lowest']:,} to {row['highest']:,} "
+            f"| {row['ratio']:.2f} | {row['against']} |"
+        )
+    lines += ["", "| ratio | value |", "| --- | ---: |"]
+    lines += [f"| `{name}` | {value:.3f} |" for name, value in result["ratios"].items()]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line."""
+    names, options = parse(arguments, Options, __doc__)
+    if len(names) != 1 or names[0] not in BENCHMARKS:
+        raise ValueError(f"which benchmark? One of {', '.join(BENCHMARKS)}, and then options; got {' '.join(names) or 'nothing'}")
+    if min(options.repeats, options.n_envs, options.steps, options.train_steps) < 1 or options.workers < 0:
+        raise ValueError("repeats, n_envs, steps and train_steps are at least 1, workers at least 0")
+    warnings.filterwarnings("ignore", message=".*pkg_resources.*")
+    result = {"command": " ".join(["python -m scripts.benchmark", *arguments]), **BENCHMARKS[names[0]](options)}
+    print(table(result))
+    if options.json:
+        path = Path(options.json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
