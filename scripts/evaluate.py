@@ -79,10 +79,11 @@ def evaluate_run(
     if episodes < 1 or n_envs < 1:
         raise ValueError(f"episodes={episodes}, n_envs={n_envs}: at least one of each is needed")
     run = load_run(run_dir)
-    with _own_random_state(seed):
+    with _own_random_state():
         agent = run.load_agent()
         venv = run.build_env(split="eval", n_envs=min(n_envs, episodes), seed=seed)
         try:
+            set_random_seed(seed)  # now: loading an agent seeds everything with the training's seed again
             started = time.perf_counter()
             played = play(agent, venv, episodes, deterministic=deterministic)
             seconds = time.perf_counter() - started
@@ -181,7 +182,7 @@ def describe(result: dict[str, Any]) -> str:
 def _record_of(info: dict[str, Any]) -> dict[str, Any]:
     episode = info["episode"]
     return {
-        "return": float(episode["r"]),
+        "return": round(float(episode["r"]), 6),  # the Monitor sums in float32
         "length": int(episode["l"]),
         "success": bool(info["is_success"]) if "is_success" in info else None,
         "episode_seed": int(info["episode_seed"]) if "episode_seed" in info else None,
@@ -232,11 +233,10 @@ def _record(run: Any, agent: BaseAlgorithm, run_dir: Path, seed: int, determinis
 
 
 @contextmanager
-def _own_random_state(seed: int) -> Iterator[None]:
-    """Sampled actions follow `seed`, and the caller's random states are afterwards what they were."""
+def _own_random_state() -> Iterator[None]:
+    """The caller's random states are afterwards what they were."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng():
-        set_random_seed(seed)
         try:
             yield
         finally:
