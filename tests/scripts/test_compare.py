@@ -89,6 +89,16 @@ def test_curves_of_unequal_length_meet_on_the_steps_that_all_cover():
     assert steps_to([1, 2, 3], [0.1, np.nan, 0.5], 0.8) is None
 
 
+def test_a_lucky_first_episode_does_not_count_as_reaching_a_level(tmp_path):
+    run = make_run(tmp_path / "a", level=0.02, shaping="events")
+    lines = (run / "progress.csv").read_text().splitlines()
+    cells = lines[1].split(",")
+    cells[lines[0].split(",").index("rollout/success_rate")] = "1.0"
+    (run / "progress.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:], ""]))
+    (row,), _ = read_runs([run])
+    assert row.metrics["steps_to_80"] is None
+
+
 def test_a_progress_line_that_a_kill_cut_short_is_not_read(tmp_path):
     run = make_run(tmp_path / "a", rows=5)
     with (run / "progress.csv").open("a") as file:
