@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.utils import RecordConstructorArgs
 
 from shaping.combine import Combiner
 from shaping.shaper import Shaper
@@ -14,7 +15,7 @@ from shaping.terms import Observations, RewardTerm, Transitions
 from shaping.transforms import Transform
 
 
-class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
+class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """`ShapedVecEnv` for one environment; arguments, infos and published entries are the same.
 
     >>> env = ShapedEnv(gymnasium.make("CartPole-v1"), {"count": make_term("count", resolution=0.1)}, gamma=0.99)
@@ -33,7 +34,11 @@ class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         gamma: float,
         seed: int = 0,
     ) -> None:
-        super().__init__(env)
+        # copies from before the terms are bound, from which gymnasium builds a twin (`gymnasium.make(env.spec)`)
+        RecordConstructorArgs.__init__(
+            self, terms=dict(terms), combiner=combiner, transforms=transforms, gamma=gamma, seed=seed
+        )
+        gymnasium.Wrapper.__init__(self, env)
         self.shaper = Shaper(
             terms,
             combiner=combiner,
