@@ -81,11 +81,17 @@ EXPERIMENTS: dict[str, Experiment] = {
     "fast-path": Experiment(
         title="The fast path learns what the stock path learns",
         text=(
-            "The same PPO on MiniHack-Room-Random-5x5, on the environments as nle and minihack make them (`stock`) and "
-            "on ours (`ours`)."
+            "The same PPO on MiniHack-Room-Random-5x5: with the environments as nle and minihack make them and SB3's own "
+            "policy class (`stock`), and with ours (`ours`)."
         ),
         arms={
-            "stock": ("env=minihack/room_random_5x5", "shaping=none", "agent=ppo", "env.kwargs.stock=true"),
+            "stock": (
+                "env=minihack/room_random_5x5",
+                "shaping=none",
+                "agent=ppo",
+                "agent.policy=MultiInputPolicy",
+                "env.kwargs.stock=true",
+            ),
             "ours": ("env=minihack/room_random_5x5", "shaping=none", "agent=ppo"),
         },
         total_timesteps=40_000,

@@ -15,7 +15,8 @@ from envs.nethack.batch import REPORTS, BatchConfig
 from envs.nethack.env import NetHackEnv
 from envs.nethack.events import EVENTS
 from envs.nethack.game import NetHackError
-from envs.nethack.observations import DEFAULT_ENTRIES, ENTRIES
+from envs.nethack.observations import DEFAULT_ENTRIES
+from envs.nethack.stock import stock_vec_env
 from envs.nethack.tasks import stock_id, stock_ids, why_refused
 from envs.nethack.vec_env import NetHackVecEnv
 
@@ -53,9 +54,21 @@ class NetHackFamily:
         record_to: str | None = None,
         record_every: int = 1,
         render_mode: str | None = None,
+        stock: bool = False,
         **task: Any,
     ) -> VecEnv:
-        """See `envs.make_vec`; the remaining arguments are those of `BatchConfig` and, last, of the task's own constructor."""
+        """See `envs.make_vec`; the remaining arguments are those of `BatchConfig` and, last, of the task's own constructor.
+
+        `stock=True` builds the stock path instead (`envs.nethack.stock`), for comparisons; it reports nothing.
+        """
+        if stock:
+            refused = {"report": report, "workers": workers, "level_seed": level_seed is not None, "record_to": record_to}
+            given = [name for name, value in refused.items() if value]
+            if given or crop_size != 9 or render_mode:
+                raise ValueError(f"the stock path (stock=true) is bare: it takes no {', '.join(given) or 'crop_size or render_mode'}")
+            if max_episode_steps is not None:
+                task["max_episode_steps"] = max_episode_steps
+            return stock_vec_env(env_id, n_envs, tuple(observation_keys), seed=2 * seed + (split == "eval"), **task)
         config = BatchConfig(
             env_id,
             observation_keys=tuple(observation_keys),
@@ -72,5 +85,3 @@ class NetHackFamily:
         )
         return NetHackVecEnv(config, n_envs, workers=workers, render_mode=render_mode)
 
-
-OBSERVATION_ENTRIES = ENTRIES
