@@ -190,7 +190,7 @@ def _check_setting(config: DictConfig, override: Override) -> None:
             continue
         if not isinstance(node, DictConfig):
             raise CommandLineError(f"{key}: {here} is a single value, so it has no {part!r}.")
-        if part not in node:
+        if part not in node and not OmegaConf.is_missing(node, part):
             names = [str(name) for name in node]
             where = f"{here} has no {part!r}" if here else f"there is no setting {part!r}"
             if here == "shaping.terms":
@@ -223,4 +223,6 @@ def _expected(error: Exception, value: Any) -> str:
         return "this setting needs a value, not null"
     if "Invalid type assigned" in reason or "is not a ListConfig" in reason or "'ListConfig'" in reason:
         return f"expected a list in brackets or a dictionary in braces, not {value!r}"
+    if reason.startswith("Cannot assign") and "Dict" in reason:
+        return f"expected a dictionary in braces, such as {{name: value}}, not {value!r}"
     return reason

@@ -9,17 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
 import envs
 from agents.build import algorithms, build, resolve_device
+from agents.features import SHARDED
 from scripts.configuration import TERM_OPTIONS, RunConfig
 from shaping import Schedule, ShapedVecEnv, WeightedSum, make_term
 from shaping.episodes import EpisodeTransformCallback
 from shaping.registry import episode_transforms
 from shaping.terms import RewardTerm
 from shaping.transforms import Clip, RunningNormalise, Transform
+
+_OWN_THREADS = torch.get_num_threads()  # before any agent changes it: a sweep builds several in one process
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Terms:
     events: tuple[str, ...]  # events that they need detected
 
 
-def nearest(word: str, words: Iterable[str], *, count: int = 3) -> str:
+def nearest(word: str, words: Iterable[str], *, count: int = 2) -> str:
     """' Did you mean a, b?', or '' when nothing is near."""
     near = difflib.get_close_matches(word, list(words), n=count, cutoff=0.4)
     return f" Did you mean {' or '.join(near)}?" if near else ""
@@ -90,10 +94,16 @@ def build_terms(config: RunConfig) -> Terms:
         weights[name] = _weight(f"shaping.terms.{name}.weight", weight)
         if name == "events" and not arguments.get("events", True):
             arguments["events"] = list(config.env.events)
-            if not arguments["events"]:
+            if not arguments["events"] and description.events:
                 raise ValueError(
                     f"shaping=events needs to know which events, and {description.id} has no usual ones. "
                     f"Give shaping.terms.events.events=[...]{_detects(description)}"
+                )
+            if not arguments["events"]:
+                raise ValueError(
+                    f"shaping=events needs the environment to report events, and {description.id} reports "
+                    f"{', '.join(sorted(description.reports)) or 'nothing'}. "
+                    "Choose another term or another environment."
                 )
         try:
             term = make_term(name, **arguments)
@@ -218,7 +228,18 @@ def build_agent(name: str, config: RunConfig, env: ShapedVecEnv) -> BaseAlgorith
     hyperparameters = settings(config.agent)
     hyperparameters.pop("log_every", None)  # the trainer's
     device = resolve_device(hyperparameters.pop("device"))
-    return build(name, env, seed=config.seed, device=device, **hyperparameters)
+    return build(name, env, seed=config.seed, device=device, threads=threads(config), **hyperparameters)
+
+
+def threads(config: RunConfig) -> int:
+    """Threads to learn with: `torch_threads`, or as many as torch takes by itself."""
+    return _OWN_THREADS if config.torch_threads is None else config.torch_threads
+
+
+def set_threads(config: RunConfig, agent: BaseAlgorithm) -> None:
+    """Give a loaded agent the threads that `agents.build` gives a new one."""
+    sharded = agent.policy_kwargs.get("features_extractor_class") in SHARDED
+    torch.set_num_threads(1 if sharded else threads(config))
 
 
 def load_agent(name: str, path: Any, config: RunConfig, env: ShapedVecEnv | None) -> BaseAlgorithm:

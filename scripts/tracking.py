@@ -67,6 +67,7 @@ class WandbWriter(KVWriter):
         folder.mkdir(exist_ok=True)
         for variable in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
             os.environ.setdefault(variable, str(folder))
+        os.environ.setdefault("WANDB_SILENT", "true")  # it advertises at every start otherwise
         import wandb  # here: it takes a second, and tracking=none does without
 
         identity = folder / "id.txt"

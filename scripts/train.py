@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         register()
-        parsed = get_args_parser().parse_args(arguments)
+        parsed = get_args_parser().parse_intermixed_args(arguments)
         overrides = prepare(parsed.overrides)
         looks_only = parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion
         if not looks_only:
@@ -39,8 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     except CommandLineError as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_START
-    given = iter(overrides)
-    prepared = [next(given) if argument in parsed.overrides else argument for argument in arguments]
+    # argparse wants flags first, and ours before the user's, which win
+    flags = [argument for argument in arguments if argument not in parsed.overrides]
+    prepared = [*flags, *HYDRA_SETTINGS, *overrides]
 
     codes: list[int] = []
 
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         if code in INTERRUPTED:
             raise SystemExit(code)  # of a sweep too: nothing more is started
 
-    before, sys.argv = sys.argv, [sys.argv[0], *HYDRA_SETTINGS, *prepared]
+    before, sys.argv = sys.argv, [sys.argv[0], *prepared]
     try:
         hydra.main(version_base="1.3", config_path=None, config_name="train")(task)()
     finally:

@@ -24,7 +24,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from scripts.checkpoints import write_checkpoint
 from scripts.configuration import RunConfig, to_container
 from scripts.console import ConsoleProgress
-from scripts.experiment import build_agent, build_env, check, episode_transform, load_agent, settings
+from scripts.experiment import build_agent, build_env, check, episode_transform, load_agent, set_threads, settings
 from scripts.run_directory import (
     Run,
     RunDirectory,
@@ -50,8 +50,6 @@ def train(config: RunConfig, choices: Mapping[str, str]) -> int:
     Raises:
         ValueError, RunDirectoryError: the run cannot start, with the reason.
     """
-    if config.torch_threads is not None:
-        torch.set_num_threads(config.torch_threads)
     training = _resumed(config) if config.resume is not None else _new(config, choices)
     code = training.run()
     if code == 0:
@@ -90,12 +88,11 @@ def _resumed(given: RunConfig) -> Training:
     try:
         run = load_run(path)
         check(config)
-        if config.torch_threads is not None:
-            torch.set_num_threads(config.torch_threads)
         with _deaf_to_interrupts():
             env = build_env(config)
         try:
             model = load_agent(choices["agent"], run.checkpoint.agent_file, config, env)
+            set_threads(config, model)
             training = Training(directory, config, choices, env, model, run)
         except BaseException:
             env.close()

@@ -78,7 +78,9 @@ def test_every_agent_learns_saves_and_loads(name: str, entries: bool, tmp_path: 
         ("maskable_ppo", {"continuous": True}, "masks discrete actions"),
     ],
 )
-def test_an_agent_that_cannot_act_is_refused_with_the_reason(name: str, arguments: dict[str, bool], reason: str) -> None:
+def test_an_agent_that_cannot_act_is_refused_with_the_reason(
+    name: str, arguments: dict[str, bool], reason: str
+) -> None:
     with pytest.raises(ValueError, match=reason):
         build(name, corridor(**arguments), seed=0, device="cpu")
 
@@ -118,7 +120,7 @@ def test_a_misspelt_hyper_parameter_is_a_value_error() -> None:
 def test_a_replay_buffer_beyond_memory_is_refused_with_the_size_that_fits() -> None:
     env = corridor()
     assert replay_bytes(env.observation_space, env.action_space, 10) == 10 * (2 * 12 + 8 + 12)
-    with pytest.raises(ValueError, match="agent.buffer_size=.* or less"):
+    with pytest.raises(ValueError, match=r"agent\.buffer_size=.* or less"):
         build("dqn", env, seed=0, device="cpu", buffer_size=10**12)
 
 
