@@ -78,7 +78,8 @@ def build(
         net_arch: hidden layers after the features, as SB3 takes them; None for SB3's default.
         policy_kwargs: further keyword arguments of the policy class.
         learning_rate_schedule: "constant", or "linear" (down to 0 at the last step).
-        threads: cores to learn with. Where the feature extractor can share a batch between threads, torch's own are set to
+        threads: cores to learn with. Where the feature extractor can share a batch between threads, torch's own are
+            set to
             one, because the two kinds would take each other's core; else torch's own are set to `threads`.
         hyperparameters: keyword arguments of the algorithm's class; `lstm_hidden_size` and `n_lstm_layers`
             (recurrent_ppo), `n_quantiles` (qrdqn) and `action_noise_std` (td3, sac) are understood as well.
@@ -105,7 +106,9 @@ def build(
         policy_kwargs["features_extractor_kwargs"] = {"threads": threads, **policy_kwargs["features_extractor_kwargs"]}
     torch.set_num_threads(1 if sharded else threads)
     if name in _ADAM_OF_ACTOR_CRITICS and "optimizer_class" not in policy_kwargs:
-        policy_kwargs.setdefault("optimizer_kwargs", {"eps": 1e-5, "fused": True})  # SB3's eps; one kernel for all weights
+        policy_kwargs.setdefault(
+            "optimizer_kwargs", {"eps": 1e-5, "fused": True}
+        )  # SB3's eps; one kernel for all weights
     for key in ("lstm_hidden_size", "n_lstm_layers", "n_quantiles"):
         if key in hyperparameters:
             policy_kwargs[key] = hyperparameters.pop(key)
@@ -127,7 +130,7 @@ def build(
         _refuse_replay_beyond_memory(env, int(hyperparameters.get("buffer_size", 1_000_000)))
     try:
         return algorithm(
-            _policy(name, env, policy, sharded),  # type: ignore[arg-type]
+            _policy(name, env, policy, sharded),
             env,
             seed=seed,
             device=device,
@@ -164,7 +167,9 @@ def refuse_impossible(name: str, env: VecEnv, *, policy: str = "auto") -> None:
                 "has no action_masks() method. Use agent=ppo, or give the environment one."
             )
     if not isinstance(actions, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        raise ValueError(f"No agent takes actions of the kind {actions}; expected Box or (Multi)Discrete or MultiBinary.")
+        raise ValueError(
+            f"No agent takes actions of the kind {actions}; expected Box or (Multi)Discrete or MultiBinary."
+        )
 
     observations = env.observation_space
     _refuse_unreadable(observations, "observations")
@@ -175,7 +180,7 @@ def refuse_impossible(name: str, env: VecEnv, *, policy: str = "auto") -> None:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"agent.policy is {policy!r}; it can be 'auto', {', '.join(map(repr, POLICIES))}.{hint}")
     is_dict = isinstance(observations, spaces.Dict)
-    if is_dict and policy != "MultiInputPolicy":
+    if isinstance(observations, spaces.Dict) and policy != "MultiInputPolicy":
         what = "a single image" if policy == "CnnPolicy" else "a single vector"
         entries = ", ".join(observations.spaces)
         raise ValueError(
@@ -211,7 +216,9 @@ def _refuse_unreadable(space: spaces.Space[Any], what: str) -> None:
     if isinstance(space, spaces.Dict):
         for key, entry in space.spaces.items():
             if isinstance(entry, spaces.Dict | spaces.Tuple):
-                raise ValueError(f"The {what} entry {key!r} is nested ({entry}); SB3's policies read one level. Flatten it.")
+                raise ValueError(
+                    f"The {what} entry {key!r} is nested ({entry}); SB3's policies read one level. Flatten it."
+                )
             _refuse_unreadable(entry, f"{what} entry {key!r}")
         return
     if isinstance(space, spaces.Text):
@@ -220,7 +227,9 @@ def _refuse_unreadable(space: spaces.Space[Any], what: str) -> None:
             "Choose numeric observation keys (such as the message's bytes), or encode the text in a wrapper."
         )
     if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        raise ValueError(f"The {what} are {space}, which no policy here reads; expected Box, Discrete or a Dict of them.")
+        raise ValueError(
+            f"The {what} are {space}, which no policy here reads; expected Box, Discrete or a Dict of them."
+        )
 
 
 def _has_action_masks(env: VecEnv) -> bool:

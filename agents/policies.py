@@ -1,4 +1,4 @@
-"""A policy that collects faster: the same networks and the same distribution as SB3's, without its per-step scaffolding."""
+"""A policy that collects faster: SB3's networks and distribution without the scaffolding around every step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torch import Tensor
 class LeanMultiInputPolicy(MultiInputActorCriticPolicy):
     """SB3's MultiInputPolicy for one discrete action, with entries handed to the feature extractor as they are.
 
-    With eight environments a step of SB3's policy spends more time on casting every entry to float, building a distribution
+    With eight environments a step of SB3's policy spends more time on casting every entry to float, building a
+    distribution
     object and checking it than in the networks. Here log-probabilities come straight from the logits. Training
     (`evaluate_actions`) is SB3's own. Networks and their initial weights are the same.
 
@@ -23,10 +24,14 @@ class LeanMultiInputPolicy(MultiInputActorCriticPolicy):
         ValueError: for another action space.
     """
 
-    def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], *args: Any, **kwargs: Any
+    ) -> None:
         if not isinstance(action_space, spaces.Discrete):
-            raise ValueError(f"LeanMultiInputPolicy chooses one discrete action, not {action_space}; use MultiInputPolicy")
-        super().__init__(observation_space, action_space, *args, **kwargs)
+            raise ValueError(
+                f"LeanMultiInputPolicy chooses one discrete action, not {action_space}; use MultiInputPolicy"
+            )
+        super().__init__(observation_space, action_space, *args, **kwargs)  # type: ignore[arg-type]
         assert isinstance(self.action_dist, CategoricalDistribution)
 
     def extract_features(  # type: ignore[override]
@@ -44,7 +49,10 @@ class LeanMultiInputPolicy(MultiInputActorCriticPolicy):
         if isinstance(features, Tensor):
             latent_pi, latent_vf = self.mlp_extractor(features)
         else:
-            latent_pi, latent_vf = self.mlp_extractor.forward_actor(features[0]), self.mlp_extractor.forward_critic(features[1])
+            latent_pi, latent_vf = (
+                self.mlp_extractor.forward_actor(features[0]),
+                self.mlp_extractor.forward_critic(features[1]),
+            )
         log_probabilities = torch.log_softmax(self.action_net(latent_pi), dim=1)
         if deterministic:
             actions = log_probabilities.argmax(dim=1, keepdim=True)

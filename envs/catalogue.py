@@ -1,6 +1,7 @@
 """One list of every environment, and one factory.
 
-A family (NetHack, and those to come) is a `Family`: it says which ids it has, describes them and builds vector environments. Any
+A family (NetHack, and those to come) is a `Family`: it says which ids it has, describes them and builds vector
+environments. Any
 other gymnasium id is built as SB3 would.
 """
 
@@ -40,11 +41,21 @@ class Family(Protocol):
     def ids(self) -> Sequence[str]: ...
     def describe(self, env_id: str) -> EnvDescription: ...
     def make_vec(
-        self, env_id: str, n_envs: int, *, seed: int, workers: int, report: Sequence[str], events: Sequence[str], split: str, **kwargs: Any
+        self,
+        env_id: str,
+        n_envs: int,
+        *,
+        seed: int,
+        workers: int,
+        report: Sequence[str],
+        events: Sequence[str],
+        split: str,
+        **kwargs: Any,
     ) -> VecEnv: ...
 
 
-# SB3 seeds its training environments with seed, seed + 1, ...: evaluation of plain gymnasium environments begins far beyond.
+# SB3 seeds its training environments with seed, seed + 1, ...: evaluation of plain gymnasium environments begins far
+# beyond.
 _EVALUATION_SEEDS = 2**30
 
 _FAMILIES: dict[str, Family] = {}
@@ -75,7 +86,9 @@ def _family(env_id: str) -> tuple[str, Family | None]:
         return env_id, None
     everything = [name.removeprefix(NAMESPACE) for name in known] + list(gymnasium.registry)
     nearest = get_close_matches(env_id.removeprefix(NAMESPACE), dict.fromkeys(everything), n=4, cutoff=0.4)
-    raise ValueError(f"there is no environment {env_id!r}. Nearest: {', '.join(nearest) or 'none'}. `envs.env_ids()` lists ours.")
+    raise ValueError(
+        f"there is no environment {env_id!r}. Nearest: {', '.join(nearest) or 'none'}. `envs.env_ids()` lists ours."
+    )
 
 
 def describe(env_id: str) -> EnvDescription:
@@ -124,7 +137,14 @@ def make_vec(
     name, family = _family(env_id)
     if family is not None:
         return family.make_vec(
-            name, n_envs, seed=seed, workers=workers, report=tuple(report), events=tuple(events or ()), split=split, **kwargs
+            name,
+            n_envs,
+            seed=seed,
+            workers=workers,
+            report=tuple(report),
+            events=tuple(events or ()),
+            split=split,
+            **kwargs,
         )
     if events:
         raise ValueError(f"{name} detects no events, so not {', '.join(events)}")

@@ -1,12 +1,16 @@
 """Benchmarks as ratios measured in one run on the same cores.
 
-    python -m scripts.benchmark throughput [json=PATH] [repeats=3] [n_envs=16] [workers=1] [steps=30000] [train_steps=12288]
+    python -m scripts.benchmark throughput [json=PATH] [repeats=3] [n_envs=16] [workers=1] [steps=30000]
+    [train_steps=12288]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
-`throughput` measures environment steps a second of raw nle (one core, its own binding, the same keys, the same answers to --More--,
-resets included), of gymnasium.make in DummyVecEnv and in SubprocVecEnv, and of ours in one process and over workers; then PPO end to
-end, stock path against ours with one network and one set of hyper-parameters; then what reward terms add to a training step. What is
+`throughput` measures environment steps a second of raw nle (one core, its own binding, the same keys, the same
+answers to --More--,
+resets included), of gymnasium.make in DummyVecEnv and in SubprocVecEnv, and of ours in one process and over workers;
+then PPO end to
+end, stock path against ours with one network and one set of hyper-parameters; then what reward terms add to a
+training step. What is
 compared is measured in turns, and the median of the turns counts: machines are shared and drift.
 """
 
@@ -32,7 +36,7 @@ KEYS = {
 }
 SHORT = {"MiniHack-Room-5x5-v0": "minihack", "NetHackScore-v0": "nethack"}
 PPO_TASK = "MiniHack-KeyRoom-S5-v0"
-PPO = {"n_steps": 128, "batch_size": 256, "n_epochs": 4, "learning_rate": 5e-4, "ent_coef": 0.01}
+PPO: dict[str, Any] = {"n_steps": 128, "batch_size": 256, "n_epochs": 4, "learning_rate": 5e-4, "ent_coef": 0.01}
 EVENTS = ("picked_up_key", "opened_door")
 
 
@@ -126,7 +130,9 @@ def raw_nle(env_id: str, n_games: int, steps: int) -> float:
 
 def vec_env_speed(venv: Any, steps: int) -> float:
     """Environment steps a second of a vector environment under random actions; closes it."""
-    actions = np.random.default_rng(0).integers(venv.action_space.n, size=(max(1, steps // venv.num_envs), venv.num_envs))
+    actions = np.random.default_rng(0).integers(
+        venv.action_space.n, size=(max(1, steps // venv.num_envs), venv.num_envs)
+    )
     venv.reset()
 
     def step(turn: int) -> None:
@@ -162,7 +168,9 @@ def environment_paths(env_id: str, options: Options) -> dict[str, Callable[[], f
     return {
         "raw nle, one core": lambda: raw_nle(env_id, options.n_envs, options.steps),
         "stock, DummyVecEnv": lambda: vec_env_speed(DummyVecEnv(factories), options.steps // 4),
-        "stock, SubprocVecEnv": lambda: vec_env_speed(SubprocVecEnv(factories, start_method="spawn"), options.steps // 4),
+        "stock, SubprocVecEnv": lambda: vec_env_speed(
+            SubprocVecEnv(factories, start_method="spawn"), options.steps // 4
+        ),
         "ours, one process": lambda: ours(0),
         f"ours, {options.workers + 1} processes": lambda: ours(options.workers),
     }
@@ -204,7 +212,9 @@ class Training:
         if path == "stock":  # SB3's own class, policy and optimiser; torch's threads as many as cores
             features, arguments = features_for(venv.observation_space) or (None, {})
             policy_kwargs = {"features_extractor_class": features, "features_extractor_kwargs": arguments}
-            self.model = stable_baselines3.PPO("MultiInputPolicy", venv, seed=0, policy_kwargs=policy_kwargs, device="cpu", **PPO)
+            self.model: Any = stable_baselines3.PPO(
+                "MultiInputPolicy", venv, seed=0, policy_kwargs=policy_kwargs, device="cpu", **PPO
+            )
             torch.set_num_threads(threads)
         else:
             self.model = build("ppo", venv, seed=0, threads=threads, **PPO)
@@ -254,7 +264,9 @@ def throughput(options: Options) -> dict[str, Any]:
         return medians
 
     for env_id, short in SHORT.items():
-        medians = add(env_id, median_of_turns(environment_paths(env_id, options), options.repeats), "stock, DummyVecEnv")
+        medians = add(
+            env_id, median_of_turns(environment_paths(env_id, options), options.repeats), "stock, DummyVecEnv"
+        )
         ours = [medians[name] for name in medians if name.startswith("ours")]
         ratios[f"{short}_vs_stock"] = max(ours) / medians["stock, DummyVecEnv"]
         ratios[f"{short}_vs_raw"] = medians["ours, one process"] / medians["raw nle, one core"]
@@ -262,7 +274,11 @@ def throughput(options: Options) -> dict[str, Any]:
     threads = 2
     stock, plain = Training("stock", threads), Training("ours", threads)
     trained = median_of_turns(
-        {"PPO, stock path": lambda: stock.speed(options.train_steps), "PPO, ours": lambda: plain.speed(options.train_steps)}, options.repeats
+        {
+            "PPO, stock path": lambda: stock.speed(options.train_steps),
+            "PPO, ours": lambda: plain.speed(options.train_steps),
+        },
+        options.repeats,
     )
     medians = add(PPO_TASK, trained, "PPO, stock path")
     ratios["ppo_vs_stock"] = medians["PPO, ours"] / medians["PPO, stock path"]
@@ -289,7 +305,8 @@ def throughput(options: Options) -> dict[str, Any]:
 def share_of_training(training: Training, steps: int) -> float:
     """The share of training time that is spent in the terms: in `Shaper` and in `update_terms`, timed around each call.
 
-    Two trainings with and without terms differ by less than the machine's own drift; a clock inside one training does not drift.
+    Two trainings with and without terms differ by less than the machine's own drift; a clock inside one training
+    does not drift.
     """
     venv, spent = training.venv, [0.0]
 
@@ -328,7 +345,10 @@ BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {"throughput": t
 
 def table(result: Mapping[str, Any]) -> str:
     """The result as Markdown."""
-    lines = ["| task | path | steps/s (median) | lowest to highest | ratio | against |", "| --- | --- | ---: | ---: | ---: | --- |"]
+    lines = [
+        "| task | path | steps/s (median) | lowest to highest | ratio | against |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
     for row in result["rows"]:
         lines.append(
             f"| {row['task']} | {row['path']} | {row['steps_per_second']:,} | {row['lowest']:,} to {row['highest']:,} "
@@ -343,7 +363,9 @@ def main(arguments: Sequence[str]) -> int:
     """The command line."""
     names, options = parse(arguments, Options, __doc__)
     if len(names) != 1 or names[0] not in BENCHMARKS:
-        raise ValueError(f"which benchmark? One of {', '.join(BENCHMARKS)}, and then options; got {' '.join(names) or 'nothing'}")
+        raise ValueError(
+            f"which benchmark? One of {', '.join(BENCHMARKS)}, and then options; got {' '.join(names) or 'nothing'}"
+        )
     if min(options.repeats, options.n_envs, options.steps, options.train_steps) < 1 or options.workers < 0:
         raise ValueError("repeats, n_envs, steps and train_steps are at least 1, workers at least 0")
     warnings.filterwarnings("ignore", message=".*pkg_resources.*")

@@ -81,8 +81,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "fast-path": Experiment(
         title="The fast path learns what the stock path learns",
         text=(
-            "The same PPO on MiniHack-Room-Random-5x5: with the environments as nle and minihack make them and SB3's own "
-            "policy class (`stock`), and with ours (`ours`)."
+            "The same PPO on MiniHack-Room-Random-5x5: with the environments as nle and minihack make them and SB3's "
+            "own policy class (`stock`), and with ours (`ours`)."
         ),
         arms={
             "stock": (

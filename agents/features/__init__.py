@@ -38,7 +38,12 @@ def features_for(
     if name not in FEATURES:
         raise ValueError(f"there is no feature extractor {name!r}; choose auto, {', '.join(FEATURES)}")
     if not isinstance(observation_space, spaces.Dict):
-        raise ValueError(f"the {name} feature extractor reads dictionary observations, not {observation_space}; use features=auto")
+        raise ValueError(
+            f"the {name} feature extractor reads dictionary observations, not {observation_space}; use features=auto"
+        )
     if name in ("compact", "baseline") and not reads_glyphs(observation_space):
-        raise ValueError(f"the {name} feature extractor reads NetHack's glyphs, and there are none in {observation_space}; use features=auto")
+        raise ValueError(
+            f"the {name} feature extractor reads NetHack's glyphs, and there are none in {observation_space}; "
+            "use features=auto"
+        )
     return FEATURES[name], arguments

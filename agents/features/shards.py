@@ -1,7 +1,9 @@
 """One batch, several cores: run a module's forward and backward pass in shards of the batch, one thread each.
 
-The networks of this project are too small for torch's own threads, which split single operations: two of them make a training
-step hardly faster. Whole passes over half a batch each do not wait for one another. Values and gradients are those of the undivided
+The networks of this project are too small for torch's own threads, which split single operations: two of them make a
+training
+step hardly faster. Whole passes over half a batch each do not wait for one another. Values and gradients are those
+of the undivided
 batch up to rounding, in a fixed order, so a run repeats itself; SB3's algorithms see an ordinary module.
 """
 
@@ -43,7 +45,7 @@ class Shards:
         if shards < 2 or not on_cpu or not torch.is_grad_enabled():
             return self._function(observations)
         parameters = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
-        result: Tensor = _Sharded.apply(self, shards, observations, *parameters)  # type: ignore[no-untyped-call]
+        result: Tensor = _Sharded.apply(self, shards, observations, *parameters)
         return result
 
     def map(self, function: Callable[..., Any], *items: list[Any]) -> list[Any]:
@@ -73,7 +75,7 @@ class _Sharded(torch.autograd.Function):
         return torch.cat([output.detach() for output in ctx.outputs])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Any:
         def run(output: Tensor, part: Tensor) -> tuple[Tensor | None, ...]:
             return torch.autograd.grad(output, ctx.parameters, part, allow_unused=True)
 
@@ -82,5 +84,7 @@ class _Sharded(torch.autograd.Function):
         totals: list[Tensor | None] = []
         for same in zip(*by_shard, strict=True):
             known = [part for part in same if part is not None]
-            totals.append(torch.stack(known).sum(0) if len(known) > 2 else sum(known[1:], start=known[0]) if known else None)
+            totals.append(
+                torch.stack(known).sum(0) if len(known) > 2 else sum(known[1:], start=known[0]) if known else None
+            )
         return (None, None, None, *totals)

@@ -57,15 +57,23 @@ class NetHackFamily:
         stock: bool = False,
         **task: Any,
     ) -> VecEnv:
-        """See `envs.make_vec`; the remaining arguments are those of `BatchConfig` and, last, of the task's own constructor.
+        """See `envs.make_vec`; the remaining arguments are those of `BatchConfig` and, last, of the task's own
+        constructor.
 
         `stock=True` builds the stock path instead (`envs.nethack.stock`), for comparisons; it reports nothing.
         """
         if stock:
-            refused = {"report": report, "workers": workers, "level_seed": level_seed is not None, "record_to": record_to}
+            refused = {
+                "report": report,
+                "workers": workers,
+                "level_seed": level_seed is not None,
+                "record_to": record_to,
+            }
             given = [name for name, value in refused.items() if value]
             if given or crop_size != 9 or render_mode:
-                raise ValueError(f"the stock path (stock=true) is bare: it takes no {', '.join(given) or 'crop_size or render_mode'}")
+                raise ValueError(
+                    f"the stock path (stock=true) is bare: it takes no {', '.join(given) or 'crop_size or render_mode'}"
+                )
             if max_episode_steps is not None:
                 task["max_episode_steps"] = max_episode_steps
             return stock_vec_env(env_id, n_envs, tuple(observation_keys), seed=2 * seed + (split == "eval"), **task)
@@ -84,4 +92,3 @@ class NetHackFamily:
             task=task,
         )
         return NetHackVecEnv(config, n_envs, workers=workers, render_mode=render_mode)
-

@@ -1,7 +1,9 @@
 """Many games in one process, stepped as one: the fast path under every face of the NetHack family.
 
-A `GameBatch` owns `n` games. nle writes their observations into rows of batch arrays; what the caller sees is made from these by
-compiled kernels into the arrays of a `Wire`, which may lie in shared memory. One game costs a call into nle and nothing else in
+A `GameBatch` owns `n` games. nle writes their observations into rows of batch arrays; what the caller sees is made
+from these by
+compiled kernels into the arrays of a `Wire`, which may lie in shared memory. One game costs a call into nle and
+nothing else in
 Python unless it shows a --More--, asks something or ends.
 """
 
@@ -90,7 +92,8 @@ class BatchConfig:
                 arrays[f"{name}/{key}"] = ((n, *box.shape), box.dtype)
         arrays |= {
             "reward": ((n,), np.float64), "terminated": ((n,), np.bool_), "truncated": ((n,), np.bool_),
-            "status": ((n,), np.int64), "length": ((n,), np.int64), "seed": ((n,), np.int64), "ended_seed": ((n,), np.int64),
+            "status": ((n,), np.int64), "length": ((n,), np.int64),
+            "seed": ((n,), np.int64), "ended_seed": ((n,), np.int64),
             "event": ((n, len(self.events)), np.bool_), "last_action": ((n,), np.int64),
         }  # fmt: skip
         for name in self.report:
@@ -113,7 +116,8 @@ class GameBatch:
         config: what to build.
         wire: arrays of `config.wire(n)`; written by `reset` and `step`.
         first: the index of the first game among all environments (for seeds, recordings and error messages).
-        playing: an array of one integer that always holds the index of the game in nle's hands, for whoever finds us dead.
+        playing: an array of one integer that always holds the index of the game in nle's hands, for whoever finds us
+            dead.
     """
 
     def __init__(
@@ -132,7 +136,13 @@ class GameBatch:
             for index in range(n):
                 folder = f"{config.record_to}/env_{first + index:03d}" if config.record_to else None
                 self.games.append(
-                    Game(config.env_id, level_seed=config.level_seed, record_to=folder, record_every=config.record_every, task=task)
+                    Game(
+                        config.env_id,
+                        level_seed=config.level_seed,
+                        record_to=folder,
+                        record_every=config.record_every,
+                        task=task,
+                    )
                 )
             self._bind()
         except BaseException:
@@ -173,9 +183,17 @@ class GameBatch:
         self._before = {key: array.copy() for key, array in self._glyph_rows.items()} if "caption" in report else {}
         self._events = EventDetector(self.config.events, self.raw) if self.config.events else None
         self._has_success = isinstance(stock, minihack.MiniHack) or hasattr(type(stock).StepStatus, "TASK_SUCCESSFUL")
-        self._observation = {key.removeprefix("observation/"): array for key, array in self.wire.items() if key.startswith("observation/")}
-        self._terminal = {key.removeprefix("terminal/"): array for key, array in self.wire.items() if key.startswith("terminal/")}
-        self._read_text = bool(set(report) & set(TEXT_REPORTS)) or (self._events is not None and self._events.reads_text)
+        self._observation = {
+            key.removeprefix("observation/"): array
+            for key, array in self.wire.items()
+            if key.startswith("observation/")
+        }
+        self._terminal = {
+            key.removeprefix("terminal/"): array for key, array in self.wire.items() if key.startswith("terminal/")
+        }
+        self._read_text = bool(set(report) & set(TEXT_REPORTS)) or (
+            self._events is not None and self._events.reads_text
+        )
 
     def set_limit(self, max_episode_steps: int) -> None:
         """Change the step limit, for the task's own rules too."""
@@ -272,11 +290,10 @@ class GameBatch:
 
     def _press_all(self, actions: IntArray) -> None:
         codes = self.actions[actions].tolist()
-        playing, index = self._playing, 0
-        for press, code in zip(self._press, codes, strict=True):
+        playing = self._playing
+        for index, press in enumerate(self._press):
             playing[0] = index
-            press(code)
-            index += 1
+            press(codes[index])
 
     def _settle_all(self) -> bool:
         """Let every game come to the point where it takes a command; True when one of them is over."""
@@ -328,7 +345,10 @@ class GameBatch:
                 out[rows] = self.raw["blstats"][rows, nethack.NLE_BL_DEPTH]
             else:
                 for index in rows.tolist():
-                    self._write_text(out[index], self._caption(index, when) if name == "caption" else self._text[index].decode("latin-1"))
+                    self._write_text(
+                        out[index],
+                        self._caption(index, when) if name == "caption" else self._text[index].decode("latin-1"),
+                    )
 
     def _caption(self, index: int, when: str) -> str:
         message = captions.words([self._text[index]])

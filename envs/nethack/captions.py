@@ -1,7 +1,7 @@
 """Transitions of NetHack in words: one plain ASCII line of at most 300 characters, the same for the same transition.
 
-    "apply. You unlock the door. closed door vanished, open door appeared"
-    "northeast. b - a key named The Master Key of Thievery. gained: skeleton key. skeleton key vanished"
+"apply. You unlock the door. closed door vanished, open door appeared"
+"northeast. b - a key named The Master Key of Thievery. gained: skeleton key. skeleton key vanished"
 """
 
 from __future__ import annotations
@@ -120,7 +120,13 @@ def _names(glyphs: Array) -> Counter[str]:
 
 def action_name(action: int) -> str:
     """The word for a key: "north", "apply", "pickup"; the key itself where nle has no name."""
-    for kind in (nethack.CompassDirection, nethack.CompassDirectionLonger, nethack.MiscDirection, nethack.MiscAction, nethack.Command):
+    for kind in (
+        nethack.CompassDirection,
+        nethack.CompassDirectionLonger,
+        nethack.MiscDirection,
+        nethack.MiscAction,
+        nethack.Command,
+    ):
         for member in kind:
             if int(member) == int(action):
                 return _SPELLED.get(member.name, member.name.lower())

@@ -24,8 +24,10 @@ class NetHackEnv(gymnasium.Env[dict[str, Array], np.int64]):
     >>> sorted(observation)
     ['blstats', 'glyphs_crop', 'inv_glyphs']
 
-    `reset(seed=s)` plays episode s; resets without a seed go through a stream that s began. `info["episode_seed"]` names the
-    episode in play, so `reset(seed=info["episode_seed"])` plays it again. `gymnasium.make(..., max_episode_steps=n)` reaches the
+    `reset(seed=s)` plays episode s; resets without a seed go through a stream that s began. `info["episode_seed"]`
+    names the
+    episode in play, so `reset(seed=info["episode_seed"])` plays it again. `gymnasium.make(..., max_episode_steps=n)`
+    reaches the
     game: the task's reward for a lost game is paid at that limit too.
 
     Args:
@@ -77,7 +79,9 @@ class NetHackEnv(gymnasium.Env[dict[str, Array], np.int64]):
         self.action_space = spaces.Discrete(len(self._batch.actions))
         self._renderer: Renderer | None = None
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Array], dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Array], dict[str, Any]]:
         """Start an episode: the one of `seed`, or the next of the stream."""
         super().reset(seed=seed)
         episode_seed = int(seed) if seed is not None else int(self.np_random.integers(2**62))
@@ -142,8 +146,10 @@ class NetHackEnv(gymnasium.Env[dict[str, Array], np.int64]):
 class TellStepLimit(gymnasium.Wrapper[dict[str, Array], np.int64, dict[str, Array], np.int64]):
     """Tells the game of the limit that `gymnasium.make(max_episode_steps=...)` keeps to itself.
 
-    gymnasium wraps a TimeLimit around the environment and never hands the number on; the task would neither pay its reward for a
-    lost game at that step nor let an episode be longer than its own limit. Registered as the outermost wrapper of our ids.
+    gymnasium wraps a TimeLimit around the environment and never hands the number on; the task would neither pay its
+    reward for a
+    lost game at that step nor let an episode be longer than its own limit. Registered as the outermost wrapper of
+    our ids.
     """
 
     def __init__(self, env: gymnasium.Env[dict[str, Array], np.int64]) -> None:

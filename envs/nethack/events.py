@@ -1,6 +1,7 @@
 """Events of NetHack: named predicates on a transition, computed for a batch of games from nle's arrays.
 
-`before` and `now` are nle's arrays of the state before and after the step, (n, ...); `text` the messages of the step, screens
+`before` and `now` are nle's arrays of the state before and after the step, (n, ...); `text` the messages of the
+step, screens
 that NLE skips included. An event is true on the step that makes it true.
 """
 
@@ -166,7 +167,8 @@ class EventDetector:
             if name not in EVENTS:
                 nearest = get_close_matches(name, EVENTS, n=3, cutoff=0.4)
                 raise ValueError(
-                    f"NetHack has no event {name!r}; nearest: {', '.join(nearest) or 'none'}. All events: {', '.join(EVENTS)}."
+                    f"NetHack has no event {name!r}; nearest: {', '.join(nearest) or 'none'}. "
+                    f"All events: {', '.join(EVENTS)}."
                 )
         self.names = tuple(names)
         self._raw = {key: raw[key] for key in READ}
@@ -179,7 +181,7 @@ class EventDetector:
         return bool(TEXT_EVENTS & set(self.names))
 
     def remember(self, restarted: bool) -> None:
-        """Keep the present as the state before the next step; `restarted`: some games have begun anew since `detect`."""
+        """Keep the present as the state before the next step. `restarted`: games have begun anew since `detect`."""
         if restarted:
             self._counts.clear()
         for key, array in self._raw.items():

@@ -1,6 +1,7 @@
 """One NetHack game whose observations nle writes straight into rows of somebody else's arrays.
 
-A `Game` holds nle's or minihack's own environment as the definition of the task (actions, rewards, ends) and drives nle's
+A `Game` holds nle's or minihack's own environment as the definition of the task (actions, rewards, ends) and drives
+nle's
 binding itself. It repairs, once for everything above it, what nle 1.3.0 does to observations:
 
 - `reset(seed=)` is ignored by both packages: the seeds of an episode are set here, level generator included;
@@ -46,7 +47,8 @@ class Game:
         level_seed: fixes the map of every episode (nle's `lgen`); the episode's seed then only varies the play.
         record_to: a folder for ttyrec recordings, None for none.
         record_every: one episode in so many is recorded.
-        task: keyword arguments of nle's or minihack's constructor (penalty_step, reward_lose, max_episode_steps, actions ...).
+        task: keyword arguments of nle's or minihack's constructor (penalty_step, reward_lose, max_episode_steps,
+            actions ...).
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Game:
         self.is_done = self._binding.done
 
     def bind(self, rows: Mapping[str, Array]) -> None:
-        """Have nle write its observations into these arrays (one game's rows) from now on. The game must be reset after it."""
+        """Have nle write its observations into these arrays (one game's rows) from the next reset on."""
         self.rows = dict(rows)
         self._internal, self._program_state = self.rows["internal"], self.rows["program_state"]
         self._message = self.rows["message"]
@@ -102,9 +104,11 @@ class Game:
         self._binding.set_initial_seeds(core, display, False, self.level_seed)
 
     def settle(self, terminal: Mapping[str, Array]) -> bool:
-        """Answer --More-- and the questions that the task keeps from the agent, as nle does; True when the game is over.
+        """Answer --More-- and the questions that the task keeps from the agent, as nle does; True when the game is
+        over.
 
-        What is overwritten while the game ends is kept: after True, `terminal` holds the last screen of the living game.
+        What is overwritten while the game ends is kept: after True, `terminal` holds the last screen of the living
+        game.
         """
         done = bool(self.is_done())
         self._dying = False

@@ -1,6 +1,7 @@
 """The per-step array work of many games at once, compiled.
 
-NetHack itself takes 3 to 12 microseconds a step, so what surrounds it has to cost less than that for a whole batch. Each
+NetHack itself takes 3 to 12 microseconds a step, so what surrounds it has to cost less than that for a whole batch.
+Each
 kernel walks the rows it is told to and writes into arrays that its caller owns. The compiled code is cached on disk.
 """
 
@@ -52,7 +53,7 @@ STATS_LIMIT = 5.0
 
 @njit(cache=True)
 def crop(source: Array, blstats: Array, rows: Array, out: Array, pad: int) -> None:
-    """Copy the window around the hero of each row: `source` (n, 21, 79) -> `out` (n, height, width), `pad` outside the map."""
+    """Copy the window around the hero: `source` (n, 21, 79) -> `out` (n, height, width), `pad` outside the map."""
     height, width = out.shape[1], out.shape[2]
     for row in rows:
         left = blstats[row, 0] - width // 2
@@ -71,7 +72,8 @@ def crop(source: Array, blstats: Array, rows: Array, out: Array, pad: int) -> No
 def normalise_blstats(blstats: Array, rows: Array, out: Array) -> None:
     """Bottom-line statistics (n, 27) -> float32 in [-5, 5].
 
-    Hit points and energy as shares of their maximum, score, gold and experience points as log(1 + x) / 10, conditions as 0 or 1,
+    Hit points and energy as shares of their maximum, score, gold and experience points as log(1 + x) / 10,
+    conditions as 0 or 1,
     the rest divided by a typical size.
     """
     for row in rows:
@@ -113,7 +115,8 @@ def need_attention(internal: Array, program_state: Array, all_modes: bool, out: 
 def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array) -> None:
     """For each row: did a cell change from a closed door (glyphs `closed`, `closed + 1`) to an open or broken one?
 
-    `opened` is the glyph of the first of doorway, broken or open doors, which stand before the closed ones in nle's list.
+    `opened` is the glyph of the first of doorway, broken or open doors, which stand before the closed ones in nle's
+    list.
     """
     for row in range(now.shape[0]):
         hits = 0
@@ -146,7 +149,8 @@ def share_seen(glyphs: Array, rows: Array, unseen: int, out: Array) -> None:
 
 @njit(cache=True)
 def stairs_distance(glyphs: Array, blstats: Array, rows: Array, stairs: int, ladder: int, out: Array) -> None:
-    """Chebyshev distance from the hero to the nearest visible way down, divided by the map's width; 1 where none is in view.
+    """Chebyshev distance from the hero to the nearest visible way down, divided by the map's width; 1 where none is
+    in view.
 
     A hero who stands on the stairs hides them: the caller sets 0 there.
     """
@@ -156,7 +160,7 @@ def stairs_distance(glyphs: Array, blstats: Array, rows: Array, stairs: int, lad
         for y in range(glyphs.shape[1]):
             for x in range(glyphs.shape[2]):
                 glyph = glyphs[row, y, x]
-                if glyph == stairs or glyph == ladder:
+                if glyph in (stairs, ladder):
                     best = min(best, max(abs(x - hero_x), abs(y - hero_y)))
         out[row] = best / glyphs.shape[2]
 
@@ -212,7 +216,7 @@ def judge_plain(
 @njit(cache=True)
 def out_of_range(actions: Array, n: int) -> bool:
     """Is an action below 0 or not below n?"""
+    wrong = 0
     for action in actions:
-        if action < 0 or action >= n:
-            return True
-    return False
+        wrong += (action < 0) | (action >= n)
+    return wrong > 0

@@ -1,6 +1,8 @@
-"""Actions that press more than one key: minihack's "apply the key to a door" in the key rooms, without its string searches.
+"""Actions that press more than one key: minihack's "apply the key to a door" in the key rooms, without its string
+searches.
 
-minihack looks for the key in inventory strings and for the door in screen descriptions, which nle has to write for every cell
+minihack looks for the key in inventory strings and for the door in screen descriptions, which nle has to write for
+every cell
 at every step. Glyphs say the same.
 """
 
@@ -9,20 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minihack.envs.keyroom import MiniHackKeyDoor
 from nle.nethack import Command
 
 from envs.nethack.events import CLOSED_DOOR, SKELETON_KEY
 from envs.nethack.game import Game
-from minihack.envs.keyroom import MiniHackKeyDoor
 
 _DIRECTIONS = "ykuh.lbjn"  # the nine cells around the hero, row by row
 _UNLOCK_LIMIT = 1000
 
 
 class UnlockDoor:
-    """APPLY next to a closed door with the key in hand: choose the key, the direction, yes, and walk into the door until it is open.
+    """APPLY next to a closed door with the key in hand: choose the key, the direction, yes, and walk into the door
+    until it is open.
 
-    The same key presses as `minihack.envs.keyroom.MiniHackKeyDoor.step`, which the step itself then follows with a plain APPLY.
+    The same key presses as `minihack.envs.keyroom.MiniHackKeyDoor.step`, which the step itself then follows with a
+    plain APPLY.
     """
 
     keys = ("glyphs", "inv_glyphs", "inv_letters", "blstats")

@@ -2,7 +2,7 @@
 
 | entry | shape, type | what |
 | --- | --- | --- |
-| `glyphs_crop`, `chars_crop`, `colors_crop` | (9, 9) int16, uint8, uint8 | the window around the hero; outside the map: no glyph, blank |
+| `glyphs_crop`, `chars_crop`, `colors_crop` | (9, 9) int16, uint8, uint8 | around the hero; off the map: no glyph |
 | `blstats` | (27,) float32 in [-5, 5] | bottom line, normalised |
 | `raw_blstats` | (27,) int64 | bottom line as nle gives it |
 | `glyphs`, `chars`, `colors`, `message`, `inv_glyphs`, `tty_chars` ... | nle's own | copied as they are |
@@ -50,7 +50,9 @@ class ObservationLayout:
                     f"All entries: {', '.join(ENTRIES)}."
                 )
         if crop_size < 1 or crop_size % 2 == 0:
-            raise ValueError(f"crop_size is {crop_size}; the window has the hero in its middle, so it must be odd and positive.")
+            raise ValueError(
+                f"crop_size is {crop_size}; the window has the hero in its middle, so it must be odd and positive."
+            )
         self.entries = tuple(dict.fromkeys(entries))
         self.crop_size = crop_size
 
@@ -69,7 +71,7 @@ class ObservationLayout:
         if entry in CROP_SOURCES:
             source, _ = CROP_SOURCES[entry]
             dtype = NLE_SPACES[source].dtype
-            return spaces.Box(0, int(NLE_SPACES[source].high.max()), size, dtype.type)  # type: ignore[union-attr]
+            return spaces.Box(0, int(NLE_SPACES[source].high.max()), size, dtype.type)  # type: ignore[union-attr,arg-type]
         if entry == "blstats":
             return spaces.Box(-STATS_LIMIT, STATS_LIMIT, (BLSTATS,), np.float32)
         return NLE_SPACES["blstats" if entry == "raw_blstats" else entry]
@@ -83,5 +85,5 @@ class ObservationLayout:
             elif entry == "blstats":
                 normalise_blstats(raw["blstats"], rows, out[entry])
             else:
-                source = raw["blstats" if entry == "raw_blstats" else entry]
-                copy_rows(source.reshape(len(source), -1), rows, out[entry].reshape(len(source), -1))
+                array = raw["blstats" if entry == "raw_blstats" else entry]
+                copy_rows(array.reshape(len(array), -1), rows, out[entry].reshape(len(array), -1))

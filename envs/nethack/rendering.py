@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from envs.nethack.captions import words
 from envs.nethack.game import Game
-from envs.typing import Array
+from envs.typing import Array, BoolArray
 
 TILE = nethack.TILE_SHAPE[0]
 _STRIP = 20
@@ -36,7 +36,8 @@ class Renderer:
         self._game.stock.nethack.draw_frame(self._map)
         blstats = self._game.rows["blstats"]
         status = (
-            f"HP {blstats[nethack.NLE_BL_HP]}/{blstats[nethack.NLE_BL_HPMAX]}   depth {blstats[nethack.NLE_BL_DEPTH]}   "
+            f"HP {blstats[nethack.NLE_BL_HP]}/{blstats[nethack.NLE_BL_HPMAX]}   "
+            f"depth {blstats[nethack.NLE_BL_DEPTH]}   "
             f"gold {blstats[nethack.NLE_BL_GOLD]}   turn {blstats[nethack.NLE_BL_TIME]}"
         )
         message = words([self._game.rows["message"].tobytes().rstrip(b"\0")])
@@ -64,10 +65,10 @@ def trim(frames: Sequence[Array], margin: int = TILE, min_width: int = 480) -> l
     """
     if not frames:
         raise ValueError("there are no frames to trim")
-    used = np.zeros(frames[0].shape[:2], np.bool_)
+    used: BoolArray = np.zeros(frames[0].shape[:2], np.bool_)
     for frame in frames:
         used |= frame.any(axis=2)
-    used = used[_STRIP:-_STRIP]
+    used = used[_STRIP : len(used) - _STRIP]
     rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
     if not len(rows):
         return list(frames)
@@ -77,6 +78,12 @@ def trim(frames: Sequence[Array], margin: int = TILE, min_width: int = 480) -> l
     width = min(used.shape[1], max(min_width, columns[-1] + 1 - columns[0] + 2 * margin)) // 2 * 2
     left = int(np.clip(middle - width // 2, 0, used.shape[1] - width))
     return [
-        np.concatenate([frame[:_STRIP, :width], frame[_STRIP + top : _STRIP + bottom, left : left + width], frame[-_STRIP:, :width]])
+        np.concatenate(
+            [
+                frame[:_STRIP, :width],
+                frame[_STRIP + top : _STRIP + bottom, left : left + width],
+                frame[-_STRIP:, :width],
+            ]
+        )
         for frame in frames
     ]

@@ -1,7 +1,9 @@
 """Rewards and ends of the tasks, for a batch of games.
 
-`PlainRules` computes MiniHack's staircase tasks, NetHackScore and NetHackStaircase with arrays over all games. Everything else
-(reward managers, Sokoban, the Challenge ...) goes through `StockRules`: nle's and minihack's own methods, called game by game on
+`PlainRules` computes MiniHack's staircase tasks, NetHackScore and NetHackStaircase with arrays over all games.
+Everything else
+(reward managers, Sokoban, the Challenge ...) goes through `StockRules`: nle's and minihack's own methods, called
+game by game on
 our arrays. Both report the stock status: -1 cut by the step limit, 0 running, 1 death, 2 the task is done.
 """
 
@@ -48,7 +50,9 @@ class PlainRules:
     @staticmethod
     def fit(stock: Any) -> bool:
         """Does this task follow the plain rules, method by method?"""
-        limits = _uses(stock, NLE, "_check_abort", "_get_end_status") and _uses(stock, NetHackScore, "_get_time_penalty")
+        limits = _uses(stock, NLE, "_check_abort", "_get_end_status") and _uses(
+            stock, NetHackScore, "_get_time_penalty"
+        )
         if isinstance(stock, minihack.MiniHack):
             own = _uses(stock, minihack.MiniHack, "_reward_fn", "_is_episode_end") and stock.reward_manager is None
         elif isinstance(stock, NetHackStaircase):

@@ -1,6 +1,7 @@
 """The stock path, for comparison only: minihack's or nle's environment through gymnasium.make and SB3's DummyVecEnv.
 
-The wrapper does the least that lets the same network read it: bottom line normalised, time limit told from an end. Everything
+The wrapper does the least that lets the same network read it: bottom line normalised, time limit told from an end.
+Everything
 that the fast path does otherwise (copies, crops, level seeds) is left to the stock packages.
 """
 
@@ -25,7 +26,9 @@ class StockNetHackEnv(gymnasium.Wrapper[dict[str, Array], Any, dict[str, Array],
     """A stock environment whose observation space is that of our layout of the same entries."""
 
     def __init__(self, env_id: str, entries: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(gymnasium.make(stock_id(env_id), observation_keys=tuple(entries), disable_env_checker=True, **kwargs))
+        super().__init__(
+            gymnasium.make(stock_id(env_id), observation_keys=tuple(entries), disable_env_checker=True, **kwargs)
+        )
         self.observation_space = spaces.Dict(dict(ObservationLayout(entries).space().spaces))
         self._row = np.zeros(1, np.int64)
 
@@ -36,7 +39,9 @@ class StockNetHackEnv(gymnasium.Wrapper[dict[str, Array], Any, dict[str, Array],
         normalise_blstats(observation["blstats"][None], self._row, blstats)
         return {**observation, "blstats": blstats[0]}
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Array], dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Array], dict[str, Any]]:
         if seed is not None:
             self.unwrapped.seed(seed, seed)  # type: ignore[attr-defined]
         observation, info = self.env.reset()

@@ -1,6 +1,7 @@
 """Which NetHack and MiniHack tasks there are, which of them cannot work here, and why.
 
-The tasks themselves are nle's and minihack's classes: `stock_environment` builds one, and the rest of this package plays it
+The tasks themselves are nle's and minihack's classes: `stock_environment` builds one, and the rest of this package
+plays it
 faster and repairs it, but never defines a task anew.
 """
 
@@ -21,10 +22,10 @@ NAMESPACE = "breadcrumb/"
 
 REFUSED = {
     "MiniHack-Boxoban": "its levels have to be downloaded, and its reset takes no seed (minihack 1.0.2)",
-    "MiniHack-SimpleCrossing": "minihack 1.0.2 gives minigrid 3 both grid_size and width/height, which minigrid refuses",
-    "MiniHack-LavaCrossing": "minihack 1.0.2 gives minigrid 3 both grid_size and width/height, which minigrid refuses",
-    "MiniHack-Navigation-Custom": "it needs a level of your own: build minihack.MiniHackNavigation(des_file=...) directly",
-    "MiniHack-Skill-Custom": "it needs a level of your own: build minihack.MiniHackSkill(des_file=...) directly",
+    "MiniHack-SimpleCrossing": "minihack 1.0.2 gives minigrid 3 a grid_size and a width, which minigrid refuses",
+    "MiniHack-LavaCrossing": "minihack 1.0.2 gives minigrid 3 a grid_size and a width, which minigrid refuses",
+    "MiniHack-Navigation-Custom": "it needs a level of your own: build minihack.MiniHackNavigation directly",
+    "MiniHack-Skill-Custom": "it needs a level of your own: build minihack.MiniHackSkill directly",
 }
 
 _NETHACK_TASKS = ("Score", "Staircase", "StaircasePet", "Oracle", "Gold", "Eat", "Scout", "Challenge")

@@ -77,8 +77,10 @@ class LocalGames:
 class NetHackVecEnv(VecEnv):
     """`n_envs` NetHack or MiniHack games behind SB3's vector interface.
 
-    Observations are fresh arrays at every step. A time limit is `TimeLimit.truncated`; the last observation of an episode is the
-    last screen of the living game. `infos[i]` holds what `config.report` names and, on an episode's last step, `terminal_observation`,
+    Observations are fresh arrays at every step. A time limit is `TimeLimit.truncated`; the last observation of an
+    episode is the
+    last screen of the living game. `infos[i]` holds what `config.report` names and, on an episode's last step,
+    `terminal_observation`,
     `end_status` (-1 limit, 1 death, 2 success), `episode_seed` and, where the task knows success, `is_success`.
 
     Args:
@@ -96,7 +98,9 @@ class NetHackVecEnv(VecEnv):
         if n_envs < 1:
             raise ValueError(f"n_envs is {n_envs}; at least one environment is needed")
         if not 0 <= workers < n_envs:
-            raise ValueError(f"workers is {workers}; it must lie between 0 (this process alone) and n_envs - 1 = {n_envs - 1}")
+            raise ValueError(
+                f"workers is {workers}; it must lie between 0 (this process alone) and n_envs - 1 = {n_envs - 1}"
+            )
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f'render_mode is {render_mode!r}; NetHack renders "rgb_array" or nothing (None)')
         self.config = config
@@ -105,7 +109,9 @@ class NetHackVecEnv(VecEnv):
         wire = self._backend.wire
         super().__init__(n_envs, config.layout.space(), spaces.Discrete(self._backend.n_actions))
         self._wire = wire
-        self._observation = {key.split("/", 1)[1]: array for key, array in wire.items() if key.startswith("observation/")}
+        self._observation = {
+            key.split("/", 1)[1]: array for key, array in wire.items() if key.startswith("observation/")
+        }
         self._terminal = {key.split("/", 1)[1]: array for key, array in wire.items() if key.startswith("terminal/")}
         self._floats = [name for name in config.report if name in FLOAT_REPORTS]
         self._texts = [name for name in config.report if name in TEXT_REPORTS]
@@ -113,7 +119,7 @@ class NetHackVecEnv(VecEnv):
         self._actions = np.zeros(n_envs, np.int64)
         self._closed = False
 
-    def reset(self) -> dict[str, Array]:  # type: ignore[override]
+    def reset(self) -> dict[str, Array]:
         """Start new episodes everywhere and return their first observations; their infos are in `reset_infos`."""
         if any(seed is not None for seed in self._seeds):
             self.seed(next(seed for seed in self._seeds if seed is not None))
@@ -128,7 +134,9 @@ class NetHackVecEnv(VecEnv):
         if self._actions.shape != (self.num_envs,):
             raise ValueError(f"actions have shape {np.shape(actions)}; expected ({self.num_envs},)")
         if out_of_range(self._actions, self._backend.n_actions):
-            raise ValueError(f"actions are {self._actions.tolist()}; this task has actions 0 to {self._backend.n_actions - 1}")
+            raise ValueError(
+                f"actions are {self._actions.tolist()}; this task has actions 0 to {self._backend.n_actions - 1}"
+            )
 
     def step_wait(self) -> VecEnvStepReturn:
         self._backend.step(self._actions)

@@ -1,13 +1,16 @@
 """Games in worker processes that write their results straight into memory shared with the caller.
 
-A step is two semaphores and no copy: the caller writes the actions and releases every worker, each steps its slice of the games
-while the caller steps its own, each releases the caller. A worker that dies is noticed within a second and named with the game it
+A step is two semaphores and no copy: the caller writes the actions and releases every worker, each steps its slice
+of the games
+while the caller steps its own, each releases the caller. A worker that dies is noticed within a second and named
+with the game it
 was playing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing as mp
 import os
 import signal
@@ -27,7 +30,8 @@ from envs.typing import Array, IntArray
 
 _ALIGNMENT = 64
 _POLL_SECONDS = 1.0
-# Waking a process that sleeps on a semaphore takes longer than a step of a few games: both sides look again for a moment first.
+# Waking a process that sleeps on a semaphore takes longer than a step of a few games: both sides look again for a
+# moment first.
 _SPIN_SECONDS = {"caller": 2e-3, "worker": 1e-4}
 _STEP, _CALL = 0, 1
 Layout = Mapping[str, tuple[tuple[int, ...], "np.dtype[Any]"]]
@@ -45,12 +49,14 @@ def _offsets(layout: Layout) -> tuple[dict[str, int], int]:
 def _views(memory: SharedMemory, layout: Layout) -> dict[str, Array]:
     offsets, _ = _offsets(layout)
     return {
-        name: np.ndarray(shape, dtype, buffer=memory.buf, offset=offsets[name]) for name, (shape, dtype) in layout.items()
+        name: np.ndarray(shape, dtype, buffer=memory.buf, offset=offsets[name])
+        for name, (shape, dtype) in layout.items()
     }
 
 
 class WorkerPool:
-    """`n_envs` games over this process and `workers` more: the first share is played here, so that no core waits for another.
+    """`n_envs` games over this process and `workers` more: the first share is played here, so that no core waits for
+    another.
 
     Raises:
         NetHackError: when a worker cannot build its games, fails or dies; all workers are stopped first.
@@ -68,7 +74,7 @@ class WorkerPool:
         self._memory: SharedMemory | None = SharedMemory(create=True, size=_offsets(layout)[1])
         self.wire = _views(self._memory, layout)
         bounds = np.linspace(0, n_envs, workers + 2).astype(int).tolist()
-        slices = [slice(low, high) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        slices = [slice(low, high) for low, high in itertools.pairwise(bounds)]
         self._here, self._slices = slices[0], slices[1:]
         context = mp.get_context("spawn")
         self._go = [context.Semaphore(0) for _ in range(workers)]
@@ -79,7 +85,17 @@ class WorkerPool:
         try:
             for index, part in enumerate(self._slices):
                 ours, theirs = context.Pipe()
-                arguments = (config, self._memory.name, layout, index, part.start, part.stop, self._go[index], self._ready[index], theirs)
+                arguments = (
+                    config,
+                    self._memory.name,
+                    layout,
+                    index,
+                    part.start,
+                    part.stop,
+                    self._go[index],
+                    self._ready[index],
+                    theirs,
+                )
                 process = context.Process(target=_work, args=arguments, daemon=True, name=f"nethack-worker-{index}")
                 process.start()
                 theirs.close()
@@ -102,6 +118,7 @@ class WorkerPool:
         self.wire["command"][:] = _STEP
         for go in self._go:
             go.release()
+        assert self._own is not None
         try:
             self._own.step(actions[self._here])
         except Exception as error:
@@ -126,7 +143,10 @@ class WorkerPool:
 
     def _call_all(self, method: str, *arguments: Any) -> list[Any]:
         own = getattr(self._methods, method)(*arguments[:1])
-        return [own, *[self._call(index, method, *arguments[index + 1 : index + 2]) for index in range(len(self._processes))]]
+        return [
+            own,
+            *[self._call(index, method, *arguments[index + 1 : index + 2]) for index in range(len(self._processes))],
+        ]
 
     def _call(self, index: int, method: str, *arguments: Any) -> Any:
         self.wire["command"][index] = _CALL
@@ -165,7 +185,8 @@ class WorkerPool:
         seed, action, length = (int(self.wire[name][env]) for name in ("seed", "last_action", "length"))
         self.close()
         raise NetHackError(
-            f"NetHack environment {env} ({where}) failed: {reason} (episode seed {seed}, last action {action}, step {length})"
+            f"NetHack environment {env} ({where}) failed: {reason} "
+            f"(episode seed {seed}, last action {action}, step {length})"
         )
 
     def close(self) -> None:
@@ -221,7 +242,15 @@ class _Slice:
 
 
 def _work(
-    config: BatchConfig, memory_name: str, layout: Layout, index: int, start: int, stop: int, go: Any, ready: Any, pipe: Connection
+    config: BatchConfig,
+    memory_name: str,
+    layout: Layout,
+    index: int,
+    start: int,
+    stop: int,
+    go: Any,
+    ready: Any,
+    pipe: Connection,
 ) -> None:
     """A worker's life: build the games, then step or answer whenever `go` is released, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's business, which closes the pipe

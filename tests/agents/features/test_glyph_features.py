@@ -20,7 +20,9 @@ from agents.policies import LeanMultiInputPolicy
 from envs.nethack.observations import ENTRIES, ObservationLayout
 
 KEY_ROOM = "MiniHack-KeyRoom-S5-v0"
-EVERYTHING = tuple(entry for entry in ENTRIES if entry not in ("inv_strs", "screen_descriptions", "program_state", "internal", "misc"))
+EVERYTHING = tuple(
+    entry for entry in ENTRIES if entry not in ("inv_strs", "screen_descriptions", "program_state", "internal", "misc")
+)
 
 
 def batch(space: spaces.Dict, rows: int, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -35,7 +37,8 @@ def test_every_entry_of_nethack_is_read_whatever_its_type(extractor):
     space.spaces["events"] = spaces.Box(0, 1, (2,), np.float32)
     module = extractor(space)
     features = module(batch(space, 3))
-    assert features.shape == (3, module.features_dim) and torch.isfinite(features).all()
+    assert features.shape == (3, module.features_dim)
+    assert torch.isfinite(features).all()
 
 
 @pytest.mark.parametrize("extractor", [CompactFeatures, BaselineFeatures])

@@ -1,6 +1,7 @@
 """The fast path against nle's and minihack's own environments: same seeds, same actions, every array, reward and flag.
 
-nle rolls the game's own dice while it writes `screen_descriptions` (to describe an object from afar it makes one), and minihack
+nle rolls the game's own dice while it writes `screen_descriptions` (to describe an object from afar it makes one),
+and minihack
 always asks for them. To throw the same dice our side asks for them here too.
 """
 
@@ -17,7 +18,8 @@ from envs.nethack.tasks import stock_environment
 KEYS = ("glyphs", "chars", "colors", "blstats", "message", "inv_glyphs", "inv_letters")
 PLAIN = (
     "MiniHack-Room-5x5-v0", "MiniHack-Room-Ultimate-15x15-v0", "MiniHack-KeyRoom-S5-v0", "MiniHack-KeyRoom-Dark-S15-v0",
-    "MiniHack-Corridor-R3-v0", "MiniHack-River-v0", "MiniHack-MazeWalk-9x9-v0", "NetHackScore-v0", "NetHackStaircase-v0",
+    "MiniHack-Corridor-R3-v0", "MiniHack-River-v0", "MiniHack-MazeWalk-9x9-v0", "NetHackScore-v0",
+    "NetHackStaircase-v0",
 )  # fmt: skip
 BY_STOCK_CODE = (
     "MiniHack-Eat-v0", "MiniHack-ExploreMaze-Easy-v0", "MiniHack-Memento-Short-F2-v0", "MiniHack-Sokoban1a-v1",
@@ -27,7 +29,7 @@ BY_STOCK_CODE = (
 
 
 class Stock:
-    """The stock environment with seeds that take, and with what it hides at an episode's end put aside before it is lost."""
+    """The stock environment with seeds that take, and with the last screen put aside before it is lost."""
 
     def __init__(self, env_id: str, **task) -> None:
         keys = [*KEYS, "tty_chars", "screen_descriptions", "inv_strs"] if "MiniHack" in env_id else list(KEYS)
@@ -59,7 +61,9 @@ class Stock:
 
 def assert_same(ours: dict, theirs: dict, where: str) -> None:
     for key in KEYS:
-        np.testing.assert_array_equal(ours["raw_blstats" if key == "blstats" else key], theirs[key], err_msg=f"{key} {where}")
+        np.testing.assert_array_equal(
+            ours["raw_blstats" if key == "blstats" else key], theirs[key], err_msg=f"{key} {where}"
+        )
 
 
 def play(env_id: str, n: int, steps: int, **task) -> tuple[GameBatch, int]:
@@ -73,7 +77,9 @@ def play(env_id: str, n: int, steps: int, **task) -> tuple[GameBatch, int]:
     batch.reset()
     ours = {key: wire[f"observation/{key}"] for key in entries}
     for index, stock in enumerate(stocks):
-        assert_same({key: array[index] for key, array in ours.items()}, stock.reset(int(wire["seed"][index])), "at reset")
+        assert_same(
+            {key: array[index] for key, array in ours.items()}, stock.reset(int(wire["seed"][index])), "at reset"
+        )
     episodes = 0
     for step in range(steps):
         actions = rng.integers(len(batch.actions), size=n)
@@ -116,7 +122,15 @@ def test_other_tasks_equal_the_stock_path_step_by_step_through_resets(env_id):
 
 @pytest.mark.parametrize("mode", ["constant", "exp", "square", "linear", "always"])
 def test_penalty_modes_equal_the_stock_path(mode):
-    batch, _ = play("MiniHack-Room-5x5-v0", n=1, steps=150, max_episode_steps=30, penalty_mode=mode, penalty_time=-0.02, reward_lose=-1)
+    batch, _ = play(
+        "MiniHack-Room-5x5-v0",
+        n=1,
+        steps=150,
+        max_episode_steps=30,
+        penalty_mode=mode,
+        penalty_time=-0.02,
+        reward_lose=-1,
+    )
     batch.close()
 
 
