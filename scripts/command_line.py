@@ -71,7 +71,7 @@ def check_command_line(overrides: Sequence[str], *, sweep: bool) -> None:
     resume = [override for override in parsed if override.key_or_group == "resume"]
     if resume and resume[0].value() is not None:
         others = [
-            o.input_line for o in parsed if o.key_or_group not in ("resume", "total_timesteps") and not _hydras(o)
+            str(o.input_line) for o in parsed if o.key_or_group not in ("resume", "total_timesteps") and not _hydras(o)
         ]
         if others:
             raise CommandLineError(

@@ -39,7 +39,15 @@ def make_logger(
         outputs.append(ResumedTensorBoard(run_dir / "tensorboard", resume_from=resume_from))
     if tracking["wandb"]:
         outputs.append(WandbWriter(run_dir, tracking, config=config))
-    return Logger(str(run_dir), outputs)
+    return RunLogger(str(run_dir), outputs)
+
+
+class RunLogger(Logger):
+    """SB3's logger without the count of iterations, which starts again at every resume."""
+
+    def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
+        if key != "time/iterations":
+            super().record(key, value, exclude)
 
 
 class ResumedTensorBoard(TensorBoardOutputFormat):

@@ -431,10 +431,10 @@ def _finish(path: Path, config: RunConfig) -> None:
     lines = [f"finished: {path}"]
     if config.evaluate_episodes:
         try:
-            from scripts.evaluate import evaluate_run
+            from scripts.evaluate import describe, evaluate_run
 
-            evaluate_run(path, episodes=config.evaluate_episodes, gif=config.gif)
-            lines.append(f"  evaluation   {path / 'evaluation.json'}")
+            result = evaluate_run(path, episodes=config.evaluate_episodes, gif=config.gif)
+            lines += [describe(result), f"  evaluation   {path / 'evaluation.json'}"]
         except Exception as error:
             lines.append(f"  WARNING: the final evaluation failed: {_told(path, error)}")
     try:
