@@ -19,9 +19,10 @@ from nle import nethack
 from envs.nethack import captions, kernels
 from envs.nethack.events import LADDER_DOWN, STAIRS_DOWN, EventDetector
 from envs.nethack.events import READ as EVENTS_READ
-from envs.nethack.game import ALWAYS_READ, Game
+from envs.nethack.game import ALWAYS_READ, Game, NetHackError
 from envs.nethack.macros import macro_for
 from envs.nethack.observations import DEFAULT_ENTRIES, ObservationLayout
+from envs.nethack.rendering import Renderer
 from envs.nethack.rules import ABORTED, RUNNING, SUCCESS, PlainRules, StockRules
 from envs.nethack.tasks import minihack
 from envs.typing import Array, IntArray
@@ -109,6 +110,12 @@ class BatchConfig:
         return {name: np.zeros(shape, dtype) for name, (shape, dtype) in self.wire(n).items()}
 
 
+def failure(wire: Mapping[str, Array], index: int, env: int, reason: str) -> str:
+    """The words for an environment that died: which, why, its episode's seed, its last action and step."""
+    seed, action, length = (int(wire[name][index]) for name in ("seed", "last_action", "length"))
+    return f"NetHack environment {env} failed: {reason} (episode seed {seed}, last action {action}, step {length})"
+
+
 class GameBatch:
     """`n` games of one task in this process.
 
@@ -132,6 +139,7 @@ class GameBatch:
         if config.max_episode_steps is not None:
             task["max_episode_steps"] = config.max_episode_steps
         self.games: list[Game] = []
+        self._renderers: dict[int, Renderer] = {}
         try:
             for index in range(n):
                 folder = f"{config.record_to}/env_{first + index:03d}" if config.record_to else None
@@ -216,6 +224,17 @@ class GameBatch:
         """Does the task have a notion of success?"""
         return self._has_success
 
+    @property
+    def n_actions(self) -> int:
+        """How many actions the task has."""
+        return len(self.actions)
+
+    def frame(self, index: int) -> Array:
+        """The picture of one game, (376, 1264, 3) uint8."""
+        if index not in self._renderers:
+            self._renderers[index] = Renderer(self.games[index])
+        return self._renderers[index].frame()
+
     # Episodes ------------------------------------------------------------------------------------------------------
 
     def reset(self, episode_seeds: Sequence[int] | None = None) -> None:
@@ -255,10 +274,17 @@ class GameBatch:
 
         Raises:
             RuntimeError: where an episode is over and was not reset (only without auto_reset).
+            NetHackError: when a game fails; names the environment, its episode seed and last action.
         """
-        wire = self.wire
         if self._over:
             raise RuntimeError("an episode is over: call reset() before the next step()")
+        try:
+            self._step(actions)
+        except Exception as error:
+            raise NetHackError(failure(self.wire, self.active, self.first + self.active, repr(error))) from error
+
+    def _step(self, actions: IntArray) -> None:
+        wire = self.wire
         wire["last_action"][:] = actions
         if self._macros is not None:
             for index in np.flatnonzero(actions == self._macro_action).tolist():
@@ -367,7 +393,6 @@ class GameBatch:
 
     # State ---------------------------------------------------------------------------------------------------------
 
-    @property
     def episodes(self) -> IntArray:
         """How many episodes of the seed stream each game has begun."""
         return self._episodes.copy()

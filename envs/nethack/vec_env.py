@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,20 +10,20 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
 from envs.nethack.batch import FLOAT_REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
-from envs.nethack.game import NetHackError
 from envs.nethack.kernels import out_of_range
-from envs.nethack.rendering import Renderer
 from envs.nethack.workers import WorkerPool
 from envs.typing import Array, IntArray
 
 
 class Backend(Protocol):
-    """Where the games live: `LocalGames` or a `WorkerPool`. Results lie in `wire`."""
+    """Where the games live: a `GameBatch` in this process or a `WorkerPool`. Results lie in `wire`."""
 
-    wire: dict[str, Array]
-    n_actions: int
-    has_success: bool
-
+    @property
+    def wire(self) -> Mapping[str, Array]: ...
+    @property
+    def n_actions(self) -> int: ...
+    @property
+    def has_success(self) -> bool: ...
     def reset(self) -> None: ...
     def step(self, actions: IntArray) -> None: ...
     def episodes(self) -> IntArray: ...
@@ -31,47 +31,6 @@ class Backend(Protocol):
     def set_seed(self, seed: int) -> None: ...
     def frame(self, index: int) -> Array: ...
     def close(self) -> None: ...
-
-
-class LocalGames:
-    """All games in this process."""
-
-    def __init__(self, config: BatchConfig, n_envs: int) -> None:
-        self.wire = config.allocate(n_envs)
-        self._batch = GameBatch(config, self.wire)
-        self.n_actions = len(self._batch.actions)
-        self.has_success = self._batch.has_success
-        self._renderers: dict[int, Renderer] = {}
-
-    def reset(self) -> None:
-        self._batch.reset()
-
-    def step(self, actions: IntArray) -> None:
-        try:
-            self._batch.step(actions)
-        except Exception as error:
-            active, wire = self._batch.active, self.wire
-            raise NetHackError(
-                f"NetHack environment {active} failed: {error!r} (episode seed {wire['seed'][active]}, "
-                f"last action {actions[active]}, step {wire['length'][active]})"
-            ) from error
-
-    def episodes(self) -> IntArray:
-        return self._batch.episodes
-
-    def set_episodes(self, episodes: IntArray) -> None:
-        self._batch.set_episodes(episodes)
-
-    def set_seed(self, seed: int) -> None:
-        self._batch.set_seed(seed)
-
-    def frame(self, index: int) -> Array:
-        if index not in self._renderers:
-            self._renderers[index] = Renderer(self._batch.games[index])
-        return self._renderers[index].frame()
-
-    def close(self) -> None:
-        self._batch.close()
 
 
 class NetHackVecEnv(VecEnv):
@@ -105,7 +64,8 @@ class NetHackVecEnv(VecEnv):
             raise ValueError(f'render_mode is {render_mode!r}; NetHack renders "rgb_array" or nothing (None)')
         self.config = config
         self.render_mode = render_mode
-        self._backend: Backend = WorkerPool(config, n_envs, workers) if workers else LocalGames(config, n_envs)
+        self._backend: Backend
+        self._backend = WorkerPool(config, n_envs, workers) if workers else GameBatch(config, config.allocate(n_envs))
         wire = self._backend.wire
         super().__init__(n_envs, config.layout.space(), spaces.Discrete(self._backend.n_actions))
         self._wire = wire

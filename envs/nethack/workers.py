@@ -15,7 +15,6 @@ import multiprocessing as mp
 import os
 import signal
 import time
-import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
@@ -23,9 +22,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from envs.nethack.batch import BatchConfig, GameBatch
+from envs.nethack.batch import BatchConfig, GameBatch, failure
 from envs.nethack.game import NetHackError
-from envs.nethack.rendering import Renderer
 from envs.typing import Array, IntArray
 
 _ALIGNMENT = 64
@@ -75,13 +73,13 @@ class WorkerPool:
         self.wire = _views(self._memory, layout)
         bounds = np.linspace(0, n_envs, workers + 2).astype(int).tolist()
         slices = [slice(low, high) for low, high in itertools.pairwise(bounds)]
-        self._here, self._slices = slices[0], slices[1:]
+        self._slices = slices[1:]
         context = mp.get_context("spawn")
         self._go = [context.Semaphore(0) for _ in range(workers)]
         self._ready = [context.Semaphore(0) for _ in range(workers)]
         self._pipes: list[Connection] = []
-        self._own: GameBatch | None = None
-        self._processes = []
+        self._processes: list[Any] = []
+        self._here = GameBatch(config, {name: self.wire[name][slices[0]] for name in config.wire(1)})
         try:
             for index, part in enumerate(self._slices):
                 ours, theirs = context.Pipe()
@@ -101,14 +99,12 @@ class WorkerPool:
                 theirs.close()
                 self._pipes.append(ours)
                 self._processes.append(process)
-            self._own = GameBatch(config, {name: self.wire[name][self._here] for name in config.wire(1)})
-            self._methods = _Slice(self._own)
             for index in range(workers):
                 self._receive(index)
         except BaseException:
             self.close()
             raise
-        self.n_actions, self.has_success = len(self._own.actions), self._own.has_success
+        self.n_actions, self.has_success = self._here.n_actions, self._here.has_success
 
     def reset(self) -> None:
         self._call_all("reset")
@@ -118,11 +114,11 @@ class WorkerPool:
         self.wire["command"][:] = _STEP
         for go in self._go:
             go.release()
-        assert self._own is not None
         try:
-            self._own.step(actions[self._here])
-        except Exception as error:
-            self._fail(self._own.active, "in this process", repr(error))
+            self._here.step(actions[: self._here.n])
+        except Exception:
+            self.close()
+            raise
         for index in range(len(self._processes)):
             self._wait(index)
 
@@ -130,19 +126,19 @@ class WorkerPool:
         return np.concatenate(self._call_all("episodes"))
 
     def set_episodes(self, episodes: IntArray) -> None:
-        self._call_all("set_episodes", *[episodes[part] for part in (self._here, *self._slices)])
+        self._call_all("set_episodes", episodes[: self._here.n], *[episodes[part] for part in self._slices])
 
     def set_seed(self, seed: int) -> None:
-        self._call_all("set_seed", *[seed for _ in (self._here, *self._slices)])
+        self._call_all("set_seed", seed, *[seed for _ in self._slices])
 
     def frame(self, index: int) -> Array:
-        if index < self._here.stop:
-            return self._methods.frame(index)
+        if index < self._here.n:
+            return self._here.frame(index)
         worker = next(number for number, part in enumerate(self._slices) if part.start <= index < part.stop)
         return np.asarray(self._call(worker, "frame", index - self._slices[worker].start))
 
     def _call_all(self, method: str, *arguments: Any) -> list[Any]:
-        own = getattr(self._methods, method)(*arguments[:1])
+        own = getattr(self._here, method)(*arguments[:1])
         return [
             own,
             *[self._call(index, method, *arguments[index + 1 : index + 2]) for index in range(len(self._processes))],
@@ -162,32 +158,29 @@ class WorkerPool:
             return
         while not self.wire["failed"][index] and not ready.acquire(timeout=_POLL_SECONDS):
             if not self._processes[index].is_alive() and not ready.acquire(block=False):
-                self._fail_worker(index, f"its worker process died (exit code {self._processes[index].exitcode})")
+                self._died(index)
         if self.wire["failed"][index]:
-            self._fail_worker(index, str(self._receive(index)))
+            self._receive(index)
 
     def _receive(self, index: int) -> Any:
         while not self._pipes[index].poll(_POLL_SECONDS):
             if not self._processes[index].is_alive() and not self._pipes[index].poll():
-                self._fail_worker(index, f"its worker process died (exit code {self._processes[index].exitcode})")
+                self._died(index)
         try:
             answer = self._pipes[index].recv()
         except EOFError:
-            self._fail_worker(index, "its worker process died")
+            self._died(index)
         if isinstance(answer, _Failure):
-            self._fail_worker(index, answer.text)
+            self.close()
+            raise NetHackError(answer.text)
         return answer
 
-    def _fail_worker(self, index: int, reason: str) -> NoReturn:
-        self._fail(self._slices[index].start + int(self.wire["playing"][index]), f"worker {index}", reason)
-
-    def _fail(self, env: int, where: str, reason: str) -> NoReturn:
-        seed, action, length = (int(self.wire[name][env]) for name in ("seed", "last_action", "length"))
+    def _died(self, index: int) -> NoReturn:
+        env = self._slices[index].start + int(self.wire["playing"][index])
+        reason = f"worker {index} died (exit code {self._processes[index].exitcode})"
+        words = failure(self.wire, env, env, reason)
         self.close()
-        raise NetHackError(
-            f"NetHack environment {env} ({where}) failed: {reason} "
-            f"(episode seed {seed}, last action {action}, step {length})"
-        )
+        raise NetHackError(words)
 
     def close(self) -> None:
         """Stop the workers and free the shared memory."""
@@ -202,8 +195,7 @@ class WorkerPool:
             if process.is_alive():
                 process.kill()
                 process.join()
-        if self._own is not None:
-            self._own.close()
+        self._here.close()
         self.wire = {name: array.copy() for name, array in self.wire.items()}
         memory, self._memory = self._memory, None
         with contextlib.suppress(BufferError):  # a view that somebody else still holds keeps the mapping, not the name
@@ -214,31 +206,6 @@ class WorkerPool:
 class _Failure:
     def __init__(self, text: str) -> None:
         self.text = text
-
-
-class _Slice:
-    """What a worker does when it is asked by name."""
-
-    def __init__(self, batch: GameBatch) -> None:
-        self._batch = batch
-        self._renderers: dict[int, Renderer] = {}
-
-    def reset(self) -> None:
-        self._batch.reset()
-
-    def episodes(self) -> IntArray:
-        return self._batch.episodes
-
-    def set_episodes(self, episodes: IntArray) -> None:
-        self._batch.set_episodes(episodes)
-
-    def set_seed(self, seed: int) -> None:
-        self._batch.set_seed(seed)
-
-    def frame(self, index: int) -> Array:
-        if index not in self._renderers:
-            self._renderers[index] = Renderer(self._batch.games[index])
-        return self._renderers[index].frame()
 
 
 def _work(
@@ -263,13 +230,13 @@ def _work(
     except BaseException as error:
         pipe.send(_Failure(f"{error}"))
         return
-    methods, actions = _Slice(batch), shared["actions"][start:stop]
-    pipe.send((len(batch.actions), batch.has_success))
+    actions = shared["actions"][start:stop]
+    pipe.send("ready")
     try:
         while True:
             if not _spin(go, _SPIN_SECONDS["worker"]):
                 go.acquire()
-            if pipe.closed or (command[index] == _CALL and not _answer(methods, pipe)):
+            if pipe.closed or (command[index] == _CALL and not _answer(batch, pipe)):
                 break
             if command[index] == _STEP:
                 if pipe.poll():  # nothing is ever sent with a step: the caller has closed its end
@@ -279,7 +246,7 @@ def _work(
     except BaseException as error:
         failed[index] = True
         with contextlib.suppress(OSError):
-            pipe.send(_Failure(f"{error!r}\n{traceback.format_exc()}"))
+            pipe.send(_Failure(str(error)))
         ready.release()
     finally:
         batch.close()
@@ -296,10 +263,10 @@ def _spin(semaphore: Any, seconds: float) -> bool:
         os.sched_yield()
 
 
-def _answer(methods: _Slice, pipe: Connection) -> bool:
+def _answer(batch: GameBatch, pipe: Connection) -> bool:
     try:
         name, arguments = pipe.recv()
     except (EOFError, OSError):
         return False
-    pipe.send(getattr(methods, name)(*arguments))
+    pipe.send(getattr(batch, name)(*arguments))
     return True

@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed_is_named_with_its_environment_seed_and_last_act
     worker = venv._backend._processes[0]
     worker.kill()
     worker.join()
-    with pytest.raises(NetHackError, match=r"\(worker 0\) failed: its worker process died") as error:
+    with pytest.raises(NetHackError, match="failed: worker 0 died") as error:
         venv.step(np.full(4, 3))
     words = str(error.value)
     environment = int(words.split()[2])
@@ -98,7 +98,7 @@ def test_a_worker_that_is_killed_is_named_with_its_environment_seed_and_last_act
 def test_an_error_inside_a_game_is_named_with_its_environment_seed_and_last_action(workers):
     venv = envs.make_vec(KEY_ROOM, 4, seed=0, workers=workers)
     venv.reset()
-    batch = venv._backend._own if workers else venv._backend._batch
+    batch = venv._backend._here if workers else venv._backend
 
     def broken(code):
         raise OSError("the disk is gone")
