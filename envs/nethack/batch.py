@@ -20,6 +20,7 @@ from envs.nethack import captions, kernels
 from envs.nethack.events import LADDER_DOWN, STAIRS_DOWN, EventDetector
 from envs.nethack.events import READ as EVENTS_READ
 from envs.nethack.game import ALWAYS_READ, Game, NetHackError
+from envs.nethack.kernels import GAME_OVER, IN_GETLIN, IN_YN_FUNCTION, WAITING_FOR_SPACE
 from envs.nethack.macros import macro_for
 from envs.nethack.observations import DEFAULT_ENTRIES, ObservationLayout
 from envs.nethack.rendering import Renderer
@@ -176,12 +177,13 @@ class GameBatch:
         self._macro_action = macro.action(stock) if macro else -1
         self.actions = np.array([int(action) for action in stock.actions], np.int64)
         self.all_modes = bool(stock._allow_all_modes)
-        self._press = [game.press for game in self.games]
-        self._is_done = [game.is_done for game in self.games]
+        self._hot = [
+            (game.press, game.is_done, memoryview(game.rows["internal"]), memoryview(game.rows["program_state"]))
+            for game in self.games
+        ]
         self._screens = {key: np.zeros_like(array) for key, array in self.raw.items()}
         self._screen_rows = [{key: array[i] for key, array in self._screens.items()} for i in range(n)]
         self._all = np.arange(n)
-        self._attention = np.zeros(n, np.bool_)
         self._episodes = np.zeros(n, np.int64)
         self._over = True
         self._done = np.zeros(n, np.bool_)
@@ -291,8 +293,7 @@ class GameBatch:
                 self._playing[0] = index
                 self._macros[index]()
         self.rules.before_step(actions)
-        self._press_all(actions)
-        any_done = self._settle_all()
+        any_done = self._play(actions)
         wire["length"] += 1
         status = wire["status"]
         any_ended = self.rules.judge(wire["length"], self._done, wire["reward"], status)
@@ -314,26 +315,26 @@ class GameBatch:
         self._ended_before = bool(any_ended)
         self._remember(restarted=self._ended_before)
 
-    def _press_all(self, actions: IntArray) -> None:
-        codes = self.actions[actions].tolist()
-        playing = self._playing
-        for index, press in enumerate(self._press):
+    def _play(self, actions: IntArray) -> bool:
+        """Press every game's key and let it come to the point where it takes a command; True when one of them is over.
+
+        Game by game: what a game answers to --More-- is cheapest while its own memory is still in the cache.
+        """
+        codes, playing, done, patient = self.actions[actions].tolist(), self._playing, self._done, not self.all_modes
+        any_done = False
+        for index, (press, is_done, internal, program_state) in enumerate(self._hot):
             playing[0] = index
             press(codes[index])
-
-    def _settle_all(self) -> bool:
-        """Let every game come to the point where it takes a command; True when one of them is over."""
-        raw, done = self.raw, [is_done() for is_done in self._is_done]
-        waiting = kernels.need_attention(raw["internal"], raw["program_state"], self.all_modes, self._attention)
-        any_done = True in done
-        if waiting or any_done or self._done_before:
-            self._done[:] = done
-            for index in np.flatnonzero(self._attention | self._done).tolist():
-                self._playing[0] = index
-                self._done[index] = self.games[index].settle(self._screen_rows[index])
-            any_done = self._done_before = bool(self._done.any())
+            asks = internal[WAITING_FOR_SPACE] or internal[IN_YN_FUNCTION] or internal[IN_GETLIN]
+            if (asks and patient) or program_state[GAME_OVER] or is_done():
+                over = self.games[index].settle(self._screen_rows[index])
+                done[index] = over
+                any_done = any_done or over
+            elif self._done_before:
+                done[index] = False
+        self._done_before = any_done
         if self._read_text:
-            spoken = raw["message"][:, 0].tolist()
+            spoken = self.raw["message"][:, 0].tolist()
             for index, game in enumerate(self.games):
                 self._text[index] = self._words(index) if spoken[index] or game.messages else b""
                 game.messages.clear()

@@ -143,9 +143,9 @@ class Game:
 
     def _keep_screen(self, terminal: Mapping[str, Array]) -> None:
         """The first screen of a dying game ("You die...") still shows the map; those after it show lists and scores."""
-        if self._dying:
+        if self._dying or not self._program_state[GAME_OVER]:
             return
-        self._dying = self._program_state[GAME_OVER] == 1
+        self._dying = True
         for key, row in self.rows.items():
             terminal[key][...] = row
 

@@ -101,17 +101,6 @@ def copy_rows(source: Array, rows: Array, out: Array) -> None:
 
 
 @njit(cache=True)
-def need_attention(internal: Array, program_state: Array, all_modes: bool, out: Array) -> int:
-    """Mark in `out` the games that show a --More--, a question or the end; the number of them."""
-    count = 0
-    for row in range(internal.shape[0]):
-        asks = internal[row, 1] != 0 or internal[row, 2] != 0 or internal[row, 3] != 0
-        out[row] = program_state[row, 0] == 1 or (asks and not all_modes)
-        count += out[row]
-    return count
-
-
-@njit(cache=True)
 def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array) -> None:
     """For each row: did a cell change from a closed door (glyphs `closed`, `closed + 1`) to an open or broken one?
 

@@ -31,7 +31,7 @@ _POLL_SECONDS = 1.0
 # Waking a process that sleeps on a semaphore takes longer than a step of a few games: both sides look again for a
 # moment first.
 _SPIN_SECONDS = {"caller": 2e-3, "worker": 1e-4}
-_STEP, _CALL = 0, 1
+_STEP, _CALL, _CLOSE = 0, 1, 2
 Layout = Mapping[str, tuple[tuple[int, ...], "np.dtype[Any]"]]
 
 
@@ -186,10 +186,11 @@ class WorkerPool:
         """Stop the workers and free the shared memory."""
         if self._memory is None:
             return
-        for pipe in self._pipes:
-            pipe.close()
+        self.wire["command"][:] = _CLOSE
         for go in self._go:
             go.release()
+        for pipe in self._pipes:
+            pipe.close()
         for process in self._processes:
             process.join(timeout=2.0)
             if process.is_alive():
@@ -219,7 +220,7 @@ def _work(
     ready: Any,
     pipe: Connection,
 ) -> None:
-    """A worker's life: build the games, then step or answer whenever `go` is released, until the pipe closes."""
+    """A worker's life: build the games, then step or answer whenever `go` is released, until told to close."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's business, which closes the pipe
     memory = SharedMemory(name=memory_name)
     shared = _views(memory, layout)
@@ -236,12 +237,11 @@ def _work(
         while True:
             if not _spin(go, _SPIN_SECONDS["worker"]):
                 go.acquire()
-            if pipe.closed or (command[index] == _CALL and not _answer(batch, pipe)):
-                break
-            if command[index] == _STEP:
-                if pipe.poll():  # nothing is ever sent with a step: the caller has closed its end
-                    break
+            order = command[index]
+            if order == _STEP:
                 batch.step(actions)
+            elif order == _CLOSE or not _answer(batch, pipe):
+                break
             ready.release()
     except BaseException as error:
         failed[index] = True

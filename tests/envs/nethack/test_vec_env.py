@@ -103,7 +103,7 @@ def test_an_error_inside_a_game_is_named_with_its_environment_seed_and_last_acti
     def broken(code):
         raise OSError("the disk is gone")
 
-    batch._press[1] = broken
+    batch._hot[1] = (broken, *batch._hot[1][1:])
     with pytest.raises(NetHackError, match=r"environment 1 .*the disk is gone.*episode seed \d+, last action 2, step"):
         venv.step(np.full(4, 2))
     venv.close()
