@@ -178,7 +178,7 @@ class GameBatch:
         self.actions = np.array([int(action) for action in stock.actions], np.int64)
         self.all_modes = bool(stock._allow_all_modes)
         self._hot = [
-            (game.press, game.is_done, memoryview(game.rows["internal"]), memoryview(game.rows["program_state"]))
+            (game.press, game.is_done, game.rows["internal"].data, game.rows["program_state"].data)
             for game in self.games
         ]
         self._screens = {key: np.zeros_like(array) for key, array in self.raw.items()}

@@ -13,13 +13,15 @@ binding itself. It repairs, once for everything above it, what nle 1.3.0 does to
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from nle import nethack
 
 from envs.nethack.kernels import GAME_OVER, IN_GETLIN, IN_MOVELOOP, IN_YN_FUNCTION, WAITING_FOR_SPACE
+from envs.nethack.library import keeper
 from envs.nethack.tasks import stock_environment
 from envs.typing import Array
 
@@ -65,7 +67,12 @@ class Game:
         self.level_seed = level_seed
         self.messages: list[bytes] = []
         self._dying = False
+        self._let_go: Callable[[], object] | None = None
         self._binding = self.stock.nethack._pynethack
+        keeps = keeper()
+        if keeps is not None:
+            # Also for a game that is dropped without being closed: its library must not outlive it.
+            self._let_go = weakref.finalize(self, keeps.let_go, keeps.keep(self.stock.nethack.dlpath))
         self.press = self._binding.step
         self.is_done = self._binding.done
 
@@ -160,3 +167,5 @@ class Game:
     def close(self) -> None:
         """End the game and free its library and folder."""
         self.stock.close()
+        if self._let_go is not None:
+            self._let_go()
