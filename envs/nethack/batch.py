@@ -170,6 +170,8 @@ class GameBatch:
             keys |= set(stock._observation_keys)
         described = {key: nethack.OBSERVATION_DESC[key] for key in sorted(keys)}
         self.raw = {key: np.zeros((n, *desc["shape"]), desc["dtype"]) for key, desc in described.items()}
+        for entry, key in self.layout.copied().items():
+            self.raw[key] = self.wire[f"observation/{entry}"]  # nle writes where the caller reads
         for index, game in enumerate(self.games):
             game.bind({key: array[index] for key, array in self.raw.items()})
         self.rules = PlainRules(self.games, self.raw) if PlainRules.fit(stock) else StockRules(self.games, self.raw)

@@ -93,14 +93,6 @@ def normalise_blstats(blstats: Array, rows: Array, out: Array) -> None:
 
 
 @njit(cache=True)
-def copy_rows(source: Array, rows: Array, out: Array) -> None:
-    """`out[row] = source[row]` for each row; both 2-d (flatten larger arrays first)."""
-    for row in rows:
-        for column in range(source.shape[1]):
-            out[row, column] = source[row, column]
-
-
-@njit(cache=True)
 def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array) -> None:
     """For each row: did a cell change from a closed door (glyphs `closed`, `closed + 1`) to an open or broken one?
 
@@ -108,12 +100,16 @@ def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array
     list.
     """
     for row in range(now.shape[0]):
-        hits = 0
-        for y in range(now.shape[1]):  # no branch inside: this becomes vector instructions
-            for x in range(now.shape[2]):
-                was, became = before[row, y, x], now[row, y, x]
-                hits += ((was == closed) | (was == closed + 1)) & (became >= opened) & (became < closed)
-        out[row] = hits > 0
+        found = False
+        for y in range(now.shape[1]):
+            closed_before = 0
+            for x in range(now.shape[2]):  # no branch inside: this becomes vector instructions
+                closed_before += (before[row, y, x] == closed) | (before[row, y, x] == closed + 1)
+            if closed_before:
+                for x in range(now.shape[2]):
+                    was, became = before[row, y, x], now[row, y, x]
+                    found |= (was == closed or was == closed + 1) and opened <= became < closed
+        out[row] = found
 
 
 @njit(cache=True)

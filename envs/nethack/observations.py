@@ -18,7 +18,7 @@ from gymnasium import spaces
 from nle import nethack
 from nle.env.base import NLE_SPACE_ITEMS
 
-from envs.nethack.kernels import BLSTATS, STATS_LIMIT, copy_rows, crop, normalise_blstats
+from envs.nethack.kernels import BLSTATS, STATS_LIMIT, crop, normalise_blstats
 from envs.typing import Array, IntArray
 
 NLE_SPACES: dict[str, spaces.Box] = dict(NLE_SPACE_ITEMS)
@@ -76,14 +76,16 @@ class ObservationLayout:
             return spaces.Box(-STATS_LIMIT, STATS_LIMIT, (BLSTATS,), np.float32)
         return NLE_SPACES["blstats" if entry == "raw_blstats" else entry]
 
+    def copied(self) -> dict[str, str]:
+        """Entries that are an nle array as it is -> its key: nle may write straight into the agent's array."""
+        made = {*CROP_SOURCES, "blstats"}
+        return {entry: "blstats" if entry == "raw_blstats" else entry for entry in self.entries if entry not in made}
+
     def write(self, raw: Mapping[str, Array], rows: IntArray, out: Mapping[str, Array]) -> None:
-        """Make the entries of these rows from nle's arrays `raw[key]` (n, ...) into `out[entry]` (n, ...)."""
+        """Make the cropped and normalised entries of these rows: nle's arrays `raw[key]` -> `out[entry]`, all (n, ...)."""
         for entry in self.entries:
             if entry in CROP_SOURCES:
                 source, pad = CROP_SOURCES[entry]
                 crop(raw[source], raw["blstats"], rows, out[entry], pad)
             elif entry == "blstats":
                 normalise_blstats(raw["blstats"], rows, out[entry])
-            else:
-                array = raw["blstats" if entry == "raw_blstats" else entry]
-                copy_rows(array.reshape(len(array), -1), rows, out[entry].reshape(len(array), -1))

@@ -32,6 +32,8 @@ _POLL_SECONDS = 1.0
 # moment first.
 _SPIN_SECONDS = {"caller": 2e-3, "worker": 1e-4}
 _STEP, _CALL, _CLOSE = 0, 1, 2
+# The caller also gathers observations and infos, so it plays a little less than its share.
+_OWN_SHARE = 0.95
 Layout = Mapping[str, tuple[tuple[int, ...], "np.dtype[Any]"]]
 
 
@@ -46,8 +48,9 @@ def _offsets(layout: Layout) -> tuple[dict[str, int], int]:
 
 def _views(memory: SharedMemory, layout: Layout) -> dict[str, Array]:
     offsets, _ = _offsets(layout)
+    # dtype.type: a dtype that came through a pipe spells its byte order out, which nle's binding does not know.
     return {
-        name: np.ndarray(shape, dtype, buffer=memory.buf, offset=offsets[name])
+        name: np.ndarray(shape, dtype.type, buffer=memory.buf, offset=offsets[name])
         for name, (shape, dtype) in layout.items()
     }
 
@@ -71,7 +74,8 @@ class WorkerPool:
         }
         self._memory: SharedMemory | None = SharedMemory(create=True, size=_offsets(layout)[1])
         self.wire = _views(self._memory, layout)
-        bounds = np.linspace(0, n_envs, workers + 2).astype(int).tolist()
+        own = max(1, round(_OWN_SHARE * n_envs / (workers + 1)))
+        bounds = [0, *np.linspace(own, n_envs, workers + 1).astype(int).tolist()]
         slices = [slice(low, high) for low, high in itertools.pairwise(bounds)]
         self._slices = slices[1:]
         context = mp.get_context("spawn")
