@@ -6,9 +6,10 @@
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
 `throughput` measures environment steps a second of raw nle (one core, its own binding, the same keys, the same
-answers to --More--, resets included), of gymnasium.make in DummyVecEnv and in SubprocVecEnv, and of ours in one process and over
-workers; then PPO end to end, stock path against ours with one network and one set of hyper-parameters. What is compared
-is measured in turns, and the median of the turns counts: machines are shared and drift.
+answers to --More--, resets included), of gymnasium.make in DummyVecEnv and in SubprocVecEnv, and of ours in one
+process and over workers; then PPO end to end, stock path against ours with one network and one set of hyper-
+parameters. What is compared is measured in turns, and the median of the turns counts: machines are shared and
+drift.
 
 The shares are of training time. `shaping_share_interface` is what ShapedVecEnv costs without any term,
 `shaping_share_symbolic` what the potential and the events term add to that, `shaping_share_all` what all four add,

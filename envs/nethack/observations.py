@@ -82,7 +82,7 @@ class ObservationLayout:
         return {entry: "blstats" if entry == "raw_blstats" else entry for entry in self.entries if entry not in made}
 
     def write(self, raw: Mapping[str, Array], rows: IntArray, out: Mapping[str, Array]) -> None:
-        """Make the cropped and normalised entries of these rows: nle's arrays `raw[key]` -> `out[entry]`, all (n, ...)."""
+        """Make the cropped and normalised entries of these rows: nle's `raw[key]` -> `out[entry]`, all (n, ...)."""
         for entry in self.entries:
             if entry in CROP_SOURCES:
                 source, pad = CROP_SOURCES[entry]
