@@ -235,12 +235,14 @@ def _work(
     except BaseException as error:
         pipe.send(_Failure(f"{error}"))
         return
-    actions = shared["actions"][start:stop]
+    actions, caller = shared["actions"][start:stop], os.getppid()
     pipe.send("ready")
     try:
         while True:
             if not _spin(go, _SPIN_SECONDS["worker"]):
-                go.acquire()
+                while not go.acquire(timeout=_POLL_SECONDS):
+                    if os.getppid() != caller:  # it was killed, and nobody will ever call again
+                        return
             order = command[index]
             if order == _STEP:
                 batch.step(actions)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import gymnasium
 import numpy as np
 import pytest
@@ -92,6 +98,26 @@ def test_a_worker_that_is_killed_is_named_with_its_environment_seed_and_last_act
     assert environment in (2, 3), "the worker played the second half of four games"
     assert f"episode seed {seeds[environment]}, last action 3" in words
     venv.close()
+
+
+def test_workers_do_not_outlive_a_caller_that_is_killed():
+    script = (
+        "import envs, os, signal, sys\n"
+        "if __name__ == '__main__':\n"
+        "    venv = envs.make_vec('MiniHack-Room-5x5-v0', 2, workers=1)\n"
+        "    venv.reset()\n"
+        "    print(venv._backend._processes[0].pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    caller = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert caller.returncode == -signal.SIGKILL, caller.stderr
+    worker = int(caller.stdout)
+    for _ in range(100):
+        if not os.path.exists(f"/proc/{worker}"):
+            return
+        time.sleep(0.2)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker was still there 20 seconds later")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
