@@ -94,7 +94,7 @@ class BatchConfig:
                 arrays[f"{name}/{key}"] = ((n, *box.shape), box.dtype)
         arrays |= {
             "reward": ((n,), np.float64), "terminated": ((n,), np.bool_), "truncated": ((n,), np.bool_),
-            "status": ((n,), np.int64), "length": ((n,), np.int64),
+            "status": ((n,), np.int64), "length": ((n,), np.int64), "episode": ((n,), np.int64),
             "seed": ((n,), np.int64), "ended_seed": ((n,), np.int64),
             "event": ((n, len(self.events)), np.bool_), "last_action": ((n,), np.int64),
         }  # fmt: skip
@@ -186,7 +186,7 @@ class GameBatch:
         self._screens = {key: np.zeros_like(array) for key, array in self.raw.items()}
         self._screen_rows = [{key: array[i] for key, array in self._screens.items()} for i in range(n)]
         self._all = np.arange(n)
-        self._episodes = np.zeros(n, np.int64)
+        self._episodes = self.wire["episode"]
         self._over = True
         self._done = np.zeros(n, np.bool_)
         self._done_before = self._ended_before = False

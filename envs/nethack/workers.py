@@ -127,10 +127,10 @@ class WorkerPool:
             self._wait(index)
 
     def episodes(self) -> IntArray:
-        return np.concatenate(self._call_all("episodes"))
+        return self.wire["episode"].copy()  # there when a worker is not: a dead environment can still be checkpointed
 
     def set_episodes(self, episodes: IntArray) -> None:
-        self._call_all("set_episodes", episodes[: self._here.n], *[episodes[part] for part in self._slices])
+        self.wire["episode"][:] = episodes
 
     def set_seed(self, seed: int) -> None:
         self._call_all("set_seed", seed, *[seed for _ in self._slices])

@@ -97,6 +97,7 @@ def test_a_worker_that_is_killed_is_named_with_its_environment_seed_and_last_act
     environment = int(words.split()[2])
     assert environment in (2, 3), "the worker played the second half of four games"
     assert f"episode seed {seeds[environment]}, last action 3" in words
+    assert venv.state_dict()["episodes"].tolist() == [1, 1, 1, 1], "what a checkpoint needs outlives the worker"
     venv.close()
 
 
