@@ -7,14 +7,14 @@ Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...]
 
 `throughput` measures environment steps a second of raw nle (one core, its own binding, the same keys, the same
 answers to --More--, resets included), of gymnasium.make in DummyVecEnv and in SubprocVecEnv, and of ours in one
-process and over workers; then PPO end to end, stock path against ours with one network and one set of hyper-
-parameters. What is compared is measured in turns, and the median of the turns counts: machines are shared and
+process and over workers; then PPO end to end, stock path against ours with one network and one set of
+hyper-parameters. What is compared is measured in turns, and the median of the turns counts: machines are shared and
 drift.
 
 The shares are of training time. `shaping_share_interface` is what ShapedVecEnv costs without any term,
 `shaping_share_symbolic` what the potential and the events term add to that, `shaping_share_all` what all four add,
-learning of RND included. What the environment does to report events and distances is on its own side: the rows with
-terms show it.
+learning of RND included, and `shaping_share_NAME` each one alone. What the environment does to report events and
+distances is on its own side: the rows with terms show it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ SHORT = {"MiniHack-Room-5x5-v0": "minihack", "NetHackScore-v0": "nethack"}
 MOST_PROCESSES = 8  # SubprocVecEnv starts one an environment, each with a Python and a NetHack of its own
 PPO_TASK = "MiniHack-KeyRoom-S5-v0"
 PPO: dict[str, Any] = {"n_steps": 128, "batch_size": 256, "n_epochs": 4, "learning_rate": 5e-4, "ent_coef": 0.01}
+TERMS = ("potential", "events", "count", "rnd")
 EVENTS = ("picked_up_key", "opened_door")
 
 
@@ -291,7 +292,7 @@ def throughput(options: Options) -> dict[str, Any]:
 
     interface = Training("ours", threads, ())
     symbolic = Training("ours", threads, ("potential", "events"))
-    everything = Training("ours", threads, ("potential", "events", "count", "rnd"))
+    everything = Training("ours", threads, TERMS)
     with_terms = median_of_turns(
         {
             "PPO, no terms": lambda: plain.speed(options.train_steps),
@@ -301,14 +302,16 @@ def throughput(options: Options) -> dict[str, Any]:
         options.repeats,
     )
     add(f"{PPO_TASK}, reward terms", with_terms, "PPO, no terms")
-    shares: dict[str, list[float]] = {"interface": [], "symbolic": [], "all": []}
+    shaped = {"interface": interface, "symbolic": symbolic, "all": everything}
+    shaped |= {name: Training("ours", threads, (name,)) for name in TERMS}
+    shares: dict[str, list[float]] = {name: [] for name in shaped}
     for _ in range(options.repeats):
-        for measured, training in zip(shares.values(), (interface, symbolic, everything), strict=True):
-            measured.append(share_of_training(training, options.train_steps))
-    ratios["shaping_share_interface"] = statistics.median(shares["interface"])
-    for name in ("symbolic", "all"):
-        ratios[f"shaping_share_{name}"] = statistics.median(shares[name]) - ratios["shaping_share_interface"]
-    for training in (plain, interface, symbolic, everything):
+        for name, training in shaped.items():
+            shares[name].append(share_of_training(training, options.train_steps // 2))
+    base = ratios["shaping_share_interface"] = statistics.median(shares.pop("interface"))
+    for name, measured in shares.items():
+        ratios[f"shaping_share_{name}"] = statistics.median(measured) - base
+    for training in (plain, *shaped.values()):
         training.venv.close()
     return {"rows": rows, "ratios": {name: round(value, 4) for name, value in ratios.items()}}
 
