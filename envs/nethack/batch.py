@@ -29,9 +29,10 @@ from envs.nethack.tasks import minihack
 from envs.typing import Array, IntArray
 
 FLOAT_REPORTS = ("stairs_distance", "explored", "depth")
-TEXT_REPORTS = ("caption", "message")
+TEXT_REPORTS = ("caption", "message", "action", "crop", "map")
 REPORTS = frozenset({"events", *FLOAT_REPORTS, *TEXT_REPORTS})
-TEXT_BYTES = 1024
+TEXT_BYTES = {"caption": 512, "message": 1024, "action": 32, "crop": 2048, "map": 2048}
+"""Longest text of a report, in UTF-8; what is longer is cut."""
 EVAL_BIT = 1 << 62
 
 
@@ -103,7 +104,7 @@ class BatchConfig:
                 if name in FLOAT_REPORTS:
                     arrays[f"{when}/{name}"] = ((n,), np.float64)
                 elif name in TEXT_REPORTS:
-                    arrays[f"{when}/{name}"] = ((n, TEXT_BYTES), np.uint8)
+                    arrays[f"{when}/{name}"] = ((n, TEXT_BYTES[name]), np.uint8)
         return {name: (shape, np.dtype(dtype)) for name, (shape, dtype) in arrays.items()}
 
     def allocate(self, n: int) -> dict[str, Array]:
@@ -166,6 +167,8 @@ class GameBatch:
             keys |= set(EVENTS_READ)
         if "caption" in report:
             keys |= set(captions.READ)
+        if {"crop", "map"} & set(report):
+            keys.add("chars")
         if not PlainRules.fit(stock):  # stock code reads whatever it asked nle for
             keys |= set(stock._observation_keys)
         described = {key: nethack.OBSERVATION_DESC[key] for key in sorted(keys)}
@@ -191,8 +194,9 @@ class GameBatch:
         self._done = np.zeros(n, np.bool_)
         self._done_before = self._ended_before = False
         self._text: list[bytes] = [b""] * n
-        self._glyph_rows = {key: self.raw[key] for key in captions.READ if key in self.raw}
-        self._before = {key: array.copy() for key, array in self._glyph_rows.items()} if "caption" in report else {}
+        self._action_names = [captions.action_name(int(action)) for action in self.actions]
+        self._written = {(when, name): [""] * n for when in ("report", "start") for name in TEXT_REPORTS}
+        self._captioner = captions.Captioner(self.raw, self.actions) if "caption" in report else None
         self._events = EventDetector(self.config.events, self.raw) if self.config.events else None
         self._has_success = isinstance(stock, minihack.MiniHack) or hasattr(type(stock).StepStatus, "TASK_SUCCESSFUL")
         self._observation = {
@@ -203,7 +207,7 @@ class GameBatch:
         self._terminal = {
             key.removeprefix("terminal/"): array for key, array in self.wire.items() if key.startswith("terminal/")
         }
-        self._read_text = bool(set(report) & set(TEXT_REPORTS)) or (
+        self._read_text = bool(set(report) & {"caption", "message"}) or (
             self._events is not None and self._events.reads_text
         )
 
@@ -268,8 +272,8 @@ class GameBatch:
     def _remember(self, restarted: bool) -> None:
         if self._events is not None:
             self._events.remember(restarted)
-        for key, array in self._before.items():
-            np.copyto(array, self._glyph_rows[key])
+        if self._captioner is not None:
+            self._captioner.remember()
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
@@ -373,26 +377,26 @@ class GameBatch:
             elif name == "depth":
                 out[rows] = self.raw["blstats"][rows, nethack.NLE_BL_DEPTH]
             else:
-                for index in rows.tolist():
-                    self._write_text(
-                        out[index],
-                        self._caption(index, when) if name == "caption" else self._text[index].decode("latin-1"),
-                    )
+                for index, text in zip(rows.tolist(), self._texts(name, when, rows), strict=True):
+                    if text != self._written[when, name][index]:
+                        self._written[when, name][index] = text
+                        data = text.encode("utf-8", "replace")[: out.shape[1]]
+                        out[index, : len(data)] = np.frombuffer(data, np.uint8)
+                        out[index, len(data) :] = 0
 
-    def _caption(self, index: int, when: str) -> str:
-        message = captions.words([self._text[index]])
+    def _texts(self, name: str, when: str, rows: IntArray) -> list[str]:
+        if name == "crop":
+            return [captions.crop_text(self.raw, index, self.config.crop_size) for index in rows.tolist()]
+        if name == "map":
+            return [captions.map_text(self.raw, index) for index in rows.tolist()]
+        if name == "message":
+            return [self._text[index].decode("latin-1") for index in rows.tolist()]
         if when == "start":
-            return message
-        action = captions.action_name(int(self.actions[self.wire["last_action"][index]]))
-        before = {key: array[index] for key, array in self._before.items()}
-        now = {key: array[index] for key, array in self._glyph_rows.items()}
-        return captions.caption(action, before, now, message)
-
-    @staticmethod
-    def _write_text(out: Array, text: str) -> None:
-        data = text.encode("utf-8", "replace")[:TEXT_BYTES]
-        out[: len(data)] = np.frombuffer(data, np.uint8)
-        out[len(data) :] = 0
+            return [captions.words([self._text[index]]) if name == "caption" else "" for index in rows.tolist()]
+        if name == "action":
+            return [self._action_names[action] for action in self.wire["last_action"][rows].tolist()]
+        assert self._captioner is not None
+        return self._captioner.captions(rows, self.wire["last_action"], self._text)
 
     # State ---------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ GAME_OVER, IN_MOVELOOP = 0, 3
 
 BLSTATS = nethack.BLSTATS_SHAPE[0]
 assert (nethack.NLE_BL_TIME, nethack.NLE_BL_SCORE) == (20, 9), "nle's bottom line has changed: see judge_plain"
+assert (nethack.NLE_BL_DNUM, nethack.NLE_BL_DLEVEL) == (23, 24), "nle's bottom line has changed: see visible_changes"
 _HP, _HP_MAX, _ENERGY, _ENERGY_MAX = (
     nethack.NLE_BL_HP,
     nethack.NLE_BL_HPMAX,
@@ -110,6 +111,57 @@ def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array
                     was, became = before[row, y, x], now[row, y, x]
                     found |= (was == closed or was == closed + 1) and opened <= became < closed
         out[row] = found
+
+
+@njit(cache=True)
+def visible_changes(
+    before: Array,
+    now: Array,
+    blstats_before: Array,
+    blstats: Array,
+    rows: Array,
+    kinds: Array,
+    was: Array,
+    became: Array,
+    counts: Array,
+) -> None:
+    """The cells of each row that show something else than before, as glyphs `was` and `became` (n, most).
+
+    -1 stands for nothing. `kinds` (glyph numbers) is 0 for scenery, 1 for things, 2 for creatures. Cells where the hero
+    stood or stands are left out; where a creature comes or goes, a thing on the other side is hidden, not changed.
+    Nothing is found after a change of level.
+    """
+    for row in rows:
+        counts[row] = 0
+        if blstats_before[row, 23] != blstats[row, 23] or blstats_before[row, 24] != blstats[row, 24]:
+            continue
+        x0, y0 = blstats_before[row, 0], blstats_before[row, 1]
+        x1, y1 = blstats[row, 0], blstats[row, 1]
+        for y in range(now.shape[1]):
+            differs = False
+            for x in range(now.shape[2]):  # no branch inside: this becomes vector instructions
+                differs |= before[row, y, x] != now[row, y, x]
+            if not differs:
+                continue
+            for x in range(now.shape[2]):
+                old, new = before[row, y, x], now[row, y, x]
+                if old == new or (x == x0 and y == y0) or (x == x1 and y == y1) or counts[row] == was.shape[1]:
+                    continue
+                kind_old, kind_new = kinds[old], kinds[new]
+                if kind_old == 2 and kind_new != 2:
+                    kind_new = 0
+                elif kind_new == 2 and kind_old != 2:
+                    kind_old = 0
+                if kind_old or kind_new:
+                    if kind_old == 2 and kind_new == 2:  # two creatures: one went, one came
+                        if counts[row] + 1 < was.shape[1]:
+                            was[row, counts[row]], became[row, counts[row]] = old, -1
+                            was[row, counts[row] + 1], became[row, counts[row] + 1] = -1, new
+                            counts[row] += 2
+                        continue
+                    was[row, counts[row]] = old if kind_old else -1
+                    became[row, counts[row]] = new if kind_new else -1
+                    counts[row] += 1
 
 
 @njit(cache=True)

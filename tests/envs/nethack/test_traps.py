@@ -121,7 +121,7 @@ def test_messages_of_screens_that_nle_skips_are_kept_in_the_caption():
     assert observation["raw_blstats"][12] == 2, "the replay does not lead to the second level any more"
     assert b"descend" not in observation["message"].tobytes()
     assert info["message"] == "You descend the stairs."
-    assert info["caption"] == "down. You descend the stairs. moved. depth +1"
+    assert info["caption"] == "down. moved. You descend the stairs. depth +1"
     env.close()
 
 

@@ -91,14 +91,56 @@ def test_killing_is_read_from_the_words_of_the_step():
     assert EVENTS["killed_monster"](Step(arrays(), arrays(), [b"The newt bites!"])).tolist() == [False]
 
 
+def captioned(before, now, action="search", text=b"", actions=("search", "north", "apply")):
+    """The caption of one step from `before` to `now`, both as `arrays()` gives them."""
+    keys = {"search": ord("s"), "north": ord("k"), "apply": ord("a")}
+    captioner = captions.Captioner(before, np.array([keys[name] for name in actions]))
+    for key in captions.READ:
+        captioner._now[key] = now[key]
+    return captioner.captions(np.array([0]), np.array([actions.index(action)]), [text])[0]
+
+
 def test_captions_are_plain_short_and_say_what_changed():
-    before, now = (
-        {key: array[0] for key, array in state.items()} for state in (arrays(blstats=(10, 12)), arrays(blstats=(10, 9)))
+    before, now = arrays(blstats=(10, 12)), arrays(blstats=(10, 9))
+    now["glyphs"][0, 4, 4] = object_glyph("arrow")
+    assert (
+        captioned(before, now, text=b"It\xe9 \x07bites! You turn.")
+        == "search. It? bites! You turn. in view: arrow. hp -3"
     )
-    now["glyphs"][4, 4] = object_glyph("arrow")
-    text = captions.caption("search", before, now, captions.words([b"It\xe9 \x07bites!", b"You turn."]))
-    assert text == "search. It? bites! You turn. arrow appeared. hp -3"
-    assert len(captions.caption("wait", before, now, "word " * 200)) <= captions.MAX_LENGTH
+    assert len(captioned(before, now, text=b"word " * 200)) <= captions.MAX_LENGTH
+
+
+def test_a_caption_says_what_became_of_a_cell_and_not_which_way_the_hero_went():
+    before, now = arrays(glyphs=((3, 4), CLOSED_DOOR)), arrays(glyphs=((3, 4), CLOSED_DOOR - 2))
+    assert captioned(before, now, "apply", b"Never mind.") == "apply. Never mind. closed door became open door"
+    assert captioned(arrays(), arrays(blstats=(0, 7)), "north") == "moved"
+    assert captioned(arrays(), arrays(), "north", b"It's a wall.") == "move. It's a wall"
+
+
+def test_what_the_hero_or_a_monster_stands_on_is_not_gone():
+    key, jackal, hero = SKELETON_KEY, 12, 330
+    # The hero steps from (x=2, y=3) on a key at (x=3, y=3).
+    before, now = arrays(glyphs=((3, 3), key)), arrays(glyphs=((3, 3), hero))
+    before["blstats"][0, :2], now["blstats"][0, :2] = (2, 3), (3, 3)
+    before["glyphs"][0, 3, 2] = hero
+    assert captioned(before, now, "north") == "moved"
+    # A jackal walks on to an arrow, and another comes into view.
+    before, now = arrays(glyphs=((5, 5), jackal)), arrays(glyphs=((5, 6), jackal))
+    before["glyphs"][0, 5, 6] = object_glyph("arrow")
+    assert captioned(before, now) == "search"
+    now["glyphs"][0, 8, 8] = jackal
+    assert captioned(before, now) == "search. in view: jackal"
+
+
+def test_nothing_is_said_of_the_map_on_another_level():
+    now = arrays(glyphs=((3, 4), CLOSED_DOOR), blstats=(12, 1))
+    now["blstats"][0, 24] = 1
+    assert captioned(arrays(), now, text=b"You descend.") == "search. You descend. depth +1"
+
+
+def test_words_leave_out_what_nle_says_about_its_own_missing_files():
+    said = [b"Can't open 'rumors' file. Program in disorder! The key whispers.", b"Never mind."]
+    assert captions.words(said) == "The key whispers. Never mind."
 
 
 def test_unidentified_things_are_called_by_their_look():
