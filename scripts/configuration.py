@@ -4,6 +4,7 @@
     shaping    where reward comes from     every registered reward term, `none`, `all`, or a list: shaping=[events,rnd]
     agent      what learns                 `agents` below
     tracking   where the curves go         none, tensorboard, wandb
+    llm        whom some terms ask         embedded, endpoint, replay
 
 `register()` hands all of it to Hydra; `RunConfig` is the whole of one run.
 """
@@ -45,6 +46,8 @@ class EnvConfig:
     total_timesteps: int = 100_000  # environment steps of a run, unless total_timesteps says otherwise
     events: list[str] = field(default_factory=list)  # what shaping=events rewards, unless it names its own
     potential: PotentialDefault = field(default_factory=PotentialDefault)
+    task: str = ""  # the task in words, for a language model
+    subgoals: dict[str, str] = field(default_factory=dict)  # text -> event that is true exactly then, "" for none
 
 
 _KEY = ["picked_up_key", "opened_door"]
@@ -52,12 +55,59 @@ _EXPLORE = ["new_room", "saw_stairs"]
 _DEEPER = ["deeper_level", "gained_level", "gained_experience"]
 
 
+_KEY_TASK = (
+    "Pick up the key that lies in the room, open the locked door with it and go down the stairs behind the door."
+)
+_STAIRS_TASK = "Find the stairs down and go to them."
+_SUBGOALS = {
+    "picked_up_key": "pick up the key",
+    "opened_door": "open the door",
+    "saw_stairs": "find the stairs",
+    "killed_monster": "kill a monster",
+    "new_room": "enter a new room",
+    "deeper_level": "go down to a deeper level",
+    "gained_level": "gain an experience level",
+    "gained_experience": "gain experience",
+    "found_gold": "find gold",
+    "ate": "eat something",
+}
+"""The usual events in words."""
+
+
+def _subgoals(events: list[str]) -> dict[str, str]:
+    return {_SUBGOALS[event]: event for event in events}
+
+
 def _minihack(level: str, steps: int, events: list[str]) -> EnvConfig:
-    return EnvConfig(f"breadcrumb/MiniHack-{level}-v0", total_timesteps=steps, events=events)
+    return EnvConfig(
+        f"breadcrumb/MiniHack-{level}-v0",
+        total_timesteps=steps,
+        events=events,
+        task=_KEY_TASK if events == _KEY else _STAIRS_TASK,
+        subgoals=_subgoals(events),
+    )
 
 
 def _nethack(task: str, events: list[str]) -> EnvConfig:
-    return EnvConfig(f"breadcrumb/NetHack{task}-v0", total_timesteps=2_000_000, events=events)
+    return EnvConfig(
+        f"breadcrumb/NetHack{task}-v0",
+        total_timesteps=2_000_000,
+        events=events,
+        task=_NETHACK_TASKS[task],
+        subgoals=_subgoals(events),
+    )
+
+
+_NETHACK_TASKS = {
+    "Score": "Get as many points as possible: kill monsters, find gold and go deeper into the dungeon.",
+    "Staircase": "Find the stairs down and go to them.",
+    "StaircasePet": "Find the stairs down and go to them with the pet beside you.",
+    "Oracle": "Find the Oracle, who lives some levels down in the dungeon.",
+    "Gold": "Find as much gold as possible and go deeper into the dungeon.",
+    "Eat": "Stay fed: find things that can be eaten and eat them.",
+    "Scout": "See as much of the dungeon as possible.",
+    "Challenge": "Retrieve the Amulet of Yendor from the depths of the dungeon and ascend.",
+}
 
 
 environments: Mapping[str, EnvConfig] = {
@@ -121,6 +171,7 @@ class ShapingConfig:
 TERM_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "events": {"events": "${env.events}"},
     "potential": {"potential": "${env.potential.entry}", "scale": "${env.potential.scale}"},
+    "calm": {"task": "${env.task}", "subgoals": "${env.subgoals}"},
 }
 """Arguments whose default is the environment's own."""
 
@@ -298,6 +349,46 @@ agents: Mapping[str, type[AgentConfig]] = {
 """Group `agent`: option -> configuration."""
 
 
+# Language model ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class LLMConfig:
+    """The embedded model, SmolLM2-135M-Instruct, on one core; started when something is asked."""
+
+    base_url: str | None = None  # of an OpenAI-compatible endpoint, with /v1; the key is in OPENAI_API_KEY
+    model: str | None = None  # its name there; null: the first that the endpoint lists
+    model_path: str | None = None  # another GGUF file for the embedded server
+    api: str = "completions"  # completions (log-probabilities of the answers), chat
+    timeout: float = 30.0  # seconds for one request
+    retries: int = 2
+    max_in_flight: int = 1  # requests at one time
+    threads: int = 1  # of the embedded model
+    context: int = 4096  # its tokens
+    gpu_layers: int = 0  # its layers on a GPU
+    cache: str | None = None  # file of the answers; null: ~/.cache/breadcrumb/answers.sqlite
+    replay: bool = False  # answers come from the cache alone
+
+
+@dataclass
+class EndpointConfig(LLMConfig):
+    """Any OpenAI-compatible endpoint: vLLM, llama.cpp, Ollama, a hosted one."""
+
+    base_url: str | None = MISSING
+    max_in_flight: int = 4
+
+
+@dataclass
+class ReplayConfig(LLMConfig):
+    """Answers from an earlier run's cache, without any model."""
+
+    replay: bool = True
+
+
+llms: Mapping[str, type[LLMConfig]] = {"embedded": LLMConfig, "endpoint": EndpointConfig, "replay": ReplayConfig}
+"""Group `llm`: option -> configuration. Terms that ask nothing do not look at it."""
+
+
 # Tracking ------------------------------------------------------------------------------------------------------------
 
 
@@ -357,6 +448,7 @@ class RunConfig:
     shaping: ShapingConfig = field(default_factory=ShapingConfig)
     agent: Any = None
     tracking: Any = None
+    llm: LLMConfig = field(default_factory=LLMConfig)
 
 
 RUN_OPTIONS: Mapping[str, str] = {
@@ -377,6 +469,7 @@ DEFAULT_CHOICES: Mapping[str, Any] = {
     "shaping": ["events"],
     "agent": "ppo",
     "tracking": "wandb",
+    "llm": "embedded",
 }
 GROUPS = tuple(DEFAULT_CHOICES)
 
@@ -412,7 +505,7 @@ def options(group: str) -> tuple[str, ...]:
     """The options of a group, in the order in which `--help` lists them."""
     if group == "shaping":
         return ("none", "all", *registry.term_names())
-    return tuple({"env": environments, "agent": agents, "tracking": trackers}[group])
+    return tuple({"env": environments, "agent": agents, "tracking": trackers, "llm": llms}[group])
 
 
 def register() -> None:
@@ -431,6 +524,8 @@ def register() -> None:
     store.store(group="shaping", name="all", node={"defaults": together}, package="shaping")
     for option, agent in agents.items():
         store.store(group="agent", name=option, node=agent, package="agent")
+    for option, llm in llms.items():
+        store.store(group="llm", name=option, node=llm, package="llm")
     for option, tracker in trackers.items():
         store.store(group="tracking", name=option, node=tracker, package="tracking")
     plain_words = {"app_name": "scripts.train", "header": "", "footer": "", "template": help_text().replace("$", "$$")}
@@ -495,6 +590,11 @@ def help_text() -> str:
     lines += [f"    {name:{width}}{_first_line(config)}" for name, config in agents.items()]
     lines += ["", f"tracking={DEFAULT_CHOICES['tracking']}   where the curves go, beside progress.csv"]
     lines += [f"    {name:{width}}{_first_line(config)}" for name, config in trackers.items()]
+    lines += [
+        "",
+        f"llm={DEFAULT_CHOICES['llm']}   whom some terms ask; llm.model_path=FILE.gguf takes a larger model",
+    ]
+    lines += [f"    {name:{width}}{_first_line(config)}" for name, config in llms.items()]
     lines += ["", "settings (default)"]
     lines += [f"    {name:{width}}{what}" for name, what in RUN_OPTIONS.items()]
     lines += [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +21,8 @@ from agents.features import SHARDED
 from scripts.configuration import TERM_OPTIONS, RunConfig
 from shaping import Schedule, ShapedVecEnv, WeightedSum, make_term
 from shaping.episodes import EpisodeTransformCallback
-from shaping.registry import episode_transforms
+from shaping.llm import LanguageModel
+from shaping.registry import episode_transforms, reward_terms
 from shaping.terms import RewardTerm
 from shaping.transforms import Clip, RunningNormalise, Transform
 
@@ -105,6 +108,8 @@ def build_terms(config: RunConfig) -> Terms:
                     f"{', '.join(sorted(description.reports)) or 'nothing'}. "
                     "Choose another term or another environment."
                 )
+        if takes_language_model(name):
+            arguments["language_model"] = language_model(config)
         try:
             term = make_term(name, **arguments)
         except ValueError as error:
@@ -145,6 +150,20 @@ def build_terms(config: RunConfig) -> Terms:
             if signal not in weights:
                 raise ValueError(f"shaping.episode.withheld names {signal!r}; signals here are {', '.join(weights)}.")
     return Terms(terms, weights, transforms, withheld, tuple(sorted(report)), tuple(events))
+
+
+def takes_language_model(term: str) -> bool:
+    """Has the term's constructor an argument `language_model`?"""
+    return "language_model" in inspect.signature(reward_terms.get(term)).parameters
+
+
+def language_model(config: RunConfig) -> LanguageModel:
+    """The language model of the group `llm`. Nothing is started or connected before it is asked.
+
+    Raises:
+        ValueError: settings that cannot work.
+    """
+    return LanguageModel(**settings(config.llm))
 
 
 def episode_transform(config: RunConfig) -> EpisodeTransformCallback | None:
@@ -213,6 +232,7 @@ def build_env(
             transforms=parts.transforms,
             gamma=settings(config.agent)["gamma"],
             seed=seed,
+            folder=None if config.run_dir is None else Path(config.run_dir) / "terms",
         )
     except Exception:
         venv.close()

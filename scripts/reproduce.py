@@ -63,6 +63,9 @@ class Experiment:
     equal: bool = False
 
 
+_KEY_ROOM = ("env=minihack/key_room", "agent=ppo")
+_CALM = (*_KEY_ROOM, "shaping=calm")
+
 EXPERIMENTS: dict[str, Experiment] = {
     "foundation": Experiment(
         title="KeyRoom-S5: events term against no shaping",
@@ -75,6 +78,39 @@ EXPERIMENTS: dict[str, Experiment] = {
         arms={
             "none": ("env=minihack/key_room", "shaping=none", "agent=ppo"),
             "shaped": ("env=minihack/key_room", "shaping=events", "agent=ppo"),
+        },
+        total_timesteps=120_000,
+    ),
+    "calm-keyroom": Experiment(
+        title="KeyRoom-S5: subgoals judged by symbols, by the embedded language model, by chance",
+        text=(
+            "MiniHack-KeyRoom-S5 with the two subgoals *pick up the key* and *open the door*, paid by the "
+            "[calm term](terms/calm.md). `symbolic` reads the environment's own events, the upper bound; `llm` "
+            "asks SmolLM2-135M-Instruct about every different caption: `llm-cached` and `llm-distilled` wait for its "
+            "answers (what a filled cache gives from the first step on), `llm-background` starts every run with an "
+            "empty cache and never waits. `once` pays a subgoal the first time in an episode; the two `pbrs` arms are "
+            "the potential-based forms. `potential` is the distance to the stairs, which the door hides. "
+            "`random-subgoals` says yes with probability 0.05."
+        ),
+        arms={
+            "none": (*_KEY_ROOM, "shaping=none"),
+            "potential": (*_KEY_ROOM, "shaping=potential"),
+            "symbolic-once": (*_CALM, "shaping.terms.calm.detector=symbolic"),
+            "symbolic-pbrs": (
+                *_CALM,
+                "shaping.terms.calm.detector=symbolic",
+                "shaping.terms.calm.mode=pbrs",
+                "shaping.terms.calm.weight=0.25",
+            ),
+            "symbolic-pbrs-shift": (
+                *_CALM,
+                "shaping.terms.calm.detector=symbolic",
+                "shaping.terms.calm.mode=pbrs_shift",
+            ),
+            "llm-cached": (*_CALM, "shaping.terms.calm.wait=true"),
+            "llm-distilled": (*_CALM, "shaping.terms.calm.detector=distilled", "shaping.terms.calm.wait=true"),
+            "llm-background": (*_CALM, "llm.cache=${run_dir}/answers.sqlite"),
+            "random-subgoals": (*_CALM, "shaping.terms.calm.detector=random"),
         },
         total_timesteps=120_000,
     ),

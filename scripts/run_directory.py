@@ -16,7 +16,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,14 @@ class Run:
             seed: other than the run's.
             workers: processes.
         """
-        env = build_env(self.config, split=split, n_envs=n_envs, workers=workers, seed=seed, render_mode=render_mode)
+        env = build_env(
+            replace(self.config, run_dir=str(self.path)),
+            split=split,
+            n_envs=n_envs,
+            workers=workers,
+            seed=seed,
+            render_mode=render_mode,
+        )
         shaping = self.state()["shaping"]
         if n_envs == self.config.n_envs:
             env.load_state_dict(shaping)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -33,10 +34,11 @@ class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         transforms: Mapping[str, Sequence[Transform]] | None = None,
         gamma: float,
         seed: int = 0,
+        folder: str | Path | None = None,
     ) -> None:
         # copies from before the terms are bound, from which gymnasium builds a twin (`gymnasium.make(env.spec)`)
         RecordConstructorArgs.__init__(
-            self, terms=dict(terms), combiner=combiner, transforms=transforms, gamma=gamma, seed=seed
+            self, terms=dict(terms), combiner=combiner, transforms=transforms, gamma=gamma, seed=seed, folder=folder
         )
         gymnasium.Wrapper.__init__(self, env)
         self.shaper = Shaper(
@@ -48,6 +50,7 @@ class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             action_space=env.action_space,
             gamma=gamma,
             seed=seed,
+            folder=folder,
         )
         self.observation_space = self.shaper.observation_space
         self._observations: Any = None
@@ -77,6 +80,10 @@ class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         if terminated or truncated:
             self.shaper.finish(np.ones(1, bool))
         return self._publish(observation), total, terminated, truncated, info
+
+    def close(self) -> None:
+        self.shaper.close()
+        super().close()
 
     def _publish(self, observation: Any) -> Any:
         if not self.shaper.publishes:

@@ -6,6 +6,7 @@ import math
 import zlib
 from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Shaper:
         combiner: default `WeightedSum()`: everything has weight 1.
         transforms: name of a signal ("task" included) -> transforms applied to it in this order.
         n_envs, observation_space, action_space, gamma, seed: see `Setting`.
+        folder: where terms keep files for people, each in a folder of its name; None: nowhere.
 
     Raises:
         ValueError: a name clashes, transforms name an unknown signal, gamma is outside [0, 1], or a term refuses.
@@ -57,6 +59,7 @@ class Shaper:
         action_space: spaces.Space[Any],
         gamma: float,
         seed: int = 0,
+        folder: str | Path | None = None,
     ) -> None:
         if not (math.isfinite(gamma) and 0.0 <= gamma <= 1.0):
             raise ValueError(f"gamma must be the agent's own discount, between 0 and 1, not {gamma}")
@@ -87,7 +90,16 @@ class Shaper:
             term.name = name
             own = int(np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1)[0])
             try:
-                term.bind(Setting(n_envs, observation_space, action_space, gamma, own))
+                term.bind(
+                    Setting(
+                        n_envs,
+                        observation_space,
+                        action_space,
+                        gamma,
+                        own,
+                        None if folder is None else Path(folder) / name,
+                    )
+                )
             except ValueError as error:
                 raise ValueError(f"reward term {name!r} cannot work here: {error}") from error
 
@@ -241,6 +253,11 @@ class Shaper:
             return {}
         means = np.mean(self._window, axis=0).tolist()
         return dict(zip(["shaped_return", *(f"reward/{name}" for name in self.part_names)], means, strict=True))
+
+    def close(self) -> None:
+        """Close every term."""
+        for term in self.terms.values():
+            term.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a resume needs. Environments start new episodes then, so sums of unfinished ones are not in it."""

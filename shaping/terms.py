@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,6 +50,7 @@ class Setting:
     action_space: spaces.Space[Any]
     gamma: float  # the agent's own discount
     seed: int  # this term's own: terms of one experiment draw from unrelated streams
+    folder: Path | None = None  # where it may keep files that people read and edit; need not exist yet. None: nowhere
 
 
 class Rollout(Sequence[Transitions]):
@@ -140,6 +142,9 @@ class RewardTerm(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
         """Take over what `state_dict` gave, after `bind`."""
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of threads, processes and connections, also before `bind`."""
 
 
 class RewardTermError(ValueError):

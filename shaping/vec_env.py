@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class ShapedVecEnv(VecEnvWrapper):
         transforms: name of a signal -> transforms applied to it.
         gamma: the agent's own discount.
         seed: every term's own seed is derived from it and from the term's name.
+        folder: where terms keep files for people; None: nowhere.
 
     Raises:
         ValueError: see `Shaper`.
@@ -44,6 +46,7 @@ class ShapedVecEnv(VecEnvWrapper):
         transforms: Mapping[str, Sequence[Transform]] | None = None,
         gamma: float,
         seed: int = 0,
+        folder: str | Path | None = None,
     ) -> None:
         self.shaper = Shaper(
             terms,
@@ -54,6 +57,7 @@ class ShapedVecEnv(VecEnvWrapper):
             action_space=venv.action_space,
             gamma=gamma,
             seed=seed,
+            folder=folder,
         )
         super().__init__(venv, observation_space=self.shaper.observation_space)
         self._source = venv.unwrapped  # reset_infos live there
@@ -110,6 +114,10 @@ class ShapedVecEnv(VecEnvWrapper):
         if shaper.publishes:
             observations = shaper.publish(observations, shaper.observe())
         return observations, total, dones, infos
+
+    def close(self) -> None:
+        self.shaper.close()
+        super().close()
 
     @property
     def terms(self) -> dict[str, RewardTerm]:

@@ -16,7 +16,12 @@ from shaping import Schedule, ShapedVecEnv, WeightedSum, make_term, term_names, 
 from shaping.registry import Registry, combiners, discover, episode_transforms, reward_terms, transforms
 from tests.shaping.worlds import corridors
 
-NEEDED = {"potential": {"potential": "distance"}, "events": {"events": ["left_start", "middle"]}, "rnd": {"warm_up": 8}}
+NEEDED = {
+    "potential": {"potential": "distance"},
+    "events": {"events": ["left_start", "middle"]},
+    "rnd": {"warm_up": 8},
+    "calm": {"subgoals": {"leave": "left_start", "get to the middle": "middle"}, "detector": "symbolic"},
+}
 """Arguments in the corridor for terms whose defaults cannot work there; a term without an entry is made with none."""
 
 ACTIONS = np.random.default_rng(0).integers(0, 2, (120, 3)) | (np.arange(120) % 2)[:, None]

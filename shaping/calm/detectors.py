@@ -1,0 +1,332 @@
+"""Which subgoals the transitions of a step achieve: by symbols, by a language model, by what was distilled from it.
+
+Every detector gives, for a batch, the rows where something was achieved and the columns of the subgoals. Most steps
+achieve nothing, so the list is mostly empty and a step costs a look-up.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from shaping.calm import prompts
+from shaping.calm.classifier import CaptionClassifier
+from shaping.calm.judge import SubgoalJudge
+from shaping.calm.subgoals import Subgoal
+from shaping.llm import AnswerService, LanguageModel, NotRecorded
+from shaping.terms import BoolArray, FloatArray, Info, Transitions
+
+log = logging.getLogger(__name__)
+
+Columns = tuple[int, ...]
+Achievements = list[tuple[int, Columns]]
+"""(environment, subgoals), only where something was achieved."""
+
+MOST_TEXTS = 200_000
+ANSWERS_AT_ONCE = 64
+
+
+class Detector(ABC):
+    """Says which subgoals a step's transitions achieve."""
+
+    requires: frozenset[str] = frozenset()
+
+    def reset(self, infos: Sequence[Info], mask: BoolArray) -> None:  # noqa: B027 - optional
+        """Episodes start where ``mask`` is true."""
+
+    @abstractmethod
+    def __call__(self, batch: Transitions) -> Achievements:
+        """Rows and columns of what the transitions achieve."""
+
+    def update(self) -> Mapping[str, float]:
+        """At a rollout's end: learn, and give metrics."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - optional
+        """Take over what `state_dict` gave."""
+
+    def close(self) -> None:  # noqa: B027 - optional
+        """Let go of threads."""
+
+
+class SymbolicDetector(Detector):
+    """Reads the environment's events: the truth, where there is one.
+
+    Raises:
+        ValueError: a subgoal without an event.
+    """
+
+    requires = frozenset({"events"})
+
+    def __init__(self, subgoals: Sequence[Subgoal]) -> None:
+        for subgoal in subgoals:
+            if subgoal.event is None:
+                raise ValueError(
+                    f"the symbolic detector reads events, and subgoal {subgoal.text!r} names none: write it into the "
+                    "file of subgoals, or use detector=model"
+                )
+        self._column = {subgoal.event: column for column, subgoal in enumerate(subgoals)}
+
+    def __call__(self, batch: Transitions) -> Achievements:
+        found: Achievements = []
+        for row, info in enumerate(batch.infos):
+            if "events" in info:
+                columns = tuple(sorted({self._column[name] for name in info["events"] if name in self._column}))
+                if columns:
+                    found.append((row, columns))
+        return found
+
+
+class RandomDetector(Detector):
+    """Says yes to every subgoal with the same probability at every step: what subgoals are worth without meaning."""
+
+    def __init__(self, n_subgoals: int, rate: float, seed: int) -> None:
+        self._n = n_subgoals
+        self._rate = rate
+        self._random = np.random.default_rng(seed)
+
+    def __call__(self, batch: Transitions) -> Achievements:
+        drawn = self._random.random((len(batch), self._n)) < self._rate
+        return [(row, tuple(np.flatnonzero(drawn[row]).tolist())) for row in np.flatnonzero(drawn.any(axis=1)).tolist()]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"random": self._random.bit_generator.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._random.bit_generator.state = state["random"]
+
+
+class ModelDetector(Detector):
+    """A language model's judgement of every different transition, asked once and in the background.
+
+    What was not answered yet counts as achieving nothing. With ``distil`` the answers teach a small classifier, and
+    that decides about all transitions, also those that nobody has judged.
+
+    Args:
+        judge: that is asked.
+        n_envs: environments.
+        distil: decide by the classifier.
+        wait: let the step wait for the answer instead; for tests and for exact repetition.
+        seed: of the classifier.
+    """
+
+    def __init__(
+        self, judge: SubgoalJudge, n_envs: int, *, distil: bool = False, wait: bool = False, seed: int = 0
+    ) -> None:
+        self.judge = judge
+        self.requires = prompts.REQUIRES[judge.form]
+        self._wait = wait
+        self._table: dict[Any, Columns] = {}  # what a transition was recognised by -> what it achieves
+        self._texts: dict[Any, str] = {}  # the same -> what the model is shown
+        self._scores: dict[str, FloatArray] = {}
+        self._classifier = CaptionClassifier(len(judge.subgoals), seed) if distil else None
+        self._learned_from = 0
+        self._previous: list[Any] = [""] * n_envs
+        self._service: AnswerService[str, FloatArray] = AnswerService(self._ask, workers=judge.model.max_in_flight)
+        self._seen = self._unanswered = 0
+        self._not_recorded = 0
+
+    def reset(self, infos: Sequence[Info], mask: BoolArray) -> None:
+        if self.judge.form != "caption":
+            entry = "crop" if self.judge.form == "crop" else "map"
+            for row in np.flatnonzero(mask).tolist():
+                self._previous[row] = infos[row][entry]
+
+    def __call__(self, batch: Transitions) -> Achievements:
+        if self._service.poll_ready:
+            self._take_answers()
+        found: Achievements = []
+        table = self._table
+        self._seen += len(batch)
+        if self.judge.form == "caption":
+            for row, info in enumerate(batch.infos):
+                columns = table.get(info["caption"])
+                if columns is None:
+                    columns = self._meet(info["caption"], info, {})
+                if columns:
+                    found.append((row, columns))
+            return found
+        entry = "crop" if self.judge.form == "crop" else "map"
+        for row, info in enumerate(batch.infos):
+            before = self._previous[row]
+            key = (before, info.get("action"), info.get("message"), info[entry])
+            self._previous[row] = info[entry]
+            columns = table.get(key)
+            if columns is None:
+                columns = self._meet(key, info, {entry: before})
+            if columns:
+                found.append((row, columns))
+        return found
+
+    def _meet(self, key: Any, info: Mapping[str, Any], before: Mapping[str, str]) -> Columns:
+        """A transition that was never seen before."""
+        if len(self._table) >= MOST_TEXTS:  # a world without end: begin anew with what is frequent now
+            self._table.clear()
+            self._texts.clear()
+        text = prompts.event(self.judge.form, info, before)
+        self._texts[key] = text
+        if text not in self._scores:
+            scores = self.judge.known(text) if self.judge.threshold_known() else None
+            if scores is not None:
+                self._scores[text] = scores
+            elif not self.judge.model.replay:
+                self._service.submit(text)
+                if self._wait:
+                    self._service.wait()
+                    self._take_answers()
+            else:
+                self._not_recorded += 1
+        self._table[key] = self._decided(text)
+        return self._table[key]
+
+    def _decided(self, text: str) -> Columns:
+        if self._classifier is not None:
+            return self._classifier.decide(text)
+        scores = self._scores.get(text)
+        if scores is None:
+            self._unanswered += 1
+            return ()
+        return self.judge.decide(scores)
+
+    def _ask(self, text: str) -> FloatArray:
+        self.judge.threshold()
+        return self.judge.scores(text)
+
+    def _take_answers(self) -> None:
+        answers = self._service.poll()
+        if not answers:
+            return
+        for text, scores in answers:
+            self._scores[text] = scores
+        if self._classifier is None:
+            fresh = {text for text, _ in answers}
+            for key, text in self._texts.items():
+                if text in fresh:
+                    self._table[key] = self.judge.decide(self._scores[text])
+
+    def update(self) -> Mapping[str, float]:
+        self._take_answers()
+        if self._classifier is not None and len(self._scores) > self._learned_from:
+            self._learned_from = len(self._scores)
+            texts = list(self._scores)
+            labels = np.zeros((len(texts), len(self.judge.subgoals)))
+            for row, text in enumerate(texts):
+                labels[row, list(self.judge.decide(self._scores[text]))] = 1.0
+            self._classifier.fit(texts, labels)
+            for key, text in self._texts.items():
+                self._table[key] = self._classifier.decide(text)
+        metrics = {f"model_{name}": value for name, value in self.judge.model.metrics().items()}
+        metrics |= {f"questions_{name}": value for name, value in self._service.metrics().items()}
+        metrics["transitions_different"] = float(len(self._table))
+        metrics["transitions_answered"] = float(len(self._scores))
+        if self._not_recorded:
+            metrics["not_recorded"] = float(self._not_recorded)
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "form": self.judge.form,
+            "subgoals": list(self.judge.subgoals),
+            "model": self.judge.model.identity,
+            "threshold": self.judge.known_threshold,
+            "scores": {text: scores.tolist() for text, scores in self._scores.items()},
+        }
+        if self._classifier is not None:
+            state["classifier"] = self._classifier.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Answers of other subgoals, another form or another model are left where they are: they are asked for anew."""
+        same = (state["form"], state["subgoals"]) == (self.judge.form, list(self.judge.subgoals))
+        if not same or state["model"] not in (None, self.judge.model.identity):
+            return
+        self._scores = {text: np.array(scores) for text, scores in state["scores"].items()}
+        if state["threshold"] is not None:
+            self.judge.set_threshold(float(state["threshold"]))
+        elif self._scores:
+            self._scores = {}
+        if self._classifier is not None and "classifier" in state:
+            self._classifier.load_state_dict(state["classifier"])
+            self._learned_from = len(self._scores)
+        self._table.clear()
+        self._texts.clear()
+
+    def close(self) -> None:
+        self._service.close()
+        self.judge.model.close()
+
+
+class Noisy(Detector):
+    """Another detector with mistakes: what a judge of that quality would be worth.
+
+    Args:
+        detector: the other one.
+        n_subgoals: how many subgoals there are.
+        false_positives: probability, at every step and for every subgoal, of a yes that is none.
+        false_negatives: probability that a yes is missed.
+        seed: of the mistakes.
+    """
+
+    def __init__(
+        self, detector: Detector, n_subgoals: int, false_positives: float, false_negatives: float, seed: int
+    ) -> None:
+        self._detector = detector
+        self._invented = RandomDetector(n_subgoals, false_positives, seed)
+        self._missed = false_negatives
+        self._random = np.random.default_rng([seed, 1])
+        self.requires = detector.requires
+
+    def reset(self, infos: Sequence[Info], mask: BoolArray) -> None:
+        self._detector.reset(infos, mask)
+
+    def __call__(self, batch: Transitions) -> Achievements:
+        found: dict[int, set[int]] = {}
+        for row, columns in self._detector(batch):
+            found[row] = {column for column in columns if self._random.random() >= self._missed}
+        for row, columns in self._invented(batch):
+            found.setdefault(row, set()).update(columns)
+        return [(row, tuple(sorted(columns))) for row, columns in sorted(found.items()) if columns]
+
+    def update(self) -> Mapping[str, float]:
+        return self._detector.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "detector": self._detector.state_dict(),
+            "invented": self._invented.state_dict(),
+            "random": self._random.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._detector.load_state_dict(state["detector"])
+        self._invented.load_state_dict(state["invented"])
+        self._random.bit_generator.state = state["random"]
+
+    def close(self) -> None:
+        self._detector.close()
+
+
+def model_detector(
+    model: LanguageModel | None, subgoals: Sequence[Subgoal], form: str, orders: int, n_envs: int, **options: Any
+) -> ModelDetector:
+    """A `ModelDetector` for these subgoals.
+
+    Raises:
+        ValueError: there is no model.
+    """
+    if model is None:
+        raise ValueError(
+            "this detector asks a language model, and there is none: scripts.train takes it from the group llm; from "
+            "Python give language_model=LanguageModel()"
+        )
+    return ModelDetector(SubgoalJudge(model, [one.text for one in subgoals], form, orders), n_envs, **options)
+
+
+__all__ = ["Achievements", "Detector", "ModelDetector", "Noisy", "NotRecorded", "RandomDetector", "SymbolicDetector"]

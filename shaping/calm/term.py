@@ -1,0 +1,254 @@
+"""CALM: pays for subgoals that a language model names and recognises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from shaping.calm import subgoals as files
+from shaping.calm.detectors import Detector, Noisy, RandomDetector, SymbolicDetector, model_detector
+from shaping.calm.prompts import FORMS, REQUIRES
+from shaping.calm.subgoals import Subgoal
+from shaping.llm import LanguageModel, LanguageModelError
+from shaping.registry import register_term
+from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, RewardTerm, Rollout, Setting, Transitions
+
+MODES = ("once", "repeat", "ordered", "pbrs", "pbrs_shift")
+DETECTORS = ("model", "distilled", "symbolic", "random")
+FILE = "subgoals.yaml"
+
+
+@register_term("calm")
+class CalmTerm(RewardTerm):
+    """Pays for achieved subgoals: CALM (Pignatelli et al. 2024, arXiv 2409.12798).
+
+    A language model splits the task into subgoals and judges which of them a transition achieves; each achievement ends
+    an option and is paid. With Ach the subgoals achieved in this episode and m_k = 1 where k is achieved now,
+
+        once         Σ w_k m_k [k ∉ Ach]                        the default
+        repeat       Σ w_k m_k                                   the abstract's rule: an agent may farm it
+        ordered      as once, but only the next subgoal counts
+        pbrs         γ Φ(Ach') − Φ(Ach), Φ(Ach) = Σ_{k∈Ach} w_k  leaves the best policies the best
+        pbrs_shift   the same with Φ(Ach) = −Σ_{k∉Ach} w_k
+
+    In the last two Φ is 0 after termination and stays what it is after truncation; keep weight · Σ w_k below 1, or the
+    step that ends the task looks bad. What was achieved is published, so that the shaped problem stays Markov.
+
+    Args:
+        task: the task in words, for source="discovered".
+        subgoals: text -> name of the event that is true exactly then, "" for none.
+        source: "given" takes `subgoals`; "discovered" has the language model split `task`, once a run.
+        file: a file of subgoals, in the format of RUN/terms/calm/subgoals.yaml; comes before both.
+        detector: "model" asks about every different transition, in the background; "distilled" decides by a classifier
+            that learns from the answers; "symbolic" reads events; "random" is for comparison.
+        mode: see above.
+        form: what the model is shown: "caption", "crop", "map", "map_message".
+        orders: in how many orders the model is shown its examples; scores are the mean.
+        publish: "achieved" bits, the "current" subgoal (the first that is not achieved, one-hot), or "nothing".
+        wait: let steps wait for answers; for exact repetition.
+        random_rate: probability of a yes, for detector="random".
+        false_positives, false_negatives: probabilities of mistakes added to the detector's answers.
+        language_model: whom to ask; scripts.train makes it of the group llm.
+
+    Raises:
+        ValueError: at construction or `bind`, for what cannot work.
+    """
+
+    def __init__(
+        self,
+        task: str = "",
+        subgoals: Mapping[str, str] | None = None,
+        source: Literal["given", "discovered"] = "given",
+        file: str | None = None,
+        detector: Literal["model", "distilled", "symbolic", "random"] = "model",
+        mode: Literal["once", "repeat", "ordered", "pbrs", "pbrs_shift"] = "once",
+        form: Literal["caption", "crop", "map", "map_message"] = "caption",
+        orders: int = 1,
+        publish: Literal["achieved", "current", "nothing"] = "achieved",
+        wait: bool = False,
+        random_rate: float = 0.05,
+        false_positives: float = 0.0,
+        false_negatives: float = 0.0,
+        language_model: LanguageModel | None = None,
+    ) -> None:
+        for name, value, allowed in (
+            ("source", source, ("given", "discovered")),
+            ("detector", detector, DETECTORS),
+            ("mode", mode, MODES),
+            ("form", form, FORMS),
+            ("publish", publish, ("achieved", "current", "nothing")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
+        for name, rate in (
+            ("random_rate", random_rate),
+            ("false_positives", false_positives),
+            ("false_negatives", false_negatives),
+        ):
+            if not (math.isfinite(rate) and 0.0 <= rate <= 1.0):
+                raise ValueError(f"{name}={rate}: expected a probability")
+        if orders < 1:
+            raise ValueError(f"orders={orders}: expected at least 1")
+        self.task = task
+        self.source = source
+        self.detector_name = detector
+        self.mode = mode
+        self.form = form
+        self.orders = orders
+        self.publish = publish
+        self.wait = wait
+        self.random_rate = random_rate
+        self.mistakes = (false_positives, false_negatives)
+        self.language_model = language_model
+        self._given = dict(subgoals or {})
+        self.subgoals: list[Subgoal] = []
+        if file is not None:
+            self.subgoals = files.read(Path(file))
+        elif source == "given":
+            self.subgoals = files.given(self._given)
+        elif not task.strip():
+            raise ValueError("source=discovered needs the task in words; give task=, or subgoals with source=given")
+        self._fixed = file is not None
+        if detector == "symbolic":
+            self.requires = frozenset({"events"})
+            SymbolicDetector(self.subgoals)  # refuses subgoals without an event now, not an hour into training
+        elif detector in ("model", "distilled"):
+            self.requires = REQUIRES[form]
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """Events that the environment is to report."""
+        return tuple(one.event for one in self.subgoals if one.event) if self.detector_name == "symbolic" else ()
+
+    def bind(self, setting: Setting) -> None:
+        self._folder = setting.folder
+        self._settle_subgoals()
+        n, k = setting.n_envs, len(self.subgoals)
+        self._weights = np.array([one.weight for one in self.subgoals])
+        self.gamma = setting.gamma
+        self.achieved = np.zeros((n, k), dtype=bool)
+        self._counts = np.zeros(k, np.int64)
+        self._transitions = 0
+        self.detector = self._detector(setting)
+        if self.publish != "nothing":
+            self.observation_space = spaces.Box(0.0, 1.0, (k,), np.float32)
+
+    def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
+        self._write_subgoals()
+        self.achieved[mask] = False
+        self.detector.reset(infos, mask)
+
+    def __call__(self, batch: Transitions) -> FloatArray:
+        rewards = np.zeros(len(batch))
+        self._transitions += len(batch)
+        shaped = self.mode in ("pbrs", "pbrs_shift")
+        if shaped:
+            before = self._potential()
+        for row, columns in self.detector(batch):
+            achieved = self.achieved[row]
+            for column in columns:
+                if self.mode == "ordered" and not achieved[:column].all():
+                    break
+                new = not achieved[column]
+                self._counts[column] += new
+                if new or self.mode == "repeat":
+                    rewards[row] += self._weights[column]
+                achieved[column] = True
+        if not shaped:
+            return rewards
+        after = self._potential()
+        after[batch.terminated] = 0.0
+        return np.asarray(self.gamma * after - before)
+
+    def observe(self) -> Array:
+        if self.publish == "achieved":
+            return self.achieved.astype(np.float32)
+        current = np.zeros(self.achieved.shape, np.float32)
+        rows = np.flatnonzero(~self.achieved.all(axis=1))
+        current[rows, (~self.achieved[rows]).argmax(axis=1)] = 1.0
+        return current
+
+    def update(self, rollout: Rollout) -> Mapping[str, float]:
+        metrics = dict(self.detector.update())
+        per = 1000.0 / max(1, self._transitions)
+        metrics |= {
+            f"achieved_per_1000_{one.name}": float(count) * per
+            for one, count in zip(self.subgoals, self._counts, strict=True)
+        }
+        self._counts[:] = 0
+        self._transitions = 0
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "subgoals": [one.text for one in self.subgoals],
+            "achieved": self.achieved.copy(),
+            "detector": self.detector.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if len(state["subgoals"]) != len(self.subgoals):
+            raise ValueError(
+                f"this state is of {len(state['subgoals'])} subgoals, there are {len(self.subgoals)} now; texts may "
+                "change in a run, their number may not, because the agent sees one bit for each"
+            )
+        if state["achieved"].shape == self.achieved.shape:
+            self.achieved = np.array(state["achieved"])
+        self.detector.load_state_dict(state["detector"])
+
+    def close(self) -> None:
+        if hasattr(self, "detector"):
+            self.detector.close()
+        if self.language_model is not None:
+            self.language_model.close()
+
+    def _potential(self) -> FloatArray:
+        value = self.achieved @ self._weights
+        return np.asarray(value - self._weights.sum() if self.mode == "pbrs_shift" else value, np.float64)
+
+    def _settle_subgoals(self) -> None:
+        """The run's own file, where there is one, else those that were given, else the model's."""
+        if not self._fixed and self._folder is not None and (self._folder / FILE).is_file():
+            self.subgoals = files.read(self._folder / FILE)
+        elif not self.subgoals:
+            if self.language_model is None:
+                raise ValueError("source=discovered asks a language model, and there is none: give language_model=")
+            try:
+                self.subgoals = files.discovered(self.language_model, self.task, self._given)
+            except LanguageModelError as error:
+                raise ValueError(
+                    f"the language model did not split the task into subgoals ({error}); give them with source=given "
+                    "or file="
+                ) from error
+
+    def _write_subgoals(self) -> None:
+        if self._folder is not None and not (self._folder / FILE).exists():
+            source = self.source
+            if self.source == "discovered" and self.language_model is not None:
+                source = f"discovered by {self.language_model.identity}"  # type: ignore[assignment]
+            files.write(self._folder / FILE, self.subgoals, self.task, source)
+
+    def _detector(self, setting: Setting) -> Detector:
+        k, n = len(self.subgoals), setting.n_envs
+        found: Detector
+        if self.detector_name == "symbolic":
+            found = SymbolicDetector(self.subgoals)
+        elif self.detector_name == "random":
+            found = RandomDetector(k, self.random_rate, setting.seed)
+        else:
+            found = model_detector(
+                self.language_model,
+                self.subgoals,
+                self.form,
+                self.orders,
+                n,
+                distil=self.detector_name == "distilled",
+                wait=self.wait,
+                seed=setting.seed,
+            )
+        return Noisy(found, k, *self.mistakes, setting.seed) if any(self.mistakes) else found

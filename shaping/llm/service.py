@@ -1,0 +1,200 @@
+"""Questions in the background: a step of the environment never waits for a language model."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+from shaping.llm.errors import LanguageModelError, Unavailable
+
+log = logging.getLogger(__name__)
+
+Question = TypeVar("Question", bound=Hashable)
+Answer = TypeVar("Answer")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds until an unavailable model is asked again: the first time, and at most."""
+MOST_ATTEMPTS = 3  # at a question that is rejected
+MOST_GIVEN_UP = 100_000
+
+
+class AnswerService(Generic[Question, Answer]):
+    """Answers questions in background threads, the newest first.
+
+    A question that waits, is being asked or was given up is not taken again. When more than `capacity` wait, the oldest
+    is dropped, and may be submitted again. While the model is unavailable the questions wait; it is tried again after
+    0.5, 1, 2 ... 30 seconds; that it is gone is said once, and that it is back. Threads start with the first question.
+
+    Args:
+        ask: question -> answer, called in the threads. May raise `LanguageModelError`; after other errors it is tried
+            again, twice.
+        workers: threads, that is, questions at one time.
+        capacity: questions that wait.
+    """
+
+    def __init__(self, ask: Callable[[Question], Answer], *, workers: int = 1, capacity: int = 10_000) -> None:
+        if workers < 1 or capacity < 1:
+            raise ValueError(f"workers={workers}, capacity={capacity}: expected at least 1")
+        self._ask = ask
+        self._workers = workers
+        self._capacity = capacity
+        self._waiting: OrderedDict[Question, int] = OrderedDict()  # question -> attempts so far; the newest last
+        self._in_flight: set[Question] = set()
+        self._given_up: set[Question] = set()
+        self._answered: deque[tuple[Question, Answer]] = deque()
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._stop = threading.Event()
+        self._pause = 0.0  # seconds; above 0 while the model is unavailable
+        self._resume_at = 0.0
+        self._away_since = 0.0
+        self._counts = dict.fromkeys(("answered", "failed", "given_up", "dropped"), 0)
+
+    def submit(self, question: Question) -> bool:
+        """Take a question; False if it is being dealt with already or was given up."""
+        with self._changed:
+            if self._stop.is_set():
+                raise RuntimeError("this service is closed")
+            if question in self._waiting:
+                self._waiting.move_to_end(question)
+                return False
+            if question in self._in_flight or question in self._given_up:
+                return False
+            self._waiting[question] = 0
+            if len(self._waiting) > self._capacity:
+                self._waiting.popitem(last=False)
+                self._counts["dropped"] += 1
+            if not self._threads:
+                self._start()
+            self._changed.notify()
+            return True
+
+    @property
+    def poll_ready(self) -> bool:
+        """Is there an answer to `poll`? For hot paths."""
+        return bool(self._answered)
+
+    def poll(self) -> list[tuple[Question, Answer]]:
+        """The answers since the last poll, oldest first. Costs next to nothing when there are none."""
+        if not self._answered:
+            return []
+        with self._changed:
+            answers = list(self._answered)
+            self._answered.clear()
+        return answers
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until every question is answered or given up, or the model is found unavailable, or the time is over.
+
+        Returns:
+            whether nothing is left to be answered.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while (self._waiting or self._in_flight) and not self._pause and not self._stop.is_set():
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._changed.wait(left)
+            return not (self._waiting or self._in_flight)
+
+    @property
+    def available(self) -> bool:
+        """False from a question that the model was not there for until the next answer."""
+        return self._pause == 0.0
+
+    def metrics(self) -> dict[str, float]:
+        """Questions waiting, in flight, answered, given up, dropped, failed attempts, and whether the model answers."""
+        with self._changed:
+            return {
+                "waiting": float(len(self._waiting)),
+                "in_flight": float(len(self._in_flight)),
+                "available": float(self.available),
+                **{name: float(value) for name, value in self._counts.items()},
+            }
+
+    def close(self) -> None:
+        """Stop; what waits is forgotten, and a request in flight is not waited for."""
+        with self._changed:
+            self._stop.set()
+            self._waiting.clear()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(0.5)
+
+    def _start(self) -> None:
+        for number in range(self._workers):
+            thread = threading.Thread(target=self._work, name=f"language-model-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stop.is_set() or self._ready(), self._seconds_to_wait())
+                if self._stop.is_set():
+                    return
+                if not self._ready():
+                    continue
+                question, attempts = self._waiting.popitem()
+                self._in_flight.add(question)
+            try:
+                answer: Any = self._ask(question)
+                error: Exception | None = None
+            except Exception as raised:  # a thread that dies would end all annotation in silence
+                error = raised
+            with self._changed:
+                if self._stop.is_set():
+                    return
+                self._in_flight.discard(question)
+                if error is None:
+                    self._answered.append((question, answer))
+                    self._counts["answered"] += 1
+                    self._back()
+                else:
+                    self._counts["failed"] += 1
+                    self._put_back(question, attempts, error)
+                self._changed.notify_all()
+
+    def _ready(self) -> bool:
+        if not self._waiting:
+            return False
+        # while the model is away one question at a time finds out whether it is back
+        return not self._pause or (not self._in_flight and time.monotonic() >= self._resume_at)
+
+    def _seconds_to_wait(self) -> float | None:
+        if self._pause and self._waiting and not self._in_flight:
+            return max(0.01, self._resume_at - time.monotonic())
+        return None
+
+    def _put_back(self, question: Question, attempts: int, error: Exception) -> None:
+        if isinstance(error, Unavailable):
+            if not self._pause:
+                self._away_since = time.monotonic()
+                log.warning("the language model does not answer (%s); training goes on without it", error)
+            self._pause = min(LONGEST_PAUSE, 2 * self._pause or FIRST_PAUSE)
+            self._resume_at = time.monotonic() + self._pause
+            self._waiting[question] = attempts
+            return
+        if isinstance(error, LanguageModelError):
+            self._back()
+        if not self._counts["given_up"]:
+            log.warning(
+                "a question was not answered (%s: %s); such questions are left out", type(error).__name__, error
+            )
+        if attempts + 1 < MOST_ATTEMPTS and not isinstance(error, LanguageModelError):
+            self._waiting[question] = attempts + 1
+            self._waiting.move_to_end(question, last=False)
+            return
+        self._counts["given_up"] += 1
+        if len(self._given_up) < MOST_GIVEN_UP:
+            self._given_up.add(question)
+
+    def _back(self) -> None:
+        if self._pause:
+            log.warning("the language model answers again after %.0f s", time.monotonic() - self._away_since)
+            self._pause = 0.0
