@@ -57,6 +57,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PIP) install --quiet --no-deps $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$$($(PYTHON) scripts/lock.py pin torch)" -c constraints.txt
 	$(PYTHON) scripts/lock.py requirements > $(VENV)/requirements.txt
 	$(PIP) install --quiet -r $(VENV)/requirements.txt -c constraints.txt
+	$(PYTHON) scripts/lock.py without-dependencies > $(VENV)/without-dependencies.txt
+	$(PIP) install --quiet --no-deps -r $(VENV)/without-dependencies.txt
 	@touch $(READY)
 
 define require_python

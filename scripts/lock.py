@@ -2,6 +2,7 @@
 
 python scripts/lock.py write constraints.txt   # resolve everything anew (needs a package index, installs nothing)
 python scripts/lock.py requirements            # what pyproject.toml declares, one requirement a line
+python scripts/lock.py without-dependencies    # what is to be installed with --no-deps, one requirement a line
 python scripts/lock.py pin torch               # the declared requirement of one package
 """
 
@@ -24,6 +25,12 @@ def requirements() -> list[str]:
     """Every requirement that pyproject.toml declares, the `dev` extra included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+
+
+def without_dependencies() -> list[str]:
+    """Requirements to install without their own: pyproject.toml's tool.breadcrumb.without_dependencies."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    return list(tools["breadcrumb"]["without_dependencies"])
 
 
 def pin(package: str) -> str:
@@ -59,6 +66,8 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["requirements"]:
             print("\n".join(requirements()))
+        case ["without-dependencies"]:
+            print("\n".join(without_dependencies()))
         case ["pin", package]:
             print(pin(package))
         case ["write", path]:
