@@ -13,7 +13,7 @@ import sys
 import types
 import typing
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,11 +21,12 @@ T = TypeVar("T")
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def parse(arguments: Sequence[str], options: type[T], usage: str | None) -> tuple[list[str], T]:
+def parse(arguments: Sequence[str], options: type[T], usage: str | None, given: T | None = None) -> tuple[list[str], T]:
     """Split a command line into positional arguments and an `options` instance.
 
     An argument counts as an option when the text before its first `=` is a plain word, so `runs/lr=0.1` is a path.
-    `--help` prints `usage` and exits.
+    `--help` prints `usage` and exits. A field that is a dataclass itself is a group: `group.name=value`. `given` holds
+    the values of what is not said; without it, the defaults do.
 
     Raises:
         ValueError: an unknown name (with the nearest right one) or a value of the wrong type.
@@ -36,10 +37,15 @@ def parse(arguments: Sequence[str], options: type[T], usage: str | None) -> tupl
     kinds = typing.get_type_hints(options)
     names = [field.name for field in fields(options)]  # type: ignore[arg-type]
     positional: list[str] = []
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {} if given is None else {name: getattr(given, name) for name in names}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         name = name.lstrip("-")
+        group, dot, entry = name.partition(".")
+        if equals and dot and is_dataclass(kinds.get(group)):  # a group of options: llm.model_path=FILE
+            kind = kinds[group]
+            _, values[group] = parse([f"{entry}={text}"], kind, usage, values.get(group) or kind())
+            continue
         if not equals or not name.isidentifier():
             if argument.startswith("-"):
                 raise ValueError(f"unknown option {argument!r}: options are written name=value, with {_list(names)}")

@@ -85,11 +85,10 @@ EXPERIMENTS: dict[str, Experiment] = {
         title="KeyRoom-S5: subgoals judged by symbols, by the embedded language model, by chance",
         text=(
             "MiniHack-KeyRoom-S5 with the two subgoals *pick up the key* and *open the door*, paid by the "
-            "[calm term](terms/calm.md). `symbolic` reads the environment's own events, the upper bound; `llm` "
-            "asks SmolLM2-135M-Instruct about every different caption: `llm-cached` and `llm-distilled` wait for its "
-            "answers (what a filled cache gives from the first step on), `llm-background` starts every run with an "
-            "empty cache and never waits. `once` pays a subgoal the first time in an episode; the two `pbrs` arms are "
-            "the potential-based forms. `potential` is the distance to the stairs, which the door hides. "
+            "[calm term](terms/calm.md) the first time in an episode. `symbolic` reads the environment's own events, the "
+            "upper bound; `symbolic-pbrs` is its potential-based form. `llm` asks SmolLM2-135M-Instruct about every "
+            "different caption, and steps wait for its first answers: `llm-cached` pays what it says, `llm-distilled` "
+            "what a classifier learned from that. `potential` is the distance to the stairs, which the door hides. "
             "`random-subgoals` says yes with probability 0.05."
         ),
         arms={
@@ -102,14 +101,8 @@ EXPERIMENTS: dict[str, Experiment] = {
                 "shaping.terms.calm.mode=pbrs",
                 "shaping.terms.calm.weight=0.25",
             ),
-            "symbolic-pbrs-shift": (
-                *_CALM,
-                "shaping.terms.calm.detector=symbolic",
-                "shaping.terms.calm.mode=pbrs_shift",
-            ),
-            "llm-cached": (*_CALM, "shaping.terms.calm.wait=true"),
-            "llm-distilled": (*_CALM, "shaping.terms.calm.detector=distilled", "shaping.terms.calm.wait=true"),
-            "llm-background": (*_CALM, "llm.cache=${run_dir}/answers.sqlite"),
+            "llm-cached": (*_CALM, "shaping.terms.calm.patience=inf"),
+            "llm-distilled": (*_CALM, "shaping.terms.calm.detector=distilled", "shaping.terms.calm.patience=inf"),
             "random-subgoals": (*_CALM, "shaping.terms.calm.detector=random"),
         },
         total_timesteps=120_000,

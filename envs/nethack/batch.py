@@ -390,7 +390,7 @@ class GameBatch:
         if name == "map":
             return [captions.map_text(self.raw, index) for index in rows.tolist()]
         if name == "message":
-            return [self._text[index].decode("latin-1") for index in rows.tolist()]
+            return [captions.words([self._text[index]]) if self._text[index] else "" for index in rows.tolist()]
         if when == "start":
             return [captions.words([self._text[index]]) if name == "caption" else "" for index in rows.tolist()]
         if name == "action":

@@ -7,6 +7,8 @@ achieve nothing, so the list is mostly empty and a step costs a look-up.
 from __future__ import annotations
 
 import logging
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -113,16 +115,16 @@ class ModelDetector(Detector):
         judge: that is asked.
         n_envs: environments.
         distil: decide by the classifier.
-        wait: let the step wait for the answer instead; for tests and for exact repetition.
+        patience: seconds in all that steps may wait for an answer; then they never do.
         seed: of the classifier.
     """
 
     def __init__(
-        self, judge: SubgoalJudge, n_envs: int, *, distil: bool = False, wait: bool = False, seed: int = 0
+        self, judge: SubgoalJudge, n_envs: int, *, distil: bool = False, patience: float = 0.0, seed: int = 0
     ) -> None:
         self.judge = judge
         self.requires = prompts.REQUIRES[judge.form]
-        self._wait = wait
+        self._patience = patience
         self._table: dict[Any, Columns] = {}  # what a transition was recognised by -> what it achieves
         self._texts: dict[Any, str] = {}  # the same -> what the model is shown
         self._scores: dict[str, FloatArray] = {}
@@ -178,13 +180,20 @@ class ModelDetector(Detector):
                 self._scores[text] = scores
             elif not self.judge.model.replay:
                 self._service.submit(text)
-                if self._wait:
-                    self._service.wait()
-                    self._take_answers()
+                self._await_answers()
             else:
                 self._not_recorded += 1
         self._table[key] = self._decided(text)
         return self._table[key]
+
+    def _await_answers(self) -> None:
+        """Wait while patience lasts. Early on it pays: what an agent does without being paid for it, it unlearns."""
+        if self._patience <= 0 or not self._service.available:
+            return
+        started = time.monotonic()
+        self._service.wait(None if math.isinf(self._patience) else self._patience)
+        self._patience -= time.monotonic() - started
+        self._take_answers()
 
     def _decided(self, text: str) -> Columns:
         if self._classifier is not None:

@@ -50,7 +50,9 @@ class CalmTerm(RewardTerm):
         form: what the model is shown: "caption", "crop", "map", "map_message".
         orders: in how many orders the model is shown its examples; scores are the mean.
         publish: "achieved" bits, the "current" subgoal (the first that is not achieved, one-hot), or "nothing".
-        wait: let steps wait for answers; for exact repetition.
+        patience: seconds in all that steps may wait for answers, while the first transitions are met; then answers
+            come in the background. 0 never waits; inf always does, so that a run with a filled cache and one without
+            are the same.
         random_rate: probability of a yes, for detector="random".
         false_positives, false_negatives: probabilities of mistakes added to the detector's answers.
         language_model: whom to ask; scripts.train makes it of the group llm.
@@ -70,7 +72,7 @@ class CalmTerm(RewardTerm):
         form: Literal["caption", "crop", "map", "map_message"] = "caption",
         orders: int = 1,
         publish: Literal["achieved", "current", "nothing"] = "achieved",
-        wait: bool = False,
+        patience: float = 30.0,
         random_rate: float = 0.05,
         false_positives: float = 0.0,
         false_negatives: float = 0.0,
@@ -92,6 +94,8 @@ class CalmTerm(RewardTerm):
         ):
             if not (math.isfinite(rate) and 0.0 <= rate <= 1.0):
                 raise ValueError(f"{name}={rate}: expected a probability")
+        if math.isnan(patience) or patience < 0:
+            raise ValueError(f"patience={patience}: expected seconds, 0 or more")
         if orders < 1:
             raise ValueError(f"orders={orders}: expected at least 1")
         self.task = task
@@ -101,7 +105,7 @@ class CalmTerm(RewardTerm):
         self.form = form
         self.orders = orders
         self.publish = publish
-        self.wait = wait
+        self.patience = patience
         self.random_rate = random_rate
         self.mistakes = (false_positives, false_negatives)
         self.language_model = language_model
@@ -248,7 +252,7 @@ class CalmTerm(RewardTerm):
                 self.orders,
                 n,
                 distil=self.detector_name == "distilled",
-                wait=self.wait,
+                patience=self.patience,
                 seed=setting.seed,
             )
         return Noisy(found, k, *self.mistakes, setting.seed) if any(self.mistakes) else found
