@@ -85,7 +85,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         title="KeyRoom-S5: subgoals judged by symbols, by the embedded language model, by chance",
         text=(
             "MiniHack-KeyRoom-S5 with the two subgoals *pick up the key* and *open the door*, paid by the "
-            "[calm term](terms/calm.md) the first time in an episode. `symbolic` reads the environment's own events, the "
+            "[calm term](terms/calm.md) once an episode. `symbolic` reads the environment's own events, the "
             "upper bound; `symbolic-pbrs` is its potential-based form. `llm` asks SmolLM2-135M-Instruct about every "
             "different caption, and steps wait for its first answers: `llm-cached` pays what it says, `llm-distilled` "
             "what a classifier learned from that. `potential` is the distance to the stairs, which the door hides. "
