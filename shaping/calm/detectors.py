@@ -20,7 +20,7 @@ from shaping.calm.classifier import CaptionClassifier
 from shaping.calm.judge import SubgoalJudge
 from shaping.calm.subgoals import Subgoal
 from shaping.llm import AnswerService, LanguageModel, NotRecorded
-from shaping.terms import BoolArray, FloatArray, Info, Transitions
+from shaping.terms import BoolArray, FloatArray, Info, RewardTermError, Transitions
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,15 @@ class ModelDetector(Detector):
     def __call__(self, batch: Transitions) -> Achievements:
         if self._service.poll_ready:
             self._take_answers()
+        try:
+            return self._look_up(batch)
+        except KeyError as missing:
+            raise RewardTermError(
+                f"the environment reports no info entry {missing}, and this detector reads "
+                f"{', '.join(sorted(self.requires))}; ask for them with report=[...] when it is made"
+            ) from None
+
+    def _look_up(self, batch: Transitions) -> Achievements:
         found: Achievements = []
         table = self._table
         self._seen += len(batch)
