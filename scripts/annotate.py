@@ -2,7 +2,8 @@
 
 python -m scripts.annotate [env=minihack/key_room] [n=50] [seeds=0] [forms=caption,crop,map,map_message]
     [judges=model,zero-shot,symbolic,action-rule,always-yes] [balances=balanced,unbalanced] [subgoals=both]
-    [dataset=FILE.jsonl] [save=FILE.jsonl] [out=outputs/annotate] [llm.model_path=FILE.gguf] [llm.base_url=URL] ...
+    [orders=1] [dataset=FILE.jsonl] [save=FILE.jsonl] [out=outputs/annotate] [llm.model_path=FILE.gguf]
+    [llm.base_url=URL] ...
 
 Makes sets of labelled transitions by scripted and random play (or reads one: dataset=), asks every judge which subgoal
 each transition achieves, and prints precision, recall, F1 and accuracy: of "achieves any subgoal", as the paper scores,
@@ -13,16 +14,18 @@ Writes OUT/annotations.json, OUT/table.md and OUT/confusion.png.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.compare import Row
 from scripts.configuration import EnvConfig, LLMConfig, environments
 from scripts.experiment import nearest
 from scripts.figures import figure
@@ -32,11 +35,14 @@ from scripts.options import run as run_command
 from scripts.transitions import BALANCES, Transition, build, load, save
 from shaping.calm import prompts
 from shaping.calm.judge import SubgoalJudge
+from shaping.calm.term import CalmTerm
 from shaping.llm import LanguageModel, LanguageModelError
 
 Flags = NDArray[np.bool_]
 JUDGES = ("model", "zero-shot", "symbolic", "action-rule", "always-yes")
 ACTION_RULE = frozenset({"pickup", "apply"})
+CALM_ORDERS = inspect.signature(CalmTerm).parameters["orders"].default
+"""In how many orders the calm term shows its examples; for a look at the other forms one is enough."""
 ZERO_SHOT_VERSION = "calm-zero-shot-1"
 
 
@@ -211,10 +217,11 @@ def judges(model: LanguageModel | None, subgoals: Mapping[str, str], options: Op
         short = (model.identity or "endpoint").split(".gguf")[0]
         for form in options.forms:
             judge = SubgoalJudge(model, texts, form, options.orders)
+            orders = f", {options.orders} orders" if options.orders > 1 else ""
             if "model" in options.judges and options.subgoals in ("given", "both"):
-                found[f"{short} {form}"] = model_judge(judge)
+                found[f"{short} {form}{orders}"] = model_judge(judge)
             if "model" in options.judges and options.subgoals in ("discovered", "both"):
-                found[f"{short} {form} discovered"] = progress_judge(judge)
+                found[f"{short} {form} discovered{orders}"] = progress_judge(judge)
         if "zero-shot" in options.judges:
             found[f"{short} {options.forms[0]} zero-shot"] = zero_shot_judge(model, texts, options.forms[0])
 
@@ -285,6 +292,40 @@ def annotate_all(
     return found
 
 
+def study(seeds: Sequence[int], picture: Path) -> list[Row]:
+    """Every judge of the embedded model and the simple ones on sets of 50, as rows of a twin.
+
+    Args:
+        seeds: of the data sets.
+        picture: where the confusion matrices of the balanced sets are drawn.
+
+    Returns:
+        One row a judge and seed: precision, recall, f1 and accuracy of "achieves any subgoal" on the balanced set, the
+        same with `unbalanced_` before it on the other one, and `f1_` of each subgoal on the balanced set.
+    """
+    options = Options(seeds=tuple(seeds))
+    env = environment(options.env)
+    model = LanguageModel()
+    try:
+        several = replace(options, forms=("caption",), judges=("model",), orders=CALM_ORDERS)
+        found = annotate_all(several, env, model) + annotate_all(options, env, model)
+    finally:
+        model.close()
+    draw_confusion(found, list(env.subgoals), picture, "balanced")
+    rows: dict[tuple[str, int], Row] = {}
+    for one in found:
+        config = {"env": options.env, "n": options.n, "judge": one.judge}
+        row = rows.setdefault((one.judge, one.seed), Row(one.judge, one.seed, config, {}))
+        prefix = "" if one.balance == "balanced" else f"{one.balance}_"
+        metrics = {f"{prefix}{name}": value for name, value in one.score.metrics().items()}
+        if not prefix:
+            metrics |= {f"f1_{_slug(text)}": round(score.f1, 4) for text, score in one.each.items()}
+        if one.unanswered:
+            metrics[f"{prefix}unanswered"] = float(one.unanswered)
+        rows[one.judge, one.seed] = replace(row, metrics={**row.metrics, **metrics})
+    return list(rows.values())
+
+
 def table(found: Sequence[Annotation]) -> str:
     """Markdown: one line a judge and balance, means over the seeds; F1 of each subgoal where the judge knows them."""
     texts = list(dict.fromkeys(text for one in found for text in one.each))
@@ -346,6 +387,10 @@ def environment(name: str) -> EnvConfig:
 
 def _truth(transitions: Sequence[Transition], events: Sequence[str]) -> Flags:
     return np.array([[transition.labels[event] for event in events] for transition in transitions], bool)
+
+
+def _slug(text: str) -> str:
+    return text.replace(" ", "_")
 
 
 def _either(flags: Flags) -> Flags:

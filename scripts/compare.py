@@ -264,9 +264,11 @@ def _rounded(value: Any) -> Any:
 def table(rows: Sequence[Row]) -> str:
     """The Markdown table of rows: one line an arm, interquartile means over seeds with 95 % bootstrap intervals."""
     arms = by_arm(rows)
+    known = {name for name, _, _ in _COLUMNS} | _NOT_SHOWN
+    others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
     columns = [
         (title, [cell([row.metrics.get(name) for row in own]) for own in arms.values()])
-        for name, title, cell in _COLUMNS
+        for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _return) for name in others))
         if any(row.metrics.get(name) is not None for row in rows)
         or (name in rows[0].metrics and name.startswith("steps_to"))
     ]
@@ -320,6 +322,8 @@ def _about(values: Sequence[float | None]) -> str:
     return short(interval(known).value) if known else "–"
 
 
+_NOT_SHOWN = {"seconds"}
+"""Metrics of a twin that its table leaves out; those that `_COLUMNS` does not name stand under their own names."""
 _COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] = (
     ("success_rate", "success, last 100 episodes", _rate),
     ("eval_success_rate", "success, evaluation", _rate),

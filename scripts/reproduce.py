@@ -4,7 +4,9 @@ python -m scripts.reproduce NAME [seeds=100,101,...] [jobs=1] [total_timesteps=N
 python -m scripts.reproduce                       # lists the names
 
 Runs lie in runs/reproduce/NAME/ARM-SEED. Finished ones are not run again and interrupted ones go on, so the command can
-be stopped and given again. Writes OUT/results/NAME.json, OUT/results/NAME.png and the section NAME of OUT/results.md.
+Runs lie in runs/reproduce/NAME/ARM-SEED. Finished ones are not run again and interrupted ones go on, so the command can
+be stopped and given again. jobs= and total_timesteps= are for experiments that train. Writes OUT/results/NAME.json,
+OUT/results/NAME.png and the section NAME of OUT/results.md.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from typing import Any
 
 import yaml
 
+from scripts import annotate
 from scripts.compare import Row, by_arm, draw_curves, row_of_run, table, twin
 from scripts.files import replace_text
 from scripts.options import parse
@@ -63,10 +66,28 @@ class Experiment:
     equal: bool = False
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """A claim of the docs that needs no training of an agent.
+
+    Args:
+        title, text: as of an `Experiment`.
+        measure: (seeds, path of the picture) -> the twin's rows; draws the picture.
+        picture: what it shows.
+        seeds: of what is measured.
+    """
+
+    title: str
+    text: str
+    measure: Callable[[Sequence[int], Path], list[Row]]
+    picture: str
+    seeds: tuple[int, ...] = (100, 101, 102, 103, 104)
+
+
 _KEY_ROOM = ("env=minihack/key_room", "agent=ppo")
 _CALM = (*_KEY_ROOM, "shaping=calm")
 
-EXPERIMENTS: dict[str, Experiment] = {
+EXPERIMENTS: dict[str, Experiment | Measurement] = {
     "foundation": Experiment(
         title="KeyRoom-S5: events term against no shaping",
         text=(
@@ -84,11 +105,12 @@ EXPERIMENTS: dict[str, Experiment] = {
     "calm-keyroom": Experiment(
         title="KeyRoom-S5: subgoals judged by symbols, by the embedded language model, by chance",
         text=(
-            "MiniHack-KeyRoom-S5 with the two subgoals *pick up the key* and *open the door*, paid by the "
-            "[calm term](terms/calm.md) once an episode. `symbolic` reads the environment's own events, the "
-            "upper bound; `symbolic-pbrs` is its potential-based form. `llm` asks SmolLM2-135M-Instruct about every "
-            "different caption, and steps wait for its first answers: `llm-cached` pays what it says, `llm-distilled` "
-            "what a classifier learned from that. `potential` is the distance to the stairs, which the door hides. "
+            "MiniHack-KeyRoom-S5 with the two subgoals *pick up the key* and *open the door*, paid by the [calm "
+            "term](terms/calm.md) once an episode. `symbolic` reads the environment's own events, the upper bound; "
+            "`symbolic-pbrs` and `symbolic-pbrs-shift` are its potential-based forms. `llm` asks "
+            "SmolLM2-135M-Instruct about every different caption, and steps wait for its first answers: `llm-cached` "
+            "pays what it says, `llm-distilled` what a classifier learned from that. `llm-background` starts with an "
+            "empty cache and waits for no answer. `potential` is the distance to the stairs, which the door hides. "
             "`random-subgoals` says yes with probability 0.05."
         ),
         arms={
@@ -102,10 +124,29 @@ EXPERIMENTS: dict[str, Experiment] = {
                 "shaping.terms.calm.weight=0.25",
             ),
             "llm-cached": (*_CALM, "shaping.terms.calm.patience=inf"),
+            "llm-background": (*_CALM, "shaping.terms.calm.patience=0", "llm.cache=${run_dir}/answers.sqlite"),
             "llm-distilled": (*_CALM, "shaping.terms.calm.detector=distilled", "shaping.terms.calm.patience=inf"),
+            "symbolic-pbrs-shift": (
+                *_CALM,
+                "shaping.terms.calm.detector=symbolic",
+                "shaping.terms.calm.mode=pbrs_shift",
+            ),
             "random-subgoals": (*_CALM, "shaping.terms.calm.detector=random"),
         },
         total_timesteps=120_000,
+    ),
+    "calm-annotation": Measurement(
+        title="Key room transitions: which subgoal was achieved?",
+        text=(
+            "The CALM paper's own evaluation: 50 transitions a set, as many with a key taken and a door opened as "
+            "with neither (balanced), or 4 % of each (unbalanced), and the question whether any subgoal was achieved. "
+            "Labels are the environment's events; play is half scripted, half random. The embedded model sees the "
+            "caption, the 9×9 crop with action and message, the map, or the map with action and message, before and "
+            "after, and is given the two subgoals or (`discovered`) none. `zero-shot` is asked yes or no, without an "
+            "example. `action-rule` says yes to every pickup and apply. A seed is a seed of the data set."
+        ),
+        measure=annotate.study,
+        picture="what the judges said on the balanced sets against what happened, all seeds together",
     ),
     "fast-path": Experiment(
         title="The fast path learns what the stock path learns",
@@ -200,14 +241,20 @@ def reproduce(
     experiment = _experiment(name)
     if jobs < 1 or (total_timesteps is not None and total_timesteps < 1):
         raise ValueError(f"jobs={jobs} total_timesteps={total_timesteps}: expected numbers of at least 1")
-    steps = total_timesteps or experiment.total_timesteps
     chosen = tuple(dict.fromkeys(seeds)) or experiment.seeds
+    if isinstance(experiment, Measurement):
+        if jobs > 1 or total_timesteps is not None:
+            raise ValueError(f"{name} trains nothing: it takes no jobs= and no total_timesteps=")
+        rows = experiment.measure(chosen, _picture(name, Path(out)))
+        write_results(name, experiment, _command(name, experiment, chosen), rows, Path(out))
+        return rows
+    steps = total_timesteps or experiment.total_timesteps
     folder = RUNS / (name if steps == experiment.total_timesteps else f"{name}-{steps}")
     planned = plan(experiment, chosen, steps, folder)
     _run_all(planned, jobs)
     rows = [_row(job) for job in sorted(planned, key=lambda job: (list(experiment.arms).index(job.arm), job.seed))]
-    command = _command(name, experiment, chosen, steps)
-    write_results(name, experiment, command, rows, Path(out))
+    draw_curves(rows, _picture(name, Path(out)), experiment.metric)
+    write_results(name, experiment, _command(name, experiment, chosen, steps), rows, Path(out))
     return rows
 
 
@@ -225,28 +272,31 @@ def plan(experiment: Experiment, seeds: Sequence[int], steps: int, folder: Path)
     ]
 
 
-def write_results(name: str, experiment: Experiment, command: str, rows: Sequence[Row], out: Path) -> None:
-    """Write the twin, the picture and the section of results.md, whose other sections stay as they are."""
+def write_results(
+    name: str, experiment: Experiment | Measurement, command: str, rows: Sequence[Row], out: Path
+) -> None:
+    """Write the twin and the section of results.md, whose other sections stay as they are."""
     replace_text(out / "results" / f"{name}.json", twin(command, rows))
-    draw_curves(rows, out / "results" / f"{name}.png", experiment.metric)
     results = out / "results.md"
     text = results.read_text() if results.exists() else RESULTS_HEADER
     replace_text(results, with_section(text, name, section(name, experiment, command, rows)))
 
 
-def section(name: str, experiment: Experiment, command: str, rows: Sequence[Row]) -> str:
+def section(name: str, experiment: Experiment | Measurement, command: str, rows: Sequence[Row]) -> str:
     """An experiment's part of results.md."""
-    overrides = "\n".join(f"- `{arm}`: `{' '.join(settings)}`" for arm, settings in experiment.arms.items())
-    parts = [
-        f"## {experiment.title}",
-        experiment.text,
-        overrides,
-        f"```\n{command}\n```",
-        table(rows),
-        *([_agreement(rows, experiment.metric)] if experiment.equal else []),
-        f"![{experiment.title}: learning curves](results/{name}.png)",
-    ]
+    parts = [f"## {experiment.title}", experiment.text]
+    if isinstance(experiment, Experiment):
+        parts.append("\n".join(f"- `{arm}`: `{' '.join(settings)}`" for arm, settings in experiment.arms.items()))
+    parts += [f"```\n{command}\n```", table(rows)]
+    if isinstance(experiment, Experiment) and experiment.equal:
+        parts.append(_agreement(rows, experiment.metric))
+    shows = experiment.picture if isinstance(experiment, Measurement) else "learning curves"
+    parts.append(f"![{experiment.title}: {shows}](results/{name}.png)")
     return "\n\n".join(parts)
+
+
+def _picture(name: str, out: Path) -> Path:
+    return out / "results" / f"{name}.png"
 
 
 def with_section(text: str, name: str, content: str) -> str:
@@ -349,17 +399,17 @@ def _agreement(rows: Sequence[Row], metric: str) -> str:
     return f"The arms differ: of the interquartile means of `{metric}`, {' and '.join(outside)} interval."
 
 
-def _command(name: str, experiment: Experiment, seeds: Sequence[int], steps: int) -> str:
+def _command(name: str, experiment: Experiment | Measurement, seeds: Sequence[int], steps: int | None = None) -> str:
     """The command that makes the same table again."""
     words = [f"python -m scripts.reproduce {name}"]
     if tuple(seeds) != experiment.seeds:
         words.append(f"seeds={','.join(map(str, seeds))}")
-    if steps != experiment.total_timesteps:
+    if isinstance(experiment, Experiment) and steps != experiment.total_timesteps:
         words.append(f"total_timesteps={steps}")
     return " ".join(words)
 
 
-def _experiment(name: str) -> Experiment:
+def _experiment(name: str) -> Experiment | Measurement:
     if name not in EXPERIMENTS:
         import difflib
 
@@ -387,7 +437,8 @@ def main(arguments: Sequence[str]) -> int:
     names, options = parse(arguments, Options, __doc__)
     if not names:
         for name, experiment in EXPERIMENTS.items():
-            print(f"{name:14} {experiment.title} ({len(experiment.arms) * len(experiment.seeds)} runs)")
+            runs = len(experiment.arms) * len(experiment.seeds) if isinstance(experiment, Experiment) else 0
+            print(f"{name:16} {experiment.title} ({f'{runs} runs' if runs else 'no training'})")
         return 0
     if len(names) > 1:
         raise ValueError(f"expected one experiment, got {' '.join(names)}")
