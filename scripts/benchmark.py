@@ -2,6 +2,7 @@
 
     python -m scripts.benchmark throughput [json=PATH] [repeats=3] [n_envs=64] [workers=1] [steps=30000]
     [train_steps=12288]
+    python -m scripts.benchmark annotation [json=PATH] [repeats=3] [train_steps=12288]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
@@ -15,6 +16,10 @@ The shares are of training time. `shaping_share_interface` is what ShapedVecEnv 
 `shaping_share_symbolic` what the potential and the events term add to that, `shaping_share_all` what all four add,
 learning of RND included, and `shaping_share_NAME` each one alone. What the environment does to report events and
 distances is on its own side: the rows with terms show it.
+
+`annotation` measures PPO with the calm term while the embedded language model answers in the background, against the
+same training with a model that is never asked. Every turn begins with an empty cache, so that there is always a
+question in flight; how many were answered stands in the table.
 """
 
 from __future__ import annotations
@@ -185,7 +190,7 @@ def environment_paths(env_id: str, options: Options) -> dict[str, Callable[[], f
 class Training:
     """PPO on the key room, ready to be timed turn by turn."""
 
-    def __init__(self, path: str, threads: int, terms: Sequence[str] | None = None) -> None:
+    def __init__(self, path: str, threads: int, terms: Sequence[str] | Mapping[str, Any] | None = None) -> None:
         import stable_baselines3
         import torch
         from stable_baselines3.common.vec_env import VecMonitor
@@ -206,7 +211,10 @@ class Training:
                 "count": {"keys": ["glyphs_crop"]},
                 "rnd": {"keys": ["glyphs_crop"]},
             }
-            built = {name: make_term(name, **arguments[name]) for name in terms or ()}
+            if isinstance(terms, Mapping):
+                built = dict(terms)
+            else:
+                built = {name: make_term(name, **arguments[name]) for name in terms or ()}
             report = sorted({entry for term in built.values() for entry in term.requires})
             venv = envs.make_vec(PPO_TASK, 8, seed=0, report=report, events=EVENTS if "events" in report else ())
             venv = VecMonitor(venv)
@@ -354,7 +362,63 @@ def share_of_training(training: Training, steps: int) -> float:
     return (spent[0] - inner[0]) / total
 
 
-BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {"throughput": throughput}
+def annotation(options: Options) -> dict[str, Any]:
+    """Measure training beside a language model that answers; {"rows": [...], "ratios": {...}}."""
+    import tempfile
+
+    from scripts.configuration import environments
+    from shaping import make_term
+    from shaping.llm import LanguageModel, ResponseCache
+
+    subgoals = environments["minihack/key_room"].subgoals
+
+    def calm(folder: str, asks: bool) -> Any:
+        # A recording without answers is a model that is never asked.
+        model = LanguageModel(cache=str(Path(folder) / "answers.sqlite"), replay=not asks)
+        return make_term("calm", subgoals=subgoals, patience=0.0, language_model=model)
+
+    answers: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        recording = ResponseCache(Path(folder) / "answers.sqlite")
+        recording.put("nobody", "0", {}, {})  # a recording must hold something
+        recording.close()
+        plain = Training("ours", 2, {"calm": calm(folder, asks=False)})
+
+        def alone() -> float:
+            return plain.speed(options.train_steps)
+
+        def annotating() -> float:
+            with tempfile.TemporaryDirectory() as own:
+                term = calm(own, asks=True)
+                beside = Training("ours", 2, {"calm": term})
+                beside.speed(1024)  # questions come up and the server starts
+                while not term.language_model.metrics()["asked"]:
+                    time.sleep(0.1)
+                before = term.language_model.metrics()["asked"]
+                speed = beside.speed(options.train_steps)
+                service = term.detector.update()
+                if not service["questions_waiting"] + service["questions_in_flight"]:
+                    raise RuntimeError("the questions ended before the turn did: give fewer train_steps=")
+                if term.language_model.metrics()["asked"] == before:
+                    raise RuntimeError("no question was asked in this turn: give more train_steps=")
+                answers.append(term.language_model.metrics()["asked"] - before)
+                beside.venv.close()
+            return speed
+
+        measured = median_of_turns({"nothing asked": alone, "annotating": annotating}, options.repeats)
+        plain.venv.close()
+    medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
+    rows = [
+        {"task": f"{PPO_TASK}, PPO and calm", "path": name if name != "annotating" else
+         f"annotating, {statistics.median(answers):.0f} questions a turn", "steps_per_second": round(medians[name]),
+         "lowest": round(min(speeds)), "highest": round(max(speeds)),
+         "ratio": round(medians[name] / medians["nothing asked"], 3), "against": "nothing asked"}
+        for name, speeds in measured.items()
+    ]  # fmt: skip
+    return {"rows": rows, "ratios": {"annotating_vs_not": round(medians["annotating"] / medians["nothing asked"], 4)}}
+
+
+BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {"throughput": throughput, "annotation": annotation}
 
 
 def table(result: Mapping[str, Any]) -> str:

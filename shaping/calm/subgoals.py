@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -12,21 +13,22 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, Field
 
-from shaping.llm import LanguageModel
+from shaping.llm import LanguageModel, Rejected
 
 MOST_SUBGOALS = 8
 DECOMPOSITION_VERSION = "calm-decompose-1"
-_DECOMPOSE = """An agent in a text adventure must solve a task. List the steps that it must have achieved on the \
-way, in order: short, each a verb and a thing, without the task's own end.
-
-Task: Take the lamp from the shelf, light it, cross the dark cave with it and climb the ladder.
-Steps: {{"steps": ["take the lamp", "light the lamp", "cross the cave"]}}
-
-Task: Drink the potion to be able to swim, then swim to the island.
-Steps: {{"steps": ["drink the potion"]}}
-
-Task: {task}
-Steps:"""
+_EXAMPLES: Mapping[str, Sequence[str]] = {
+    "Take the lamp from the shelf, light it, cross the dark cave with it and climb the ladder.": (
+        "take the lamp",
+        "light the lamp",
+        "cross the cave",
+    ),
+    "Drink the potion to be able to swim, then swim to the island.": ("drink the potion",),
+}
+_INSTRUCTION = (
+    "An agent in a text adventure must solve a task. List the steps that it must have achieved on the way, in order: "
+    "short, each a verb and a thing, without the task's own end."
+)
 
 _HEADER = """\
 # The subgoals of this run. Edit texts, weights and events, and go on with resume=, or start another run from it:
@@ -67,18 +69,28 @@ def discovered(model: LanguageModel, task: str, known: Mapping[str, str]) -> lis
     """The language model's own decomposition of a task's description.
 
     A step that is word for word one of the `known` ones takes over its event; others have none, until somebody writes
-    one into the file. Repetitions and steps past the eighth are dropped.
+    one into the file. Repetitions, steps past the eighth and steps of the prompt's own examples are dropped.
 
     Raises:
-        LanguageModelError: it gave none.
+        LanguageModelError: it gave none, or only those of the examples, as small models do with vague tasks.
         ValueError: there is no description to decompose.
     """
     if not task.strip():
         raise ValueError("subgoals are to be discovered from the task's description, which is empty: give task=")
-    steps = model.structure(_DECOMPOSE.format(task=task.strip()), _Steps, version=DECOMPOSITION_VERSION).steps
+    steps = model.structure(_prompt(task), _Steps, version=DECOMPOSITION_VERSION).steps
     events = {_same(text): event or None for text, event in known.items()}
-    texts = dict.fromkeys(_same(step) for step in steps if _same(step))
+    repeated = {_same(step) for example in _EXAMPLES.values() for step in example}
+    texts = dict.fromkeys(_same(step) for step in steps if _same(step) and _same(step) not in repeated)
+    if not texts:
+        raise Rejected(f"the language model named no step of the task {task.strip()!r}, only those of the examples")
     return checked([Subgoal(text, events.get(text)) for text in list(texts)[:MOST_SUBGOALS]])
+
+
+def _prompt(task: str) -> str:
+    shown = "".join(
+        f"Task: {example}\nSteps: {json.dumps({'steps': list(steps)})}\n\n" for example, steps in _EXAMPLES.items()
+    )
+    return f"{_INSTRUCTION}\n\n{shown}Task: {task.strip()}\nSteps:"
 
 
 def checked(subgoals: Sequence[Subgoal]) -> list[Subgoal]:

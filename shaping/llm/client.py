@@ -111,6 +111,7 @@ class LanguageModel:
         if replay and not self.cache.path.is_file():
             raise ValueError(f"llm.replay: there are no recorded answers in {self.cache.path}; give llm.cache=FILE")
         self._slots = threading.BoundedSemaphore(max_in_flight)
+        self._closed = False
         self._lock = threading.Lock()
         self._client: openai.OpenAI | None = None
         self._client_url = ""
@@ -192,8 +193,9 @@ class LanguageModel:
         return counts
 
     def close(self) -> None:
-        """Stop the embedded server and let go of connections and files; a later question starts anew."""
+        """Stop the embedded server and let go of connections and files, for good."""
         with self._lock:
+            self._closed = True
             client, self._client, self._client_url = self._client, None, ""
         if client is not None:
             client.close()
@@ -214,6 +216,8 @@ class LanguageModel:
     def _ask(self, version: str, question: dict[str, Any], ask: Callable[[], Any]) -> Any:
         if self.replay:
             raise NotRecorded(f"{self.cache.path} holds no answer of {self._name} to {str(question)[:200]}")
+        if self._closed:
+            raise Unavailable("this language model was closed")
         self._count("asked")
         started = time.monotonic()
         try:

@@ -75,6 +75,7 @@ class EmbeddedServer:
         self.context = context
         self.gpu_layers = gpu_layers
         self.starts = 0
+        self._closed = False
         self.key = secrets.token_urlsafe(16)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,17 +97,20 @@ class EmbeddedServer:
         """Where it listens, for an OpenAI-compatible client. Starts it if it does not run.
 
         Raises:
-            Unavailable: it does not start; the message says why.
+            Unavailable: it does not start, or was closed; the message says why.
         """
         with self._lock:
+            if self._closed:  # a request may still be under way when its owner has gone
+                raise Unavailable("the embedded language model was closed")
             if self.pid is None:
                 self._stop()
                 self._start()
             return f"{self._address}/v1"
 
     def close(self) -> None:
-        """Stop it."""
+        """Stop it, for good."""
         with self._lock:
+            self._closed = True
             self._stop()
 
     def _start(self) -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from scripts.run_directory import RunDirectory, load_run
 from scripts.tracking import wandb_mode
 from scripts.train import main
 from shaping import RewardTerm, Transitions
+from shaping.llm import EmbeddedServer, Unavailable
 from shaping.registry import reward_terms
 
 REPOSITORY = Path(__file__).parents[2]
@@ -337,3 +339,44 @@ def test_a_file_dropped_into_shaping_is_an_option_with_its_own_settings(tmp_path
     assert done.returncode == 0, done.stderr
     length = float(column(run, "rollout/ep_len_mean")[-1])
     assert float(column(run, "reward/haste")[-1]) == pytest.approx(-length, rel=1e-3)
+
+
+def test_a_language_model_that_is_killed_costs_annotations_and_not_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    servers: list[EmbeddedServer] = []
+    away_until = [0.0]
+    start = EmbeddedServer._start
+
+    def started(server: EmbeddedServer) -> None:
+        if time.monotonic() < away_until[0]:
+            raise Unavailable("it does not start")
+        servers.append(server)
+        start(server)
+
+    def kill_it() -> None:
+        while not servers or servers[0].pid is None:
+            time.sleep(0.05)
+        time.sleep(2.0)  # it has begun to answer
+        away_until[0] = time.monotonic() + 3.0
+        os.kill(servers[0].pid, signal.SIGKILL)
+
+    monkeypatch.setattr(EmbeddedServer, "_start", started)
+    killer = threading.Thread(target=kill_it, daemon=True)
+    killer.start()
+    calm = ["env=minihack/key_room", "shaping=calm", "shaping.terms.calm.patience=0", "shaping.terms.calm.orders=1"]
+    where = [f"llm.cache={tmp_path / 'c.sqlite'}", f"run_dir={tmp_path / 'run'}"]
+    status = main([*calm, *where, *QUIET, "total_timesteps=40960", "agent.n_epochs=1"])
+    killer.join(5)
+    assert status == 0
+    assert len(servers) == 2, "it was not started again"
+    said = [record.getMessage() for record in caplog.records if "language model" in record.getMessage()]
+    assert len([line for line in said if "does not answer" in line]) == 1
+    assert len([line for line in said if "answers again" in line]) == 1
+    run = tmp_path / "run"
+    assert int(column(run, STEPS)[-1]) == 40960
+    answered = [float(value or 0) for value in column(run, "terms/calm/transitions_answered")]
+    available = [float(value or 0) for value in column(run, "terms/calm/questions_available")]
+    assert 0.0 in available
+    assert available[-1] == 1.0
+    assert answered[-1] > answered[available.index(0.0)]

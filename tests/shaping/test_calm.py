@@ -121,6 +121,22 @@ def test_the_current_subgoal_can_be_published_instead():
     assert bound(publish="nothing").observation_space is None
 
 
+def test_steps_that_a_model_repeats_from_the_examples_of_its_prompt_are_no_subgoals():
+    class Says:
+        def __init__(self, *steps):
+            self.steps = list(steps)
+
+        def structure(self, prompt, schema, version):
+            assert prompt.endswith("Task: Find the stairs.\nSteps:")
+            assert '{"steps": ["drink the potion"]}' in prompt
+            return schema(steps=self.steps)
+
+    found = subgoals.discovered(Says("take the lamp", "Find the map.", "find the map"), "Find the stairs.", {})
+    assert [one.text for one in found] == ["find the map"]
+    with pytest.raises(Rejected, match="only those of the examples"):
+        subgoals.discovered(Says("take the lamp", "light the lamp"), "Find the stairs.", {})
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
