@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from scripts.run_directory import RunDirectory, load_run
 from scripts.tracking import wandb_mode
 from scripts.train import main
 from shaping import RewardTerm, Transitions
+from shaping.calm.term import CalmTerm
 from shaping.llm import EmbeddedServer, Unavailable
 from shaping.registry import reward_terms
 
@@ -345,36 +347,50 @@ def test_a_language_model_that_is_killed_costs_annotations_and_not_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     servers: list[EmbeddedServer] = []
-    away_until = [0.0]
-    start = EmbeddedServer._start
+    away = [False]
+    start, update = EmbeddedServer._start, CalmTerm.update
+    updates = itertools.count(1)
 
     def started(server: EmbeddedServer) -> None:
-        if time.monotonic() < away_until[0]:
+        if away[0]:
             raise Unavailable("it does not start")
         servers.append(server)
         start(server)
 
-    def kill_it() -> None:
-        while not servers or servers[0].pid is None:
+    def said(words: str) -> int:
+        return sum("language model" in line and words in line for line in (r.getMessage() for r in caplog.records))
+
+    def until(true: Callable[[], Any]) -> None:
+        end = time.monotonic() + 60
+        while not true() and time.monotonic() < end:
             time.sleep(0.05)
-        time.sleep(2.0)  # it has begun to answer
-        away_until[0] = time.monotonic() + 3.0
-        os.kill(servers[0].pid, signal.SIGKILL)
+
+    def milestones(term: CalmTerm, rollout: Any) -> Any:
+        """Training is faster than the model; these rollouts wait for what is to be seen."""
+        match next(updates):
+            case 5:
+                until(lambda: term.language_model.metrics()["asked"])  # type: ignore[union-attr]
+                away[0] = True
+                assert servers[0].pid is not None
+                os.kill(servers[0].pid, signal.SIGKILL)
+            case 10:
+                until(lambda: said("does not answer"))
+            case 15:
+                away[0] = False
+            case 20:
+                until(lambda: said("answers again"))
+        return update(term, rollout)
 
     monkeypatch.setattr(EmbeddedServer, "_start", started)
-    killer = threading.Thread(target=kill_it, daemon=True)
-    killer.start()
+    monkeypatch.setattr(CalmTerm, "update", milestones)
     calm = ["env=minihack/key_room", "shaping=calm", "shaping.terms.calm.patience=0", "shaping.terms.calm.orders=1"]
     where = [f"llm.cache={tmp_path / 'c.sqlite'}", f"run_dir={tmp_path / 'run'}"]
-    status = main([*calm, *where, *QUIET, "total_timesteps=40960", "agent.n_epochs=1"])
-    killer.join(5)
-    assert status == 0
+    assert main([*calm, *where, *QUIET, "total_timesteps=25600", "agent.n_epochs=1"]) == 0
     assert len(servers) == 2, "it was not started again"
-    said = [record.getMessage() for record in caplog.records if "language model" in record.getMessage()]
-    assert len([line for line in said if "does not answer" in line]) == 1
-    assert len([line for line in said if "answers again" in line]) == 1
+    assert said("does not answer") == 1
+    assert said("answers again") == 1
     run = tmp_path / "run"
-    assert int(column(run, STEPS)[-1]) == 40960
+    assert int(column(run, STEPS)[-1]) == 25600
     answered = [float(value or 0) for value in column(run, "terms/calm/transitions_answered")]
     available = [float(value or 0) for value in column(run, "terms/calm/questions_available")]
     assert 0.0 in available
