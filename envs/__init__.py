@@ -13,6 +13,7 @@ import gymnasium
 from gymnasium.envs.registration import WrapperSpec
 
 from envs.catalogue import EnvDescription, describe, env_ids, make_vec, register_family
+from envs.classic import CAPTION_QUEST, STEP_LIMIT, ClassicFamily
 from envs.nethack import NetHackFamily
 
 __all__ = ["EnvDescription", "describe", "env_ids", "make_vec"]
@@ -28,3 +29,8 @@ for _id in _NETHACK.ids():
         kwargs={"env_id": _id},
         additional_wrappers=(WrapperSpec("TellStepLimit", "envs.nethack.env:TellStepLimit", {}),),
     )
+
+register_family(CAPTION_QUEST, ClassicFamily())
+gymnasium.register(
+    CAPTION_QUEST, entry_point="envs.classic.caption_quest:CaptionQuestEnv", max_episode_steps=STEP_LIMIT
+)

@@ -1,0 +1,338 @@
+"""CaptionQuest: a small dungeon that says in words what happens, and pays only at its end.
+
+Three levels of 6 by 6 cells, each with a key, a trapdoor, a boulder and a fountain on random cells. Take the key,
+unlock the trapdoor, climb down, three times over; the last descent pays 1 and ends the episode. Nothing else pays, and
+chance never gets there. What a step did is said in words: `info["message"]` (and `info["caption"]`, the same).
+
+A world of our own for language-model rewards such as ONI's (arXiv 2410.23022), whose tasks need billions of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
+
+from envs.typing import Array, BoolArray, IntArray
+
+SIZE, LEVELS, STEP_LIMIT = 6, 3, 200
+ACTIONS = ("north", "south", "west", "east", "pickup", "use", "descend", "wait")
+PICKUP, USE, DESCEND, WAIT = 4, 5, 6, 7
+KEY, TRAPDOOR, BOULDER, FOUNTAIN = range(4)
+EVENTS = ("picked_up_key", "opened_trapdoor", "deeper_level")
+REPORTS = frozenset({"message", "caption", "events"})
+OBSERVATIONS = 17
+EVALUATION = 1 << 62
+
+CAPTIONS = (
+    "",
+    "You bump into a wall.",
+    "You see here a brass key.",
+    "There is a trapdoor here.",
+    "There is a boulder here.",
+    "There is a fountain here.",
+    "k - a brass key.",
+    "There is nothing here to pick up.",
+    "You unlock the trapdoor.",
+    "This trapdoor is locked.",
+    "The trapdoor is already open.",
+    "You have nothing to use here.",
+    "You hit the boulder golem!",
+    "You climb down to level 2.",
+    "You climb down to level 3.",
+    "You climb down to level 4.",
+    "You can't go down here.",
+    "You wait.",
+)
+"""All lines of the game, by their number."""
+(_PLAIN, _WALL, _SEE, _GOT, _NOTHING, _UNLOCK, _LOCKED, _ALREADY, _USELESS, _HIT, _DOWN, _NOT_HERE, _WAITED) = (
+    0, 1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17,
+)  # fmt: skip
+HELPFUL = frozenset({CAPTIONS[_GOT], CAPTIONS[_UNLOCK], *CAPTIONS[_DOWN : _DOWN + LEVELS]})
+"""The lines that say that the episode came closer to its end."""
+
+_STEPS = np.array([[0, -1], [0, 1], [-1, 0], [1, 0]] + [[0, 0]] * 4, np.int64)
+_COLOURS = {"floor": (38, 42, 51), "hero": (240, 228, 66), KEY: (230, 159, 0), TRAPDOOR: (204, 121, 167),
+            BOULDER: (120, 124, 133), FOUNTAIN: (86, 180, 233), "open": (0, 158, 115)}  # fmt: skip
+
+
+class CaptionQuestVecEnv(VecEnv):
+    """`n_envs` CaptionQuests behind SB3's vector interface, stepped together with array operations.
+
+    Observations are (17,) float32: the hero's place, the way to the key and the trapdoor and whether the hero stands
+    on them, the way to the boulder and the fountain, whether the key is held and the trapdoor open, and the level.
+
+    Args:
+        n_envs: how many.
+        seed: of the stream of episode seeds.
+        split: "train" or "eval": the two never share an episode.
+        report: of "message", "caption", "events".
+        events: of `EVENTS`, those to report.
+        dummy: "use" at the boulder gives a line that sounds like a fight won and may be had without end: a trap for
+            rewards that pay the same line again and again.
+        max_episode_steps: the time limit.
+        render_mode: "rgb_array" or None.
+
+    Raises:
+        ValueError: for an argument that makes no sense.
+    """
+
+    def __init__(
+        self,
+        n_envs: int,
+        *,
+        seed: int = 0,
+        split: str = "train",
+        report: Sequence[str] = (),
+        events: Sequence[str] = (),
+        dummy: bool = False,
+        max_episode_steps: int = STEP_LIMIT,
+        render_mode: str | None = None,
+    ) -> None:
+        for name, value in (("n_envs", n_envs), ("max_episode_steps", max_episode_steps)):
+            if value < 1:
+                raise ValueError(f"{name}={value}: expected at least 1")
+        if split not in ("train", "eval"):
+            raise ValueError(f'split is "train" or "eval", not {split!r}')
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f'render_mode is {render_mode!r}; CaptionQuest renders "rgb_array" or nothing (None)')
+        for given, known in ((report, sorted(REPORTS)), (events, EVENTS)):
+            if unknown := sorted(set(given) - set(known)):
+                raise ValueError(f"CaptionQuest reports {', '.join(known)}, not {', '.join(unknown)}")
+        box = spaces.Box(-1.0, 1.0, (OBSERVATIONS,), np.float32)
+        self.render_mode = render_mode
+        super().__init__(n_envs, box, spaces.Discrete(len(ACTIONS)))
+        self.dummy = dummy
+        self._limit = max_episode_steps
+        self._texts = tuple(name for name in report if name != "events")
+        self._events = tuple(events) if "events" in report else ()
+        self._seed, self._eval = seed, split == "eval"
+        self._rows = np.arange(n_envs)
+        self._begun = np.zeros(n_envs, np.int64)
+        self._episode_seeds = np.zeros(n_envs, np.int64)
+        self._hero = np.zeros((n_envs, 2), np.int64)
+        self._starts = np.zeros((n_envs, LEVELS, 2), np.int64)
+        self._things = np.zeros((n_envs, LEVELS, 4, 2), np.int64)
+        self._level = np.zeros(n_envs, np.int64)
+        self._has_key = np.zeros(n_envs, np.bool_)
+        self._open = np.zeros(n_envs, np.bool_)
+        self._lengths = np.zeros(n_envs, np.int64)
+        self._actions: IntArray = np.zeros(n_envs, np.int64)
+
+    def reset(self) -> Array:
+        """Start new episodes everywhere and return their first observations."""
+        if any(seed is not None for seed in self._seeds):
+            self._seed = int(next(seed for seed in self._seeds if seed is not None))
+            self._begun[:] = 0
+            self._reset_seeds()
+        self.reset_infos = [{} for _ in range(self.num_envs)]
+        for index in range(self.num_envs):
+            self.begin(index)
+        return self._observe()
+
+    def begin(self, index: int, episode_seed: int | None = None) -> None:
+        """Start an episode in one world: the one of this seed, or the next of the stream."""
+        if episode_seed is None:
+            words = np.random.SeedSequence([self._seed % 2**63, index, int(self._begun[index])])
+            episode_seed = int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | (
+                EVALUATION if self._eval else 0
+            )
+            self._begun[index] += 1
+        random = np.random.default_rng(episode_seed)
+        cells = np.stack([random.permutation(SIZE * SIZE)[:5] for _ in range(LEVELS)])
+        places = np.stack([cells % SIZE, cells // SIZE], axis=-1)
+        self._starts[index], self._things[index] = places[:, 0], places[:, 1:]
+        self._hero[index] = self._starts[index, 0]
+        self._level[index] = self._lengths[index] = 0
+        self._has_key[index] = self._open[index] = False
+        self._episode_seeds[index] = episode_seed
+        self.reset_infos[index] = {"episode_seed": episode_seed, **dict.fromkeys(self._texts, "")}
+
+    def step_async(self, actions: Array) -> None:
+        self._actions = np.asarray(actions, np.int64).reshape(-1)
+        if self._actions.shape != (self.num_envs,) or ((self._actions < 0) | (self._actions >= len(ACTIONS))).any():
+            raise ValueError(f"actions are {np.asarray(actions).tolist()}; expected {self.num_envs} of 0 to 7")
+
+    def step_wait(self) -> VecEnvStepReturn:
+        lines, events, solved = self._play(self._actions)
+        self._lengths += 1
+        truncated = (self._lengths >= self._limit) & ~solved
+        done = solved | truncated
+        observations = self._observe()
+        said = [CAPTIONS[line] for line in lines.tolist()]
+        infos: list[dict[str, Any]] = [dict.fromkeys(self._texts, line) for line in said]
+        if self._events:
+            for index in np.flatnonzero(events.any(axis=1)).tolist():
+                happened = tuple(name for name in self._events if events[index, EVENTS.index(name)])
+                if happened:
+                    infos[index]["events"] = happened
+        if done.any():
+            for index in np.flatnonzero(done).tolist():
+                infos[index]["terminal_observation"] = observations[index].copy()
+                infos[index]["TimeLimit.truncated"] = bool(truncated[index])
+                infos[index]["is_success"] = bool(solved[index])
+                infos[index]["episode_seed"] = int(self._episode_seeds[index])
+                self.begin(index)
+            observations = self._observe()
+        return observations, solved.astype(np.float32), done, infos
+
+    def _play(self, actions: IntArray) -> tuple[IntArray, BoolArray, BoolArray]:
+        """Lines (n,), events (n, 3) and whether the episode is solved (n,) of one step."""
+        rows, n = self._rows, self.num_envs
+        lines = np.zeros(n, np.int64)
+        events = np.zeros((n, len(EVENTS)), np.bool_)
+        moving = actions < PICKUP
+        target = self._hero + _STEPS[actions]
+        inside = ((target >= 0) & (target < SIZE)).all(axis=1)
+        moved = moving & inside
+        self._hero[moved] = target[moved]
+        lines[moving & ~inside] = _WALL
+        here = (self._things[rows, self._level] == self._hero[:, None]).all(axis=2)
+        here[:, KEY] &= ~self._has_key
+        for thing in range(4):
+            lines[moved & here[:, thing]] = _SEE + thing
+
+        wants = actions == PICKUP
+        lines[wants] = np.where(here[wants, KEY], _GOT, _NOTHING)
+        taken = wants & here[:, KEY]
+        self._has_key |= taken
+        events[:, 0] = taken
+
+        used = actions == USE
+        at_door = used & here[:, TRAPDOOR]
+        unlocked = at_door & self._has_key & ~self._open
+        lines[used] = _USELESS
+        lines[at_door] = np.where(self._open[at_door], _ALREADY, _LOCKED)
+        lines[unlocked] = _UNLOCK
+        if self.dummy:
+            lines[used & here[:, BOULDER]] = _HIT
+        self._open |= unlocked
+        events[:, 1] = unlocked
+
+        climbs = actions == DESCEND
+        lines[climbs] = np.where(here[climbs, TRAPDOOR], _LOCKED, _NOT_HERE)
+        down = climbs & here[:, TRAPDOOR] & self._open
+        lines[down] = _DOWN + self._level[down]
+        solved = down & (self._level == LEVELS - 1)
+        deeper = down & ~solved
+        self._level[deeper] += 1
+        self._hero[deeper] = self._starts[rows[deeper], self._level[deeper]]
+        self._has_key[deeper] = self._open[deeper] = False
+        events[:, 2] = down
+        lines[actions == WAIT] = _WAITED
+        return lines, events, solved
+
+    def _observe(self) -> npt.NDArray[np.float32]:
+        things = self._things[self._rows, self._level]
+        way = (things - self._hero[:, None]) / (SIZE - 1)
+        on = (things == self._hero[:, None]).all(axis=2)
+        found = np.zeros((self.num_envs, OBSERVATIONS), np.float32)
+        found[:, 0:2] = self._hero / (SIZE - 1)
+        held = self._has_key
+        found[:, 2:4] = np.where(held[:, None], 0.0, way[:, KEY])
+        found[:, 4] = on[:, KEY] & ~held
+        found[:, 5:7], found[:, 7] = way[:, TRAPDOOR], on[:, TRAPDOOR]
+        found[:, 8:10], found[:, 10:12] = way[:, BOULDER], way[:, FOUNTAIN]
+        found[:, 12], found[:, 13] = held, self._open
+        found[self._rows, 14 + self._level] = 1.0
+        return found
+
+    # Seeds, state, pictures ----------------------------------------------------------------------------------------
+
+    def seed(self, seed: int | None = None) -> list[int | None]:
+        """Restart the stream of episode seeds from `seed` at the next reset; None leaves it as it is."""
+        return [None] * self.num_envs if seed is None else list(super().seed(seed))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream of episode seeds stands: the episodes in play count as begun, and are not continued."""
+        return {"episodes": self._begun.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on in the stream of episode seeds; takes effect at the next reset.
+
+        Raises:
+            ValueError: for another number of environments.
+        """
+        if np.shape(state["episodes"]) != (self.num_envs,):
+            raise ValueError(f"the state is of {len(state['episodes'])} environments, these are {self.num_envs}")
+        self._begun[:] = state["episodes"]
+
+    def get_images(self) -> Sequence[Array | None]:
+        if self.render_mode is None:
+            return [None] * self.num_envs
+        return [self.frame(index) for index in range(self.num_envs)]
+
+    def frame(self, index: int, scale: int = 32) -> npt.NDArray[np.uint8]:
+        """A picture of one world, (192, 192, 3)."""
+        cells = np.empty((SIZE, SIZE, 3), np.uint8)
+        cells[:] = _COLOURS["floor"]
+        for thing in (FOUNTAIN, BOULDER, TRAPDOOR, KEY):
+            x, y = self._things[index, self._level[index], thing]
+            if not (thing == KEY and self._has_key[index]):
+                cells[y, x] = _COLOURS["open" if thing == TRAPDOOR and self._open[index] else thing]
+        picture = np.repeat(np.repeat(cells, scale, axis=0), scale, axis=1)
+        picture[::scale] = picture[:, ::scale] = 0
+        x, y = (self._hero[index] * scale).tolist()
+        picture[y + scale // 4 : y + 3 * scale // 4, x + scale // 4 : x + 3 * scale // 4] = _COLOURS["hero"]
+        return picture
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        setattr(self, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
+        raise AttributeError(f"the worlds of a CaptionQuestVecEnv have no methods of their own, so no {method_name!r}")
+
+    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
+        return [False] * len(list(self._get_indices(indices)))
+
+
+class CaptionQuestEnv(gymnasium.Env[Array, np.int64]):
+    """One CaptionQuest behind gymnasium's interface; see `CaptionQuestVecEnv` for the arguments."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 4}
+
+    def __init__(
+        self,
+        *,
+        report: Sequence[str] = ("message",),
+        events: Sequence[str] = (),
+        dummy: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        self._world = CaptionQuestVecEnv(
+            1, report=report, events=events, dummy=dummy, max_episode_steps=2**62, render_mode=render_mode
+        )
+        self.render_mode = render_mode
+        self.observation_space = self._world.observation_space
+        self.action_space = self._world.action_space
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        """Start an episode: the one of `seed`, or the next of the stream."""
+        super().reset(seed=seed)
+        self._world.begin(0, int(seed) if seed is not None else int(self.np_random.integers(2**62)))
+        return self._world._observe()[0], dict(self._world.reset_infos[0])
+
+    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Play one action. The time limit is gymnasium's."""
+        self._world.step_async(np.array([action]))
+        observations, rewards, dones, infos = self._world.step_wait()
+        info = infos[0]
+        over = bool(dones[0])
+        observation = np.asarray(info.pop("terminal_observation") if over else np.asarray(observations)[0])
+        info.pop("TimeLimit.truncated", None)
+        return observation, float(rewards[0]), over, False, info
+
+    def render(self) -> Array | None:  # type: ignore[override]
+        """The world as (192, 192, 3) uint8, or None without a render_mode."""
+        return self._world.frame(0) if self.render_mode == "rgb_array" else None
