@@ -213,9 +213,9 @@ class ModelDetector(Detector):
             return ()
         return self.judge.decide(scores)
 
-    def _ask(self, text: str) -> FloatArray:
+    def _ask(self, texts: list[str]) -> list[FloatArray]:
         self.judge.threshold()
-        return self.judge.scores(text)
+        return [self.judge.scores(text) for text in texts]
 
     def _take_answers(self) -> None:
         answers = self._service.poll()

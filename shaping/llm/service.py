@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
 
 from shaping.llm.errors import LanguageModelError, Unavailable
 
@@ -30,16 +30,25 @@ class AnswerService(Generic[Question, Answer]):
     0.5, 1, 2 ... 30 seconds; that it is gone is said once, and that it is back. Threads start with the first question.
 
     Args:
-        ask: question -> answer, called in the threads. May raise `LanguageModelError`; after other errors it is tried
-            again, twice.
-        workers: threads, that is, questions at one time.
+        ask: questions -> as many answers, in their order; called in the threads. May raise `LanguageModelError`; after
+            other errors, and an answer too few or too many, the questions are tried again, twice.
+        workers: threads, that is, calls of `ask` at one time.
+        batch: questions of one call, at most.
         capacity: questions that wait.
     """
 
-    def __init__(self, ask: Callable[[Question], Answer], *, workers: int = 1, capacity: int = 10_000) -> None:
-        if workers < 1 or capacity < 1:
-            raise ValueError(f"workers={workers}, capacity={capacity}: expected at least 1")
+    def __init__(
+        self,
+        ask: Callable[[list[Question]], Sequence[Answer]],
+        *,
+        workers: int = 1,
+        batch: int = 1,
+        capacity: int = 10_000,
+    ) -> None:
+        if workers < 1 or batch < 1 or capacity < 1:
+            raise ValueError(f"workers={workers}, batch={batch}, capacity={capacity}: expected at least 1")
         self._ask = ask
+        self._batch = batch
         self._workers = workers
         self._capacity = capacity
         self._waiting: OrderedDict[Question, int] = OrderedDict()  # question -> attempts so far; the newest last
@@ -140,25 +149,41 @@ class AnswerService(Generic[Question, Answer]):
                     return
                 if not self._ready():
                     continue
-                question, attempts = self._waiting.popitem()
-                self._in_flight.add(question)
+                taken = self._take()
+            questions, answers = list(taken), []
             try:
-                answer: Any = self._ask(question)
+                answers = list(self._ask(questions))
+                if len(answers) != len(questions):
+                    raise ValueError(f"{len(answers)} answers to {len(questions)} questions")
                 error: Exception | None = None
             except Exception as raised:  # a thread that dies would end all annotation in silence
                 error = raised
             with self._changed:
                 if self._stop.is_set():
                     return
-                self._in_flight.discard(question)
+                self._in_flight.difference_update(taken)
                 if error is None:
-                    self._answered.append((question, answer))
-                    self._counts["answered"] += 1
+                    self._answered.extend(zip(questions, answers, strict=True))
+                    self._counts["answered"] += len(answers)
                     self._back()
                 else:
                     self._counts["failed"] += 1
-                    self._put_back(question, attempts, error)
+                    self._put_back(taken, error)
                 self._changed.notify_all()
+
+    def _take(self) -> dict[Question, int]:
+        """The next questions, the newest first, with the attempts so far."""
+        question, attempts = self._waiting.popitem()
+        taken = {question: attempts}
+        # one question is enough to find out whether the model is back, and what failed may have spoilt its batch
+        while self._waiting and not self._pause and not attempts and len(taken) < self._batch:
+            question, more = self._waiting.popitem()
+            if more:
+                self._waiting[question] = more
+                break
+            taken[question] = 0
+        self._in_flight.update(taken)
+        return taken
 
     def _ready(self) -> bool:
         if not self._waiting:
@@ -171,14 +196,14 @@ class AnswerService(Generic[Question, Answer]):
             return max(0.01, self._resume_at - time.monotonic())
         return None
 
-    def _put_back(self, question: Question, attempts: int, error: Exception) -> None:
+    def _put_back(self, taken: dict[Question, int], error: Exception) -> None:
         if isinstance(error, Unavailable):
             if not self._pause:
                 self._away_since = time.monotonic()
                 log.warning("the language model does not answer (%s); training goes on without it", error)
             self._pause = min(LONGEST_PAUSE, 2 * self._pause or FIRST_PAUSE)
             self._resume_at = time.monotonic() + self._pause
-            self._waiting[question] = attempts
+            self._waiting.update(reversed(taken.items()))  # the newest last, as they were
             return
         if isinstance(error, LanguageModelError):
             self._back()
@@ -186,13 +211,14 @@ class AnswerService(Generic[Question, Answer]):
             log.warning(
                 "a question was not answered (%s: %s); such questions are left out", type(error).__name__, error
             )
-        if attempts + 1 < MOST_ATTEMPTS and not isinstance(error, LanguageModelError):
-            self._waiting[question] = attempts + 1
-            self._waiting.move_to_end(question, last=False)
-            return
-        self._counts["given_up"] += 1
-        if len(self._given_up) < MOST_GIVEN_UP:
-            self._given_up.add(question)
+        for question, attempts in taken.items():
+            if len(taken) > 1 or (attempts + 1 < MOST_ATTEMPTS and not isinstance(error, LanguageModelError)):
+                self._waiting[question] = attempts + 1
+                self._waiting.move_to_end(question, last=False)
+                continue
+            self._counts["given_up"] += 1
+            if len(self._given_up) < MOST_GIVEN_UP:
+                self._given_up.add(question)
 
     def _back(self) -> None:
         if self._pause:

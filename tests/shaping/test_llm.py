@@ -247,10 +247,10 @@ def test_two_processes_write_one_cache(tmp_path):
 def test_questions_are_answered_newest_first_and_once():
     gate, order = threading.Event(), []
 
-    def ask(question):
+    def ask(questions):
         gate.wait(10)
-        order.append(question)
-        return question * 10
+        order.extend(questions)
+        return [question * 10 for question in questions]
 
     service = AnswerService(ask)
     assert service.submit(0)
@@ -266,7 +266,7 @@ def test_questions_are_answered_newest_first_and_once():
 
 def test_beyond_the_capacity_the_oldest_question_is_dropped():
     gate = threading.Event()
-    service = AnswerService(lambda question: gate.wait(10), capacity=2)
+    service = AnswerService(lambda questions: [gate.wait(10)], capacity=2)
     for question in range(4):
         service.submit(question)
         time.sleep(0.1 if question == 0 else 0)
@@ -281,10 +281,10 @@ def test_a_model_that_goes_away_is_said_once_and_used_again_when_it_is_back(capl
     away = threading.Event()
     away.set()
 
-    def ask(question):
+    def ask(questions):
         if away.is_set():
             raise Unavailable("nobody there")
-        return question
+        return questions
 
     service = AnswerService(ask)
     with caplog.at_level(logging.WARNING):
@@ -304,12 +304,12 @@ def test_a_model_that_goes_away_is_said_once_and_used_again_when_it_is_back(capl
 
 
 def test_what_is_rejected_is_given_up_and_a_broken_ask_does_not_end_the_service():
-    def ask(question):
-        if question == "nonsense":
+    def ask(questions):
+        if "nonsense" in questions:
             raise Rejected("no")
-        if question == "bug":
+        if "bug" in questions:
             raise ZeroDivisionError
-        return question
+        return questions
 
     service = AnswerService(ask)
     for question in ("nonsense", "bug", "good"):
@@ -321,6 +321,26 @@ def test_what_is_rejected_is_given_up_and_a_broken_ask_does_not_end_the_service(
     started = time.monotonic()
     service.close()
     assert time.monotonic() - started < 3
+
+
+def test_a_question_that_spoils_its_batch_is_found_and_the_others_are_answered():
+    gate, sizes = threading.Event(), []
+
+    def ask(questions):
+        gate.wait(10)
+        sizes.append(len(questions))
+        return [question for question in questions if question != "lost"]  # an answer too few
+
+    service = AnswerService(ask, batch=4)
+    for question in ("first", "a", "lost", "b", "c"):
+        service.submit(question)
+        time.sleep(0.2 if question == "first" else 0)
+    gate.set()
+    assert service.wait(20)
+    assert {question for question, _ in service.poll()} == {"first", "a", "b", "c"}
+    assert service.metrics()["given_up"] == 1
+    assert max(sizes) == 4
+    service.close()
 
 
 # The real embedded model ---------------------------------------------------------------------------------------------
