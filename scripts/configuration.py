@@ -139,6 +139,17 @@ environments: Mapping[str, EnvConfig] = {
     "nethack/eat": _nethack("Eat", ["ate", *_DEEPER]),
     "nethack/scout": _nethack("Scout", ["new_room", "deeper_level"]),
     "nethack/challenge": _nethack("Challenge", _DEEPER),
+    "classic/caption_quest": EnvConfig(
+        "breadcrumb/CaptionQuest-v0",
+        total_timesteps=300_000,
+        events=["picked_up_key", "opened_trapdoor", "deeper_level"],
+        task="Take the key, unlock the trapdoor and climb down, on every level.",
+        subgoals={
+            "pick up the key": "picked_up_key",
+            "unlock the trapdoor": "opened_trapdoor",
+            "climb down": "deeper_level",
+        },
+    ),
     "classic/cartpole": EnvConfig("CartPole-v1", total_timesteps=50_000),
     "classic/pendulum": EnvConfig("Pendulum-v1", total_timesteps=50_000),
     "classic/mountain_car": EnvConfig("MountainCar-v0", total_timesteps=200_000),
@@ -172,8 +183,19 @@ TERM_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "events": {"events": "${env.events}"},
     "potential": {"potential": "${env.potential.entry}", "scale": "${env.potential.scale}"},
     "calm": {"task": "${env.task}", "subgoals": "${env.subgoals}"},
+    "oni": {"goal": "${env.task}", "weight": 0.1},
 }
-"""Arguments whose default is the environment's own."""
+"""Arguments whose default is the environment's own, and weights that are not 1."""
+
+TERM_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "oni/retrieval": {"function": "retrieval"},
+    "oni/classification": {"function": "classification"},
+    "oni/ranking": {"function": "ranking"},
+    "oni/cosine": {"function": "cosine"},
+    "oni/motif": {"function": "motif"},
+    "oni/count": {"function": "count"},
+}
+"""Option of the group shaping -> arguments: the term before the slash, set up."""
 
 TERM_OPTIONS = ("weight", "normalise", "clip")
 """What every term's configuration has beside its constructor's arguments."""
@@ -504,7 +526,7 @@ HYDRA_SETTINGS = (
 def options(group: str) -> tuple[str, ...]:
     """The options of a group, in the order in which `--help` lists them."""
     if group == "shaping":
-        return ("none", "all", *registry.term_names())
+        return ("none", "all", *registry.term_names(), *TERM_PRESETS)
     return tuple({"env": environments, "agent": agents, "tracking": trackers, "llm": llms}[group])
 
 
@@ -515,11 +537,13 @@ def register() -> None:
         folder, _, name = option.rpartition("/")
         store.store(group=f"env/{folder}" if folder else "env", name=name, node=env, package="env", provider="scripts")
     store.store(group="shaping", name="none", node={}, package="shaping")
-    for name in registry.term_names():
-        node = OmegaConf.structured(term_config(name))
-        for argument, default in TERM_DEFAULTS.get(name, {}).items():
+    for option in (*registry.term_names(), *TERM_PRESETS):
+        term, _, preset = option.partition("/")
+        node = OmegaConf.structured(term_config(term))
+        for argument, default in (*TERM_DEFAULTS.get(term, {}).items(), *TERM_PRESETS.get(option, {}).items()):
             node[argument] = default
-        store.store(group="shaping", name=name, node=node, package=f"shaping.terms.{name}")
+        group, name = (f"shaping/{term}", preset) if preset else ("shaping", term)
+        store.store(group=group, name=name, node=node, package=f"shaping.terms.{term}")
     together = [name for name in ALL_TERMS if name in registry.term_names()]
     store.store(group="shaping", name="all", node={"defaults": together}, package="shaping")
     for option, agent in agents.items():
@@ -585,6 +609,11 @@ def help_text() -> str:
         given = ", ".join(entry.name for entry in dataclasses.fields(config) if entry.name not in TERM_OPTIONS)
         lines.append(
             f"    {'':{width}}  shaping.terms.{name}.: {given + ', ' if given else ''}{', '.join(TERM_OPTIONS)}"
+        )
+    for option, arguments in TERM_PRESETS.items():
+        term = option.partition("/")[0]
+        lines.append(
+            f"    {option:{width}}{term} with {', '.join(f'{key}={value}' for key, value in arguments.items())}"
         )
     lines += ["", f"agent={DEFAULT_CHOICES['agent']}   what learns"]
     lines += [f"    {name:{width}}{_first_line(config)}" for name, config in agents.items()]

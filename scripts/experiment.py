@@ -149,6 +149,12 @@ def build_terms(config: RunConfig) -> Terms:
         for signal in withheld:
             if signal not in weights:
                 raise ValueError(f"shaping.episode.withheld names {signal!r}; signals here are {', '.join(weights)}.")
+    for name, term in terms.items():
+        if term.relabels and (transforms[name] or config.shaping.episode.name is not None):
+            raise ValueError(
+                f"shaping.terms.{name}.relabel=true changes rewards after the fact, so nothing else may: give neither "
+                f"shaping.terms.{name}.normalise, .clip nor shaping.episode.name, or relabel=false."
+            )
     return Terms(terms, weights, transforms, withheld, tuple(sorted(report)), tuple(events))
 
 

@@ -34,7 +34,7 @@ from scripts.run_directory import (
     refuse_unusable,
 )
 from scripts.tracking import make_logger
-from shaping import EpisodeTransformCallback, ShapedVecEnv
+from shaping import EpisodeTransformCallback, RelabelCallback, ShapedVecEnv
 
 _RESEED = 1_000_003  # far from every seed that make_vec gives an environment without a state of its own
 
@@ -157,6 +157,8 @@ class Training:
         self._write_summary("running")
         boundary = Boundary(self)
         callbacks: list[BaseCallback] = [boundary] if self.episode is None else [self.episode, boundary]
+        if self.env.relabels:
+            callbacks.append(RelabelCallback(self.env))
         status = "failed"
         try:
             with self._signals():

@@ -21,6 +21,7 @@ from shaping.registry import (
     term_schema,
     transforms,
 )
+from shaping.relabel import RelabelCallback
 from shaping.schedules import Schedule
 from shaping.terms import FloatArray, Observations, RewardTerm, RewardTermError, Rollout, Setting, Transitions
 from shaping.transforms import Transform
@@ -32,6 +33,7 @@ __all__ = [
     "EpisodeTransformCallback",
     "FloatArray",
     "Observations",
+    "RelabelCallback",
     "RewardTerm",
     "RewardTermError",
     "Rollout",

@@ -37,6 +37,14 @@ class Combiner(ABC):
         ``steps`` counts environment steps so far, this one not included.
         """
 
+    def weight(self, name: str, steps: int) -> float:
+        """By how much one more of a signal would have raised the reward at that step, for rewards that come later.
+
+        Raises:
+            ValueError: it is no sum, so there is no such number.
+        """
+        raise ValueError(f"{type(self).__name__} has no weights, so rewards of {name!r} cannot be changed later")
+
     def state_dict(self) -> dict[str, Any]:
         """Everything a resume needs."""
         return {}
@@ -80,6 +88,9 @@ class WeightedSum(Combiner):
         self._order = [(name, self.weights.get(name, one)) for name in names]
         self._paid = [name not in self.withheld for name in names]
         return list(names)
+
+    def weight(self, name: str, steps: int) -> float:
+        return next(schedule(steps) for signal, schedule in self._order if signal == name)
 
     def __call__(
         self, signals: Mapping[str, FloatArray], batch: Transitions, steps: int

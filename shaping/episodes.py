@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.utils import obs_as_tensor
 
 from shaping.registry import episode_transforms
+from shaping.relabel import compute_returns
 from shaping.terms import FloatArray, RewardTermError
 
 
@@ -182,7 +181,7 @@ class EpisodeTransformCallback(BaseCallback):
             if episode.length:
                 changed |= self._apply(index, episode)
         if changed and isinstance(self.model, OnPolicyAlgorithm):
-            self._compute_returns(self.model)
+            compute_returns(self.model)
 
     def _apply(self, index: int, episode: _Episode) -> bool:
         paid = episode.paid()
@@ -213,20 +212,6 @@ class EpisodeTransformCallback(BaseCallback):
         deltas[0] += owed
         buffer.rewards[positions[first:], index] += deltas.astype(buffer.rewards.dtype)  # no position occurs twice
         return True
-
-    def _compute_returns(self, model: OnPolicyAlgorithm) -> None:
-        observations = obs_as_tensor(model._last_obs, model.device)  # type: ignore[arg-type]
-        dones = model._last_episode_starts
-        assert dones is not None
-        with torch.no_grad():
-            recurrent = getattr(model, "_last_lstm_states", None)
-            if recurrent is None:
-                values = model.policy.predict_values(observations)
-            else:
-                # the callback's locals are stale for RecurrentPPO; the model's own states are not
-                starts = torch.as_tensor(dones, dtype=torch.float32, device=model.device)
-                values = model.policy.predict_values(observations, recurrent.vf, starts)  # type: ignore[call-arg]
-        model.rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
 
     def _buffer(self) -> Any:
         if isinstance(self.model, OnPolicyAlgorithm):

@@ -113,6 +113,13 @@ class Shaper:
         self.part_names = list(self.combiner.bind(self.names))
         self._shape = (n_envs,)
         self._learned = [name for name, term in self.terms.items() if type(term).update is not RewardTerm.update]
+        self._relabels = [name for name, term in self.terms.items() if term.relabels]
+        for name in self._relabels:
+            if name in self.transforms:
+                raise ValueError(
+                    f"reward term {name!r} changes its rewards after the fact, so they cannot be transformed: give "
+                    "neither normalise nor clip, or turn relabel off"
+                )
         self._recorded: deque[Transitions] = deque(maxlen=LONGEST_ROLLOUT)
         self._totals: FloatArray = np.zeros((1 + len(self.part_names), n_envs))
         self._window: deque[list[float]] = deque(maxlen=WINDOW)
@@ -246,6 +253,29 @@ class Shaper:
                     )
                 metrics[f"terms/{name}/{metric}"] = float(value)
         return metrics
+
+    @property
+    def relabels(self) -> bool:
+        """Does some term score rollouts again at their end?"""
+        return bool(self._relabels)
+
+    def relabel(self) -> FloatArray | None:
+        """(T, n_envs): by how much the rewards of the steps since the last call change, weights included; None: not.
+
+        To be called after `update_terms`, before another step.
+        """
+        total: FloatArray | None = None
+        for name in self._relabels:
+            deltas = self.terms[name].relabel()
+            if deltas is None:
+                continue
+            first = self.steps - len(deltas) * self.n_envs
+            weights = np.array([self.combiner.weight(name, first + t * self.n_envs) for t in range(len(deltas))])
+            deltas = deltas * weights[:, None]
+            total = deltas if total is None else total + deltas
+        if total is not None and not np.isfinite(total).all():
+            raise RewardTermError(f"scoring again gave NaN or infinity at step {self.steps}")
+        return total
 
     def episode_statistics(self) -> dict[str, float]:
         """Means over the last 100 finished episodes of "shaped_return" and "reward/<part>"; empty before the first."""

@@ -129,6 +129,13 @@ class RewardTerm(ABC):
         """Learned terms: one training step on what happened since the last one. Returns its metrics."""
         return {}
 
+    relabels: bool = False
+    """Does it score a rollout again at its end? Then `relabel` is asked for after `update`."""
+
+    def relabel(self) -> FloatArray | None:
+        """(T, n_envs): what each step since the last call would be paid now less what it was paid; None: nothing."""
+        return None
+
     def observe(self) -> Array:
         """What it publishes now, (n_envs, *observation_space.shape); asked only if it has an observation space.
 

@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from shaping.combine import Combiner
 from shaping.shaper import Shaper
-from shaping.terms import Observations, RewardTerm, Rollout, Transitions
+from shaping.terms import FloatArray, Observations, RewardTerm, Rollout, Transitions
 from shaping.transforms import Transform
 
 
@@ -131,6 +131,15 @@ class ShapedVecEnv(VecEnvWrapper):
     def update_terms(self) -> dict[str, float]:
         """One training step of every learned term; metrics by name "terms/<name>/<metric>". Call at a rollout's end."""
         return self.shaper.update_terms()
+
+    @property
+    def relabels(self) -> bool:
+        """Does some term score rollouts again at their end?"""
+        return self.shaper.relabels
+
+    def relabel(self) -> FloatArray | None:
+        """Changes (T, n_envs) to the rewards since the last call; see `shaping.relabel`."""
+        return self.shaper.relabel()
 
     def episode_statistics(self) -> dict[str, float]:
         """Means over the last 100 finished episodes: "shaped_return", "reward/task", "reward/<name>"."""

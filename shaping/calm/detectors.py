@@ -7,8 +7,6 @@ achieve nothing, so the list is mostly empty and a step costs a look-up.
 from __future__ import annotations
 
 import logging
-import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -124,14 +122,15 @@ class ModelDetector(Detector):
     ) -> None:
         self.judge = judge
         self.requires = prompts.REQUIRES[judge.form]
-        self._patience = patience
         self._table: dict[Any, Columns] = {}  # what a transition was recognised by -> what it achieves
         self._texts: dict[Any, str] = {}  # the same -> what the model is shown
         self._scores: dict[str, FloatArray] = {}
         self._classifier = CaptionClassifier(len(judge.subgoals), seed) if distil else None
         self._learned_from = 0
         self._previous: list[Any] = [""] * n_envs
-        self._service: AnswerService[str, FloatArray] = AnswerService(self._ask, workers=judge.model.max_in_flight)
+        self._service: AnswerService[str, FloatArray] = AnswerService(
+            self._ask, workers=judge.model.max_in_flight, patience=patience
+        )
         self._seen = self._unanswered = 0
         self._not_recorded = 0
 
@@ -189,20 +188,13 @@ class ModelDetector(Detector):
                 self._scores[text] = scores
             elif not self.judge.model.replay:
                 self._service.submit(text)
-                self._await_answers()
+                # early on it pays to wait: what an agent does without being paid for it, it unlearns
+                if self._service.wait_patiently():
+                    self._take_answers()
             else:
                 self._not_recorded += 1
         self._table[key] = self._decided(text)
         return self._table[key]
-
-    def _await_answers(self) -> None:
-        """Wait while patience lasts. Early on it pays: what an agent does without being paid for it, it unlearns."""
-        if self._patience <= 0 or not self._service.available:
-            return
-        started = time.monotonic()
-        self._service.wait(None if math.isinf(self._patience) else self._patience)
-        self._patience -= time.monotonic() - started
-        self._take_answers()
 
     def _decided(self, text: str) -> Columns:
         if self._classifier is not None:

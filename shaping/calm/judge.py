@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shaping.calm import prompts
-from shaping.llm import LanguageModel
+from shaping.llm import LanguageModel, calibrated
 from shaping.terms import FloatArray
 
 
@@ -133,20 +132,6 @@ class SubgoalJudge:
             answer = self.model.choose(prompts.prompt(self.form, text, order), allowed, version=prompts.PROMPT_VERSION)
             found.append(_relative(answer, allowed))
         return np.mean(found, axis=0)
-
-
-def calibrated(achieved: Sequence[float], nothing: Sequence[float]) -> float:
-    """The threshold with the best balanced accuracy; the middle of where it may lie.
-
-    >>> calibrated([2.0, 1.0], [-1.0, -3.0])
-    0.0
-    """
-    values = sorted({*achieved, *nothing})
-    edges = [values[0] - 1.0, *((a + b) / 2 for a, b in itertools.pairwise(values)), values[-1] + 1.0]
-    above, below = np.array(achieved), np.array(nothing)
-    quality = [(above > edge).mean() + (below <= edge).mean() for edge in edges]
-    best = [edge for edge, value in zip(edges, quality, strict=True) if value >= max(quality) - 1e-9]
-    return float(best[len(best) // 2])
 
 
 def _relative(answer: dict[str, float], allowed: Sequence[str]) -> FloatArray:

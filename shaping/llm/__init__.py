@@ -7,6 +7,7 @@
 """
 
 from shaping.llm.cache import ResponseCache
+from shaping.llm.calibration import calibrated
 from shaping.llm.client import LanguageModel
 from shaping.llm.errors import LanguageModelError, NotRecorded, Rejected, Unavailable
 from shaping.llm.server import EmbeddedServer
@@ -21,4 +22,5 @@ __all__ = [
     "Rejected",
     "ResponseCache",
     "Unavailable",
+    "calibrated",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict, deque
@@ -35,6 +36,7 @@ class AnswerService(Generic[Question, Answer]):
         workers: threads, that is, calls of `ask` at one time.
         batch: questions of one call, at most.
         capacity: questions that wait.
+        patience: seconds in all that `wait_patiently` may wait; inf: always.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class AnswerService(Generic[Question, Answer]):
         workers: int = 1,
         batch: int = 1,
         capacity: int = 10_000,
+        patience: float = 0.0,
     ) -> None:
         if workers < 1 or batch < 1 or capacity < 1:
             raise ValueError(f"workers={workers}, batch={batch}, capacity={capacity}: expected at least 1")
         self._ask = ask
         self._batch = batch
+        self._patience = patience
         self._workers = workers
         self._capacity = capacity
         self._waiting: OrderedDict[Question, int] = OrderedDict()  # question -> attempts so far; the newest last
@@ -110,6 +114,15 @@ class AnswerService(Generic[Question, Answer]):
                     break
                 self._changed.wait(left)
             return not (self._waiting or self._in_flight)
+
+    def wait_patiently(self) -> bool:
+        """`wait` while patience lasts, which is for the whole of the service's life. Says whether it waited."""
+        if self._patience <= 0 or not self.available:
+            return False
+        started = time.monotonic()
+        self.wait(None if math.isinf(self._patience) else self._patience)
+        self._patience -= time.monotonic() - started
+        return True
 
     @property
     def available(self) -> bool:

@@ -13,9 +13,9 @@ from shaping import ShapedVecEnv, make_term
 from shaping.calm import prompts, subgoals
 from shaping.calm.classifier import CaptionClassifier
 from shaping.calm.detectors import ModelDetector, Noisy, SymbolicDetector
-from shaping.calm.judge import SubgoalJudge, calibrated
+from shaping.calm.judge import SubgoalJudge
 from shaping.calm.subgoals import Subgoal
-from shaping.llm import LanguageModel, Rejected, Unavailable
+from shaping.llm import LanguageModel, Rejected, Unavailable, calibrated
 from shaping.terms import RewardTermError, Setting, Transitions
 from tests.shaping.worlds import corridors
 

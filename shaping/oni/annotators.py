@@ -1,0 +1,226 @@
+"""Who says what a message is worth: a language model, rules, a recording, chance, or your own.
+
+A score is a number: above 0 helpful, below unhelpful, further away surer.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from shaping.llm import LanguageModel, calibrated
+from shaping.oni import prompts
+
+
+class Annotator(Protocol):
+    """What a reward can be learned from. Yours may be given to the term: ``make_term("oni", annotator=mine)``.
+
+    Attributes:
+        batch: messages that `annotate` takes at once, at most.
+        workers: threads that may call it at one time; 0: it is never asked, only `known` is.
+    """
+
+    batch: int
+    workers: int
+
+    @property
+    def identity(self) -> str | None:
+        """Names it in checkpoints; scores of another one are not taken over. None while it is not known."""
+
+    def known(self, message: str) -> float | None:
+        """The score, if that costs nothing; None otherwise."""
+
+    def annotate(self, messages: Sequence[str]) -> Sequence[float | None]:
+        """Scores in the order of the messages; None for one that cannot be judged. May take long.
+
+        Raises:
+            shaping.llm.Unavailable: nobody is there now; the messages are asked about again later.
+            shaping.llm.Rejected: it has no answer to these messages.
+        """
+
+
+class LanguageModelAnnotator:
+    """Scores are log p(" Yes") - log p(" No") after few-shot examples, less a threshold set on further examples.
+
+    Zero-shot questions do not work with small models, and answers in free text are not to be trusted; see
+    docs/terms/oni.md. ONI (Zheng et al. 2024, arXiv 2410.23022) asks a model of 8 billion parameters in words.
+
+    Args:
+        model: that is asked.
+        goal: in a sentence.
+        orders: in how many orders the examples are shown; scores are the mean.
+    """
+
+    batch = 1
+
+    def __init__(self, model: LanguageModel, goal: str = "", orders: int = 1) -> None:
+        self.model = model
+        self.goal = goal
+        self.orders = orders
+        self.workers = 0 if model.replay else model.max_in_flight
+        self._threshold: float | None = None
+        self._calibrating = threading.Lock()
+
+    @property
+    def identity(self) -> str | None:
+        if self.model.identity is None:
+            return None
+        return f"{prompts.PROMPT_VERSION} of {self.model.identity}, {self.orders} orders, {self.goal!r}"
+
+    def known(self, message: str) -> float | None:
+        threshold = self._known_threshold()
+        raw = None if threshold is None else self._raw_known(message)
+        return None if raw is None or threshold is None else raw - threshold
+
+    def annotate(self, messages: Sequence[str]) -> list[float | None]:
+        with self._calibrating:
+            if self._threshold is None:
+                raws = [(self._raw(message), good) for message, good in prompts.CALIBRATION]
+                self._threshold = self._calibrated(raws)
+            threshold = self._threshold
+        return [self._raw(message) - threshold for message in messages]
+
+    def _known_threshold(self) -> float | None:
+        if self._threshold is None:
+            raws = []
+            for message, good in prompts.CALIBRATION:
+                raw = self._raw_known(message)
+                if raw is None:
+                    return None
+                raws.append((raw, good))
+            self._threshold = self._calibrated(raws)
+        return self._threshold
+
+    @staticmethod
+    def _calibrated(raws: Sequence[tuple[float, bool]]) -> float:
+        return calibrated([raw for raw, good in raws if good], [raw for raw, good in raws if not good])
+
+    def _raw(self, message: str) -> float:
+        total = 0.0
+        for order in range(self.orders):
+            prompt = prompts.prompt(message, self.goal, order)
+            answer = self.model.choose(prompt, prompts.ANSWERS, version=prompts.PROMPT_VERSION)
+            total += answer[prompts.ANSWERS[0]] - answer[prompts.ANSWERS[1]]
+        return total / self.orders
+
+    def _raw_known(self, message: str) -> float | None:
+        total = 0.0
+        for order in range(self.orders):
+            prompt = prompts.prompt(message, self.goal, order)
+            answer = self.model.known(prompt, prompts.ANSWERS, version=prompts.PROMPT_VERSION)
+            if answer is None:
+                return None
+            total += answer[prompts.ANSWERS[0]] - answer[prompts.ANSWERS[1]]
+        return total / self.orders
+
+
+RULES: Mapping[str, float] = {
+    r"\byou see here\b|\bthere (is|are)\b|\bnothing here\b": -1.0,
+    r"\byou (kill|destroy|defeat)\b": 1.0,
+    r"\bwelcome to experience level\b|\byou feel more (confident|experienced)\b": 1.0,
+    r"\byou (climb|walk|go|descend).*\b(down|stairs|level)\b": 1.0,
+    r"\byou unlock\b|\bthe (door|gate) opens\b|\bcrashes open\b|\bsucceed in (unlocking|picking)\b": 1.0,
+    r"\bkey\b": 1.0,
+    r"^\$ - |\bgold pieces?\b": 1.0,
+    r"\byou find\b|\byou discover\b": 1.0,
+}
+"""Regular expression -> score, the first that is found in the message decides; none: unhelpful."""
+
+
+class RuleAnnotator:
+    """A table of regular expressions; see `RULES`.
+
+    Raises:
+        ValueError: a pattern that is none, or a score that is no number.
+    """
+
+    batch, workers = 1, 0
+
+    def __init__(self, rules: Mapping[str, float] | None = None) -> None:
+        self._rules: list[tuple[re.Pattern[str], float]] = []
+        for pattern, score in (RULES if rules is None or not rules else rules).items():
+            try:
+                self._rules.append((re.compile(pattern, re.IGNORECASE), float(score)))
+            except (re.error, TypeError, ValueError) as error:
+                raise ValueError(f"rules: {pattern!r} -> {score!r}: {error}") from error
+            if not math.isfinite(score):
+                raise ValueError(f"rules: {pattern!r} has the score {score}; expected a number")
+        self.identity = f"rules {zlib.crc32(repr([(p.pattern, s) for p, s in self._rules]).encode()):08x}"
+
+    def known(self, message: str) -> float | None:
+        return next((score for pattern, score in self._rules if pattern.search(message)), -1.0)
+
+    def annotate(self, messages: Sequence[str]) -> list[float | None]:
+        return [self.known(message) for message in messages]
+
+
+class RecordedAnnotator:
+    """Scores from a CSV file with the columns message and score, such as an earlier run's RUN/terms/oni/messages.csv.
+
+    Rows without a score are left out, and of two about the same message the later counts. What is not in the file is
+    never paid.
+
+    Raises:
+        ValueError: no such file, other columns, or a score that is no number, with its line.
+    """
+
+    batch, workers = 1, 0
+
+    def __init__(self, path: str | Path) -> None:
+        self._scores: dict[str, float] = {}
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                missing = {"message", "score"} - set(rows.fieldnames or ())
+                if missing:
+                    raise ValueError(f"recorded={path}: it has no column {' and '.join(sorted(missing))}")
+                for number, row in enumerate(rows, start=2):
+                    if not row["score"]:
+                        continue
+                    try:
+                        score = float(row["score"])
+                    except ValueError:
+                        score = math.nan
+                    if not math.isfinite(score):
+                        raise ValueError(f"recorded={path}, line {number}: the score is {row['score']!r}, no number")
+                    self._scores[prompts.clean(row["message"])] = score
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"recorded={path}: it cannot be read ({error})") from error
+        self.identity = f"recorded {zlib.crc32(repr(sorted(self._scores.items())).encode()):08x}"
+
+    def known(self, message: str) -> float | None:
+        return self._scores.get(message)
+
+    def annotate(self, messages: Sequence[str]) -> list[float | None]:
+        return [self.known(message) for message in messages]
+
+
+class RandomAnnotator:
+    """Helpful with a probability, whatever the message says; the same message always gets the same score.
+
+    Args:
+        rate: the probability.
+        seed: another seed is another draw.
+    """
+
+    batch, workers = 1, 0
+
+    def __init__(self, rate: float, seed: int) -> None:
+        self._rate = rate
+        self._seed = seed
+        self.identity = f"random {rate} {seed}"
+
+    def known(self, message: str) -> float | None:
+        drawn = np.random.default_rng([self._seed, zlib.crc32(message.encode())]).random(2)
+        return float(drawn[1] + 0.1) if drawn[0] < self._rate else -float(drawn[1] + 0.1)
+
+    def annotate(self, messages: Sequence[str]) -> list[float | None]:
+        return [self.known(message) for message in messages]

@@ -1,0 +1,405 @@
+"""What a message is worth: the three reward functions of ONI, and those it is compared with.
+
+Source: Zheng et al. 2024, *Online Intrinsic Rewards for Decision Making Agents from Large Language Model Feedback*,
+arXiv 2410.23022, section 4. Motif: Klissarov et al. 2023, arXiv 2310.00166. ELLM's bag of words: the paper's baseline.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from shaping.moments import RunningMoments
+from shaping.oni.labels import Labels
+from shaping.oni.networks import Size, classifier, encode, ranker
+from shaping.terms import FloatArray
+
+TIE = 0.2
+"""Two scores that differ by less are a tie, in pairs made of scores."""
+FEW_LABELS = 25_000  # up to here the network is fitted many times an update, later once
+LEARNED = 0.02  # the loss above its floor at which fitting rests until there are new labels
+CHUNK = 1024  # messages scored at once
+
+
+class RewardFunction(ABC):
+    """Messages to rewards. `fit` is called at every rollout's end, `values` for messages as they come."""
+
+    @abstractmethod
+    def values(self, messages: Sequence[str]) -> FloatArray:
+        """Rewards (n,) before the count decay; 0 as long as nothing was learned."""
+
+    def fit(self, seen: Mapping[str, int]) -> Mapping[str, float]:
+        """Learn from the labels so far. ``seen``: message -> occurrences since the last call. Returns metrics.
+
+        Afterwards values may be other ones.
+        """
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - optional
+        """Take over what `state_dict` gave."""
+
+
+class Retrieval(RewardFunction):
+    """1 for a message that was labelled helpful, else 0: a table. What was never labelled is worth nothing."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+
+    def values(self, messages: Sequence[str]) -> FloatArray:
+        return np.array([1.0 if self._labels.helpful(message) else 0.0 for message in messages])
+
+
+class Counting(RewardFunction):
+    """1 for every message: what the count decay is worth alone."""
+
+    def values(self, messages: Sequence[str]) -> FloatArray:
+        return np.ones(len(messages))
+
+
+class Learned(RewardFunction):
+    """A network that is fitted while the agent plays; 0 until its first fit.
+
+    Up to 25,000 labels it makes `steps` gradient steps whenever it is behind (new labels, or a loss that is not low),
+    above that one. The paper makes 32 whenever labels arrive, which never end there; in a small world they do.
+
+    Args:
+        labels: the growing data set.
+        network: of messages as `encode` gives them.
+        size: of the network.
+        learning_rate: of Adam.
+        batch_size: examples of a gradient step.
+        steps: gradient steps of a fit, at most.
+        seed: of the sampling.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        network: nn.Module,
+        size: Size,
+        *,
+        learning_rate: float,
+        batch_size: int,
+        steps: int,
+        seed: int,
+    ) -> None:
+        self.labels = labels
+        self.network = network
+        self.size: Size = size
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+        self.ready = False
+        self._batch_size = batch_size
+        self._steps = steps
+        self._random = np.random.default_rng(seed)
+        self._learned_from = 0
+        self._loss = math.inf
+        self._codes = torch.zeros((0, 1), dtype=torch.int64)
+
+    @abstractmethod
+    def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
+        """The loss on labels drawn from these places, and the part of it that no network can avoid."""
+
+    @abstractmethod
+    def ratings(self, messages: Sequence[str]) -> FloatArray:
+        """What the network says of the messages (n,)."""
+
+    def learnable(self) -> bool:
+        """Are there enough labels to learn from?"""
+        return len(self.labels) > 0
+
+    def fit(self, seen: Mapping[str, int]) -> dict[str, float]:
+        n = len(self.labels)
+        behind = n > self._learned_from or self._loss > LEARNED
+        if self.learnable() and (behind or n >= FEW_LABELS):
+            self._learned_from = n
+            self._gradient_steps(self._steps if n < FEW_LABELS else 1)
+            self.ready = True
+        return {"loss": self._loss} if self.ready else {}
+
+    def _gradient_steps(self, steps: int) -> None:
+        self.network.train()
+        losses = []
+        for _ in range(steps):
+            loss, floor = self.loss(self._random.integers(len(self.labels), size=self._batch_size))
+            self.optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+            self.optimizer.step()
+            losses.append(float(loss.detach()) - floor)
+        self.network.eval()
+        self._loss = float(np.mean(losses[-8:]))
+
+    def codes(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
+        """The encoded messages of these places of the data set."""
+        return encode([self.labels.texts[place] for place in places], self.size)
+
+    def forward(self, messages: Sequence[str]) -> torch.Tensor:
+        """The network's output, without gradients."""
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(messages), CHUNK):
+                parts.append(self.network(encode(messages[start : start + CHUNK], self.size)))
+        return torch.cat(parts)
+
+    def values(self, messages: Sequence[str]) -> FloatArray:
+        return self.ratings(messages) if self.ready and messages else np.zeros(len(messages))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "network": {name: tensor.clone() for name, tensor in self.network.state_dict().items()},
+            "optimizer": self.optimizer.state_dict(),
+            "ready": self.ready,
+            "learned_from": self._learned_from,
+            "loss": self._loss,
+            "random": self._random.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.network.eval()
+        self.ready = bool(state["ready"])
+        self._learned_from = int(state["learned_from"])
+        self._loss = float(state["loss"])
+        self._random.bit_generator.state = state["random"]
+
+
+class Classification(Learned):
+    """1 where the probability of helpful exceeds ``eta``: cross-entropy on helpful or not; also for unseen messages."""
+
+    def __init__(self, labels: Labels, size: Size, *, eta: float, seed: int, **options: Any) -> None:
+        super().__init__(labels, seeded(classifier, size, seed), size, seed=seed, **options)
+        self._eta = eta
+
+    def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
+        targets = torch.from_numpy((self.labels.scores(places.tolist()) > self.labels.threshold).astype(np.int64))
+        return functional.cross_entropy(self.network(self.codes(places)), targets), 0.0
+
+    def ratings(self, messages: Sequence[str]) -> FloatArray:
+        helpful = torch.softmax(self.forward(messages), dim=1)[:, 1].double().numpy()
+        return np.asarray(helpful > self._eta, np.float64)
+
+
+class Ranking(Learned):
+    """z · [z > tau] with z a learned score under the running mean and deviation of all that was met.
+
+    Learned from pairs: -Σ (1-l) log u₁ + l log u₂ with u the softmax of both scores, l = 0, 1 or ½ where the first is
+    better, the second, or neither by `TIE`. The released code of the paper computes z · [z > tau] and pays the raw
+    score; ``normalise=False`` does that.
+    """
+
+    def __init__(self, labels: Labels, size: Size, *, tau: float, normalise: bool, seed: int, **options: Any) -> None:
+        super().__init__(labels, seeded(ranker, size, seed), size, seed=seed, **options)
+        self.tau = tau
+        self.normalise = normalise
+        self.moments = RunningMoments(())
+
+    def learnable(self) -> bool:
+        scores = self.labels.scores()
+        return len(scores) > 1 and float(np.ptp(scores)) >= TIE
+
+    def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
+        others = self._random.integers(len(self.labels), size=len(places))
+        scores = self.labels.scores()
+        return self.pair_loss(self.codes(places), self.codes(others), preference(scores[places], scores[others]))
+
+    def pair_loss(self, first: torch.Tensor, second: torch.Tensor, wanted: FloatArray) -> tuple[torch.Tensor, float]:
+        """The loss of pairs, and its floor: a tie costs log 2 at best."""
+        logits = self.network(first)[:, 0] - self.network(second)[:, 0]
+        target = torch.from_numpy(1.0 - wanted).to(logits.dtype)
+        floor = float(np.mean(wanted == 0.5)) * math.log(2.0)
+        return functional.binary_cross_entropy_with_logits(logits, target), floor
+
+    def raw(self, messages: Sequence[str]) -> FloatArray:
+        """The learned scores (n,)."""
+        return np.asarray(self.forward(messages)[:, 0].double().numpy())
+
+    def fit(self, seen: Mapping[str, int]) -> dict[str, float]:
+        metrics = super().fit(seen)
+        if self.ready and seen:
+            self.moments.add(np.repeat(self.raw(list(seen)), list(seen.values())))
+        return metrics
+
+    def ratings(self, messages: Sequence[str]) -> FloatArray:
+        scores = self.raw(messages)
+        if not self.normalise:
+            return scores
+        if self.moments.count == 0:
+            return np.zeros(len(messages))
+        z = (scores - float(self.moments.mean)) / math.sqrt(float(self.moments.variance) + 1e-8)
+        return np.where(z > self.tau, z, 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"moments": self.moments.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.moments.load_state_dict(state["moments"])
+
+
+class Motif(Ranking):
+    """The ranking fitted once, before play, on a file of pairs, and frozen; the moments are those of the file.
+
+    The file holds a JSON object a line: ``{"first": "...", "second": "...", "better": 1}``, better being 1, 2, or 0 for
+    neither. The threshold is the median of the file's normalised scores, as in Motif.
+
+    Raises:
+        ValueError: no such file, or a line that is no such object.
+    """
+
+    EPOCHS = 200
+
+    def __init__(self, pairs: str | Path, size: Size, *, normalise: bool, seed: int, **options: Any) -> None:
+        super().__init__(Labels(), size, tau=0.0, normalise=normalise, seed=seed, **options)
+        first, second, wanted = read_pairs(pairs)
+        codes = encode(first, self.size), encode(second, self.size)
+        self.network.train()
+        for _ in range(self.EPOCHS):
+            for rows in np.array_split(self._random.permutation(len(wanted)), -(-len(wanted) // self._batch_size)):
+                loss, floor = self.pair_loss(codes[0][rows], codes[1][rows], wanted[rows])
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+            self._loss = float(loss.detach()) - floor
+            if self._loss < LEARNED:
+                break
+        self.network.eval()
+        scores = self.raw([*first, *second])
+        self.moments.add(scores)
+        self.tau = float(np.median((scores - scores.mean()) / math.sqrt(float(scores.var()) + 1e-8)))
+        self.ready = True
+
+    def fit(self, seen: Mapping[str, int]) -> dict[str, float]:
+        return {"loss": self._loss}
+
+
+class Cosine(RewardFunction):
+    """The cosine of the word vectors' sums of message and goal, 0 at or below a threshold: ELLM's bag of words.
+
+    Args:
+        goal: in a sentence.
+        tau: the threshold.
+        vectors: file of word vectors, ``word x₁ x₂ ...`` a line (fastText's and GloVe's text form); None: every word is
+            its own direction.
+
+    Raises:
+        ValueError: an empty goal, no such file, or none of the goal's words in it.
+    """
+
+    def __init__(self, goal: str, tau: float, vectors: str | Path | None = None) -> None:
+        self._tau = tau
+        self._vectors = None if vectors is None else read_vectors(vectors)
+        if not words(goal):
+            raise ValueError("function=cosine compares messages with a goal; give goal=, a sentence")
+        if self._vectors is not None and not any(word in self._vectors for word in words(goal)):
+            raise ValueError(f"vectors={vectors} knows no word of the goal {goal!r}")
+        self._goal = goal
+
+    def values(self, messages: Sequence[str]) -> FloatArray:
+        found = np.array([self._cosine(message) for message in messages])
+        return np.where(found > self._tau, found, 0.0) if len(found) else found
+
+    def _cosine(self, message: str) -> float:
+        if self._vectors is None:
+            one, other = Counter(words(message)), Counter(words(self._goal))
+            product = float(sum(one[word] * other[word] for word in one))
+            length = math.sqrt(sum(n * n for n in one.values()) * sum(n * n for n in other.values()))
+        else:
+            a, b = self._sum(message), self._sum(self._goal)
+            product, length = float(a @ b), float(np.linalg.norm(a) * np.linalg.norm(b))
+        return product / length if length > 0 else 0.0
+
+    def _sum(self, text: str) -> FloatArray:
+        assert self._vectors is not None
+        known = [self._vectors[word] for word in words(text) if word in self._vectors]
+        width = len(next(iter(self._vectors.values())))
+        return np.sum(known, axis=0) if known else np.zeros(width)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words, without punctuation.
+
+    >>> words("You see here a brass key.")
+    ['you', 'see', 'here', 'a', 'brass', 'key']
+    """
+    return re.findall(r"[a-z0-9']+", text.lower())
+
+
+def preference(first: FloatArray, second: FloatArray) -> FloatArray:
+    """0 where the first score is better, 1 where the second is, ½ for a tie.
+
+    >>> preference(np.array([1.0, 0.0, 0.1]), np.array([0.0, 1.0, 0.0])).tolist()
+    [0.0, 1.0, 0.5]
+    """
+    return np.where(np.abs(first - second) < TIE, 0.5, np.where(first > second, 0.0, 1.0))
+
+
+def read_pairs(path: str | Path) -> tuple[list[str], list[str], FloatArray]:
+    """First messages, second messages and what is wanted of each pair, as `preference`; see `Motif`."""
+    first, second, wanted = [], [], []
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"pairs={path}: it cannot be read ({error})") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            pair = json.loads(line)
+            one, other, better = pair["first"], pair["second"], {0: 0.5, 1: 0.0, 2: 1.0}[pair["better"]]
+            if not (isinstance(one, str) and isinstance(other, str)):
+                raise TypeError("messages are texts")
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f'pairs={path}, line {number}: expected {{"first": "...", "second": "...", "better": 0, 1 or 2}} '
+                f"({type(error).__name__}: {error})"
+            ) from None
+        first.append(one)
+        second.append(other)
+        wanted.append(better)
+    if not wanted:
+        raise ValueError(f"pairs={path}: it holds no pair")
+    return first, second, np.array(wanted)
+
+
+def read_vectors(path: str | Path) -> dict[str, FloatArray]:
+    """Word vectors from a text file; a first line of two numbers (fastText's header) is left out."""
+    found: dict[str, FloatArray] = {}
+    width = 0
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                word, *numbers = line.split()
+                if number == 1 and len(numbers) == 1:
+                    continue
+                width = width or len(numbers)
+                if len(numbers) != width or not numbers:
+                    raise ValueError(f"line {number} has {len(numbers)} numbers, not {width}")
+                found[word.lower()] = np.array(numbers, np.float64)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"vectors={path}: it cannot be read ({error})") from error
+    if not found:
+        raise ValueError(f"vectors={path}: it holds no vector")
+    return found
+
+
+def seeded(build: Any, size: Size, seed: int) -> nn.Module:
+    """A network whose first weights depend on the seed alone, and leave torch's own random numbers as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network: nn.Module = build(size)
+    return network
