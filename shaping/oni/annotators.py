@@ -10,7 +10,7 @@ import math
 import re
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -122,38 +122,40 @@ class LanguageModelAnnotator:
         return total / self.orders
 
 
-RULES: Mapping[str, float] = {
-    r"\byou see here\b|\bthere (is|are)\b|\bnothing here\b": -1.0,
-    r"\byou (kill|destroy|defeat)\b": 1.0,
-    r"\bwelcome to experience level\b|\byou feel more (confident|experienced)\b": 1.0,
-    r"\byou (climb|walk|go|descend).*\b(down|stairs|level)\b": 1.0,
-    r"\byou unlock\b|\bthe (door|gate) opens\b|\bcrashes open\b|\bsucceed in (unlocking|picking)\b": 1.0,
-    r"\bkey\b": 1.0,
-    r"^\$ - |\bgold pieces?\b": 1.0,
-    r"\byou find\b|\byou discover\b": 1.0,
-}
-"""Regular expression -> score, the first that is found in the message decides; none: unhelpful."""
+RULES = (
+    r"-1: \byou see here\b|\bthere (is|are)\b|\bnothing here\b",
+    r"\byou (kill|destroy|defeat)\b",
+    r"\bwelcome to experience level\b|\byou feel more (confident|experienced)\b",
+    r"\byou (climb|walk|go|descend).*\b(down|stairs|level)\b",
+    r"\byou unlock\b|\bthe (door|gate) opens\b|\bcrashes open\b|\bsucceed in (unlocking|picking)\b",
+    r"\bkey\b",
+    r"^\$ - |\bgold pieces?\b",
+    r"\byou (find|discover)\b",
+)
+"""Regular expressions, each behind a score and a colon or, for 1, alone. The first that is found in a message decides;
+where none is, the message is unhelpful, -1."""
 
 
 class RuleAnnotator:
-    """A table of regular expressions; see `RULES`.
+    """A table of regular expressions, written like `RULES`; upper and lower case are the same.
 
     Raises:
-        ValueError: a pattern that is none, or a score that is no number.
+        ValueError: a pattern that is none.
     """
 
     batch, workers = 1, 0
 
-    def __init__(self, rules: Mapping[str, float] | None = None) -> None:
+    def __init__(self, rules: Sequence[str] = ()) -> None:
         self._rules: list[tuple[re.Pattern[str], float]] = []
-        for pattern, score in (RULES if rules is None or not rules else rules).items():
+        rules = tuple(rules) or RULES
+        for rule in rules:
+            scored = re.match(r"([+-]?\d+(?:\.\d+)?):\s*(.+)", rule)
+            pattern, score = (scored[2], float(scored[1])) if scored else (rule, 1.0)
             try:
-                self._rules.append((re.compile(pattern, re.IGNORECASE), float(score)))
-            except (re.error, TypeError, ValueError) as error:
-                raise ValueError(f"rules: {pattern!r} -> {score!r}: {error}") from error
-            if not math.isfinite(score):
-                raise ValueError(f"rules: {pattern!r} has the score {score}; expected a number")
-        self.identity = f"rules {zlib.crc32(repr([(p.pattern, s) for p, s in self._rules]).encode()):08x}"
+                self._rules.append((re.compile(pattern, re.IGNORECASE), score))
+            except re.error as error:
+                raise ValueError(f"rules: {pattern!r} is no regular expression: {error}") from None
+        self.identity = f"rules {zlib.crc32(repr(rules).encode()):08x}"
 
     def known(self, message: str) -> float | None:
         return next((score for pattern, score in self._rules if pattern.search(message)), -1.0)

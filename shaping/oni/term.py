@@ -80,7 +80,8 @@ class OniTerm(RewardTerm):
         relabel: score a rollout's steps again at its end, with what is known by then (PPO, A2C, RecurrentPPO).
         patience: seconds in all that steps may wait for answers; inf makes runs repeatable.
         orders: in how many orders the language model is shown its examples; scores are the mean.
-        rules: regular expression -> score, for annotator=rules; None for `shaping.oni.annotators.RULES`.
+        rules: regular expressions of helpful messages, for annotator=rules; empty for `shaping.oni.annotators.RULES`,
+            which also says how scores are written.
         recorded: file for annotator=recorded, such as an earlier run's messages.csv.
         rate: share of helpful messages, for annotator=random.
         pairs: file for function=motif.
@@ -110,7 +111,7 @@ class OniTerm(RewardTerm):
         relabel: bool = False,
         patience: float = 0.0,
         orders: int = 1,
-        rules: Mapping[str, float] | None = None,
+        rules: Sequence[str] = (),
         recorded: str | None = None,
         rate: float = 0.4,
         pairs: str | None = None,
