@@ -21,6 +21,7 @@ NEEDED = {
     "events": {"events": ["left_start", "middle"]},
     "rnd": {"warm_up": 8},
     "calm": {"subgoals": {"leave": "left_start", "get to the middle": "middle"}, "detector": "symbolic"},
+    "oni": {"annotator": "rules", "rules": ["cell [2-9]"], "function": "classification"},
 }
 """Arguments in the corridor for terms whose defaults cannot work there; a term without an entry is made with none."""
 

@@ -14,7 +14,8 @@ class Corridor(gymnasium.Env[Any, Any]):
     """Cells 0..length-1, start at 0. Action 1 walks right, 0 left. Reward 1 and termination at the last cell.
 
     ``info``: "distance" to the last cell in [0, 1]; "events": "left_start" when cell 1 is entered, "middle" at
-    length // 2. With ``limit``, time runs out after so many steps.
+    length // 2; "message": "You reach cell k." where a step changes the cell, else "". With ``limit``, time runs out
+    after so many steps.
     """
 
     def __init__(self, length: int = 6, limit: int | None = None, dictionary: bool = False) -> None:
@@ -38,14 +39,14 @@ class Corridor(gymnasium.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         self.cell, self.steps = 0, 0
-        return self._observe(), self._info()
+        return self._observe(), self._info() | {"message": ""}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        self.cell = max(0, self.cell + (1 if int(action) == 1 else -1))
+        before, self.cell = self.cell, max(0, self.cell + (1 if int(action) == 1 else -1))
         self.steps += 1
         terminated = self.cell == self.length - 1
         truncated = self.limit is not None and self.steps >= self.limit
-        info = self._info()
+        info = self._info() | {"message": f"You reach cell {self.cell}." if self.cell != before else ""}
         events = tuple(
             name
             for name, cell in (("left_start", 1), ("middle", self.length // 2))

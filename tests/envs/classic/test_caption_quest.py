@@ -130,9 +130,8 @@ def test_gymnasium_accepts_it_and_it_plays_what_the_vector_environment_plays():
         assert info["message"] == infos[0]["message"]
     assert single.render().shape == (192, 192, 3)
     observation, _ = single.reset(seed=9)
-    over = False
     for _ in range(200):
-        observation, reward, terminated, over, _ = single.step(solve(observation))
+        observation, reward, terminated, _, _ = single.step(solve(observation))
         if terminated:
             break
     assert terminated
