@@ -9,7 +9,7 @@ Python unless it shows a --More--, asks something or ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,16 +21,17 @@ from envs.nethack.events import LADDER_DOWN, STAIRS_DOWN, EventDetector
 from envs.nethack.events import READ as EVENTS_READ
 from envs.nethack.game import ALWAYS_READ, Game, NetHackError
 from envs.nethack.kernels import GAME_OVER, IN_GETLIN, IN_YN_FUNCTION, WAITING_FOR_SPACE
-from envs.nethack.macros import macro_for
+from envs.nethack.macros import ExtendedKeys, macro_for
 from envs.nethack.observations import DEFAULT_ENTRIES, ObservationLayout
 from envs.nethack.rendering import Renderer
 from envs.nethack.rules import ABORTED, RUNNING, SUCCESS, PlainRules, StockRules
+from envs.nethack.statistics import STATISTICS, EpisodeStatistics
 from envs.nethack.tasks import minihack
 from envs.typing import Array, IntArray
 
 FLOAT_REPORTS = ("stairs_distance", "explored", "depth")
 TEXT_REPORTS = ("caption", "message", "action", "crop", "map")
-REPORTS = frozenset({"events", *FLOAT_REPORTS, *TEXT_REPORTS})
+REPORTS = frozenset({"events", "stats", *FLOAT_REPORTS, *TEXT_REPORTS})
 TEXT_BYTES = {"caption": 512, "message": 1024, "action": 32, "crop": 2048, "map": 2048}
 """Longest text of a report, in UTF-8; what is longer is cut."""
 EVAL_BIT = 1 << 62
@@ -99,6 +100,8 @@ class BatchConfig:
             "seed": ((n,), np.int64), "ended_seed": ((n,), np.int64),
             "event": ((n, len(self.events)), np.bool_), "last_action": ((n,), np.int64),
         }  # fmt: skip
+        if "stats" in self.report:
+            arrays["stats"] = ((n, len(STATISTICS)), np.float64)
         for name in self.report:
             for when in ("report", "start"):
                 if name in FLOAT_REPORTS:
@@ -182,9 +185,14 @@ class GameBatch:
         self._macro_action = macro.action(stock) if macro else -1
         self.actions = np.array([int(action) for action in stock.actions], np.int64)
         self.all_modes = bool(stock._allow_all_modes)
+        presses: list[Callable[[int], object]] = [game.press for game in self.games]
+        if ExtendedKeys.fit(stock):
+            presses = [ExtendedKeys(game) for game in self.games]
+            for game in self.games:
+                game.questions = ExtendedKeys.questions
         self._hot = [
-            (game.press, game.is_done, game.rows["internal"].data, game.rows["program_state"].data)
-            for game in self.games
+            (press, game.is_done, game.rows["internal"].data, game.rows["program_state"].data)
+            for press, game in zip(presses, self.games, strict=True)
         ]
         self._screens = {key: np.zeros_like(array) for key, array in self.raw.items()}
         self._screen_rows = [{key: array[i] for key, array in self._screens.items()} for i in range(n)]
@@ -207,7 +215,8 @@ class GameBatch:
         self._terminal = {
             key.removeprefix("terminal/"): array for key, array in self.wire.items() if key.startswith("terminal/")
         }
-        self._read_text = bool(set(report) & {"caption", "message"}) or (
+        self._statistics = EpisodeStatistics(self.raw) if "stats" in report else None
+        self._read_text = bool(set(report) & {"caption", "message", "stats"}) or (
             self._events is not None and self._events.reads_text
         )
 
@@ -265,6 +274,8 @@ class GameBatch:
 
     def _observe_starts(self, rows: IntArray) -> None:
         self.layout.write(self.raw, rows, self._observation)
+        if self._statistics is not None:
+            self._statistics.begin(rows)
         for index in rows.tolist():
             self._text[index] = self._words(index)
         self._report("start", rows)
@@ -308,6 +319,8 @@ class GameBatch:
                 for key, row in self.games[index].rows.items():
                     row[...] = self._screen_rows[index][key]
         self.layout.write(self.raw, self._all, self._observation)
+        if self._statistics is not None:
+            self._statistics.add(self._text)
         if self._events is not None:
             self._events.detect(self._text, wire["event"])
         if self.config.report:
@@ -355,6 +368,8 @@ class GameBatch:
         for key, array in self._observation.items():
             self._terminal[key][ended] = array[ended]
         wire["ended_seed"][ended] = wire["seed"][ended]
+        if self._statistics is not None:
+            wire["stats"][ended] = self._statistics.values(ended)
         self._over = True
         if self.config.auto_reset:
             for index in ended.tolist():
@@ -366,7 +381,7 @@ class GameBatch:
 
     def _report(self, when: str, rows: IntArray) -> None:
         for name in self.config.report:
-            if name == "events":
+            if name in ("events", "stats"):
                 continue
             out = self.wire[f"{when}/{name}"]
             if name == "stairs_distance":

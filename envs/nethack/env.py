@@ -12,6 +12,7 @@ from gymnasium import spaces
 from envs.nethack.batch import FLOAT_REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
 from envs.nethack.observations import DEFAULT_ENTRIES
 from envs.nethack.rendering import Renderer
+from envs.nethack.statistics import STATISTICS
 from envs.typing import Array
 
 
@@ -107,6 +108,8 @@ class NetHackEnv(gymnasium.Env[dict[str, Array], np.int64]):
         terminated, truncated = bool(wire["terminated"][0]), bool(wire["truncated"][0])
         if (terminated or truncated) and self._batch.has_success:
             info["is_success"] = bool(self._batch.outcome(0))
+        if (terminated or truncated) and "stats" in self.config.report:
+            info["stats"] = dict(zip(STATISTICS, wire["stats"][0].tolist(), strict=True))
         return self._observe(), float(wire["reward"][0]), terminated, truncated, info
 
     def render(self) -> Array | None:  # type: ignore[override]

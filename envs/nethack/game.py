@@ -73,6 +73,7 @@ class Game:
         if keeps is not None:
             # Also for a game that is dropped without being closed: its library must not outlive it.
             self._let_go = weakref.finalize(self, keeps.let_go, keeps.keep(self.stock.nethack.dlpath))
+        self.questions: tuple[bytes, ...] = QUESTIONS_FOR_THE_AGENT
         self.press = self._binding.step
         self.is_done = self._binding.done
 
@@ -121,7 +122,7 @@ class Game:
         self._dying = False
         while not done:
             if self._internal[WAITING_FOR_SPACE]:
-                self._keep_message()
+                self.keep_message()
                 self._keep_screen(terminal)
                 self.press(SPACE)
                 done = self.is_done()
@@ -135,7 +136,7 @@ class Game:
                 if self.stock._allow_all_yn_questions:
                     break
                 message = self._message.tobytes()
-                if any(question in message for question in QUESTIONS_FOR_THE_AGENT):
+                if any(question in message for question in self.questions):
                     break
                 self._keep_screen(terminal)
                 self.press(ESCAPE)
@@ -143,7 +144,8 @@ class Game:
             break
         return bool(done)
 
-    def _keep_message(self) -> None:
+    def keep_message(self) -> None:
+        """Remember the message on the screen, which a key press is about to remove."""
         text = self._message.tobytes().rstrip(b"\0")
         if text:
             self.messages.append(text)

@@ -20,6 +20,7 @@ GAME_OVER, IN_MOVELOOP = 0, 3
 BLSTATS = nethack.BLSTATS_SHAPE[0]
 assert (nethack.NLE_BL_TIME, nethack.NLE_BL_SCORE) == (20, 9), "nle's bottom line has changed: see judge_plain"
 assert (nethack.NLE_BL_DNUM, nethack.NLE_BL_DLEVEL) == (23, 24), "nle's bottom line has changed: see visible_changes"
+assert (nethack.NLE_BL_DEPTH, nethack.NLE_BL_GOLD, nethack.NLE_BL_XP) == (12, 13, 18), "changed: see add_scouted"
 _HP, _HP_MAX, _ENERGY, _ENERGY_MAX = (
     nethack.NLE_BL_HP,
     nethack.NLE_BL_HPMAX,
@@ -248,6 +249,28 @@ def judge_plain(
             value += blstats[row, 9] - before[row, 9]
         reward[row] = value
     return ended
+
+
+@njit(cache=True)
+def add_scouted(
+    glyphs: Array, blstats: Array, rows: Array, unseen: int, first_score: Array, seen: Array, values: Array
+) -> None:
+    """Bring statistics (n, 6) up to the present screen; `seen` (n, 16 * 64) counts cells by branch and level.
+
+    Columns of `values`: score, deepest level, gold, (kills, not ours), cells seen, experience level.
+    """
+    for row in rows:
+        values[row, 0] = blstats[row, 9] - first_score[row]
+        values[row, 1] = max(values[row, 1], float(blstats[row, 12]))
+        values[row, 2] = max(values[row, 2], float(blstats[row, 13]))
+        values[row, 5] = max(values[row, 5], float(blstats[row, 18]))
+        place = (blstats[row, 23] % 16) * 64 + blstats[row, 24] % 64
+        count = 0
+        for y in range(glyphs.shape[1]):
+            for x in range(glyphs.shape[2]):  # no branch inside: this becomes vector instructions
+                count += glyphs[row, y, x] != unseen
+        values[row, 4] += count - seen[row, place]
+        seen[row, place] = count
 
 
 @njit(cache=True)

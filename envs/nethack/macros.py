@@ -1,5 +1,4 @@
-"""Actions that press more than one key: minihack's "apply the key to a door" in the key rooms, without its string
-searches.
+"""Actions that press more than one key: "apply the key to a door" in the key rooms, and the extended tasks' questions.
 
 minihack looks for the key in inventory strings and for the door in screen descriptions, which nle has to write for
 every cell
@@ -8,6 +7,7 @@ at every step. Glyphs say the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +15,9 @@ from minihack.envs.keyroom import MiniHackKeyDoor
 from nle.nethack import Command
 
 from envs.nethack.events import CLOSED_DOOR, SKELETON_KEY
-from envs.nethack.game import Game
+from envs.nethack.extended_tasks import ExtendedActions
+from envs.nethack.game import ESCAPE, QUESTIONS_FOR_THE_AGENT, SPACE, Game
+from envs.nethack.kernels import IN_YN_FUNCTION, WAITING_FOR_SPACE
 
 _DIRECTIONS = "ykuh.lbjn"  # the nine cells around the hero, row by row
 _UNLOCK_LIMIT = 1000
@@ -72,6 +74,54 @@ class UnlockDoor:
             if inside and glyphs[row, column] in (CLOSED_DOOR, CLOSED_DOOR + 1):
                 return ord(direction)
         return None
+
+
+class ExtendedKeys:
+    """A key press in a task with extended actions, and the presses that belong to it.
+
+    Where the game asks ("What do you want to drink? [fg or ?*]", "Pay? [yn]") the action `y`, which is also northwest,
+    chooses the first letter that is listed and any other action cancels; "In what direction?" takes what it gets. CAST
+    chooses the first spell. When the game says that a skill can be enhanced, the first one is.
+    """
+
+    questions = (*QUESTIONS_FOR_THE_AGENT, b"drink", b"Pay?", b"Drink from")
+    _offered = re.compile(rb"\[([a-zA-Z$])")
+    _skill = b"more confident in your"
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self._press, self._internal, self._message = game.press, game.rows["internal"], game.rows["message"]
+
+    @staticmethod
+    def fit(stock: Any) -> bool:
+        """Does the task have them?"""
+        return isinstance(stock, ExtendedActions)
+
+    def __call__(self, code: int) -> None:
+        if self._internal[IN_YN_FUNCTION]:
+            code = self._answer(code)
+        self._press(code)
+        if code == int(Command.CAST) and self._internal[WAITING_FOR_SPACE]:
+            self._press(ord("a"))
+        if self._message[0] and self._skill in self._message.tobytes():
+            self._enhance()
+
+    def _answer(self, code: int) -> int:
+        offered = self._offered.search(self._message.tobytes())
+        if offered is None:
+            return code
+        return offered[1][0] if code == ord("y") else int(ESCAPE)
+
+    def _enhance(self) -> None:
+        game = self._game
+        game.keep_message()
+        for _ in range(10):
+            if not self._internal[WAITING_FOR_SPACE]:
+                break
+            self._press(SPACE)
+        self._press(int(Command.ENHANCE))
+        if self._internal[WAITING_FOR_SPACE]:  # the menu of skills
+            self._press(ord("a"))
 
 
 def macro_for(stock: Any) -> type[UnlockDoor] | None:

@@ -16,6 +16,7 @@ import numpy as np
 from nle.env.base import NLE
 from nle.env.tasks import NetHackScore, NetHackStaircase
 
+from envs.nethack.extended_tasks import NetHackRewardFreeExtendedActions
 from envs.nethack.game import Game
 from envs.nethack.kernels import PENALTY_MODES, judge_plain
 from envs.nethack.tasks import minihack
@@ -28,6 +29,10 @@ def _uses(stock: Any, owner: type, *methods: str) -> bool:
     return all(getattr(type(stock), method) is getattr(owner, method) for method in methods)
 
 
+def _is_free(stock: Any) -> bool:
+    return isinstance(stock, NetHackRewardFreeExtendedActions)
+
+
 class PlainRules:
     """Tasks whose reward is a function of the bottom line and of standing on stairs. Arrays in, arrays out."""
 
@@ -37,6 +42,7 @@ class PlainRules:
         stock = games[0].stock
         self._blstats, self._internal = raw["blstats"], raw["internal"]
         self._staircase = isinstance(stock, NetHackStaircase)
+        self._free = _is_free(stock)
         self._limit = int(stock._max_episode_steps)
         if stock.penalty_mode not in PENALTY_MODES:
             raise ValueError(f"penalty_mode is one of {', '.join(PENALTY_MODES)}, not {stock.penalty_mode!r}")
@@ -58,7 +64,8 @@ class PlainRules:
         elif isinstance(stock, NetHackStaircase):
             own = _uses(stock, NetHackStaircase, "_reward_fn", "_is_episode_end")
         else:
-            own = isinstance(stock, NetHackScore) and _uses(stock, NetHackScore, "_reward_fn", "_is_episode_end")
+            own = isinstance(stock, NetHackScore) and _uses(stock, NetHackScore, "_is_episode_end")
+            own = own and (_is_free(stock) or _uses(stock, NetHackScore, "_reward_fn"))
         return bool(limits and own)
 
     def reset(self, index: int, episode_seed: int) -> None:
@@ -77,10 +84,13 @@ class PlainRules:
             steps: (n,) lengths of the episodes so far.
             done: (n,) nle has ended the game by itself.
         """
-        return judge_plain(
+        ended = judge_plain(
             self._blstats, self._before, self._internal, steps, done, self._frozen, self._limit, self._penalty_mode,
             self._penalty_step, self._penalty_time, self._staircase, self._win, self._lose, reward, status,
         )  # fmt: skip
+        if self._free:
+            reward[:] = 0.0
+        return ended
 
 
 class StockRules:
@@ -108,6 +118,8 @@ class StockRules:
             stock._turns, stock._no_progress_count = None, 0
             stock._check_abort(self._rows[index])
         stock.dungeon_explored = {}  # NetHackScout.reset; nobody else reads it
+        if hasattr(stock, "begin"):
+            stock.begin(self._rows[index])
 
     def set_limit(self, max_episode_steps: int) -> None:
         pass  # the stock environment was told, and judges by itself

@@ -1,8 +1,7 @@
 """Which NetHack and MiniHack tasks there are, which of them cannot work here, and why.
 
-The tasks themselves are nle's and minihack's classes: `stock_environment` builds one, and the rest of this package
-plays it
-faster and repairs it, but never defines a task anew.
+The tasks themselves are nle's and minihack's classes, and those of `extended_tasks`: `stock_environment` builds one,
+and the rest of this package plays it faster and repairs it, but never defines a task anew.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ with warnings.catch_warnings():  # minihack 1.0.2 imports pkg_resources, which s
     warnings.simplefilter("ignore")
     import minihack  # noqa: F401  (registers its ids)
     import nle.env  # noqa: F401  (registers its ids)
+
+from envs.nethack.extended_tasks import EXTENDED_IDS
 
 NAMESPACE = "breadcrumb/"
 
@@ -35,7 +36,8 @@ _NETHACK_TASKS = ("Score", "Staircase", "StaircasePet", "Oracle", "Gold", "Eat",
 def stock_ids() -> tuple[str, ...]:
     """The stock gymnasium ids of every task, refused ones included, in the order their authors registered them."""
     nethack = [f"NetHack{task}-v0" for task in _NETHACK_TASKS]
-    return tuple(nethack + [name for name in gymnasium.registry if name.startswith("MiniHack-")])
+    minihacks = [name for name in gymnasium.registry if name.startswith("MiniHack-")]
+    return (*nethack, *EXTENDED_IDS, *minihacks)
 
 
 def stock_id(env_id: str) -> str:
@@ -61,7 +63,9 @@ def stock_environment(env_id: str, **kwargs: Any) -> Any:
     spec = gymnasium.spec(stock_id(env_id))
     entry_point = spec.entry_point
     assert entry_point is not None
-    create = gymnasium.envs.registration.load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    create: Any = entry_point
+    if isinstance(entry_point, str):
+        create = gymnasium.envs.registration.load_env_creator(entry_point)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return create(**{**spec.kwargs, **kwargs})

@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices,
 
 from envs.nethack.batch import FLOAT_REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
 from envs.nethack.kernels import out_of_range
+from envs.nethack.statistics import STATISTICS
 from envs.nethack.workers import WorkerPool
 from envs.typing import Array, IntArray
 
@@ -40,7 +41,8 @@ class NetHackVecEnv(VecEnv):
     episode is the
     last screen of the living game. `infos[i]` holds what `config.report` names and, on an episode's last step,
     `terminal_observation`,
-    `end_status` (-1 limit, 1 death, 2 success), `episode_seed` and, where the task knows success, `is_success`.
+    `end_status` (-1 limit, 1 death, 2 success), `episode_seed`, `stats` if they are reported (see
+    `envs.nethack.statistics`) and, where the task knows success, `is_success`.
 
     Args:
         config: the task and what to report.
@@ -135,6 +137,8 @@ class NetHackVecEnv(VecEnv):
             info["TimeLimit.truncated"] = bool(wire["truncated"][index])
             info["end_status"] = int(wire["status"][index])
             info["episode_seed"] = int(wire["ended_seed"][index])
+            if "stats" in wire:
+                info["stats"] = dict(zip(STATISTICS, wire["stats"][index].tolist(), strict=True))
             if self._backend.has_success:
                 info["is_success"] = bool(wire["status"][index] == 2)
             self.reset_infos[index] = {}
