@@ -6,7 +6,7 @@ python -m scripts.compare docs/results/NAME.json [out=DIR] [metric=success_rate]
 RUN_GLOB is a run directory or a pattern such as 'runs/*key_room*'. Runs that differ only in their seed are one arm.
 Prints the table and writes OUT/table.md, OUT/compare.json (its twin), OUT/curves.png and OUT/rewards.png (OUT is
 outputs/compare unless said). A .json is such a twin: its table is printed again, and its picture drawn where out= says.
-metric= is what the picture shows: success_rate or task_return_mean.
+metric= is what the picture shows: success_rate, task_return_mean, or stats (all that the environment tells).
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from scripts.options import run as run_command
 from scripts.plots import LENGTH, RETURN, SUCCESS, reward_parts
 from scripts.statistics import band, interval
 
+STATISTICS = "stats"
+"""metric=stats draws every statistic that the environment tells of its episodes."""
 CURVES = {"success_rate": SUCCESS, "task_return_mean": RETURN}
 """Metric -> the column of progress.csv that is its learning curve."""
 WINDOW = 100
@@ -141,6 +143,7 @@ def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
     metrics = {
         name: summary.get(name) for name in ("success_rate", "task_return_mean", "steps", "seconds", "steps_per_second")
     }
+    metrics |= {name: value for name, value in summary.items() if name.startswith(f"{STATISTICS}_")}
     if (evaluation_file := run_dir / "evaluation.json").is_file():
         evaluation = json.loads(evaluation_file.read_text())
         metrics["eval_success_rate"] = evaluation.get("success_rate")
@@ -151,6 +154,11 @@ def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
         metrics["steps_to_80"] = steps_to(columns[STEPS], rate, 0.8)
         metrics["steps_to_90"] = steps_to(columns[STEPS], rate, 0.9)
     curves = {metric: (columns[STEPS], columns[name]) for metric, name in CURVES.items() if name in columns}
+    curves |= {
+        name.replace("/", "_"): (columns[STEPS], values)
+        for name, values in columns.items()
+        if name.startswith(f"{STATISTICS}/")
+    }
     parts = {name: (columns[STEPS], values) for name, values in reward_parts(columns).items()}
     return Row(arm, int(summary["seed"]), config, {k: _rounded(v) for k, v in metrics.items()}, curves, parts)
 
@@ -345,6 +353,8 @@ def draw_curves(rows: Sequence[Row], path: Path, metric: str = "success_rate") -
     Raises:
         ValueError: no row has the metric's curve.
     """
+    if metric == STATISTICS:
+        return _draw_statistics(rows, path)
     arms = {arm: own for arm, own in by_arm(rows).items() if any(metric in row.curves for row in own)}
     if not arms:
         has = sorted({name for row in rows for name in row.curves})
@@ -372,6 +382,31 @@ def draw_curves(rows: Sequence[Row], path: Path, metric: str = "success_rate") -
                 rate_axis(axes)
         _legend(drawing, list(arms))
         drawing.supxlabel("interquartile mean and 95 % bootstrap interval over seeds", fontsize=8.5, color="#6b7280")
+    return path
+
+
+def _draw_statistics(rows: Sequence[Row], path: Path) -> Path:
+    names = list(dict.fromkeys(name for row in rows for name in row.curves if name.startswith(f"{STATISTICS}_")))
+    if not names:
+        raise ValueError("no run has statistics of its episodes: their environment tells none")
+    arms, wide = by_arm(rows), min(3, len(names))
+    with figure(path, -(-len(names) // wide), wide, 3.9, 2.9) as (drawing, panels):
+        for panel, name in zip(panels, names, strict=False):
+            for index, own in enumerate(arms.values()):
+                grid, values = common_grid([row.curves[name] for row in own if name in row.curves])
+                if len(grid):
+                    around = band(values)
+                    panel.plot(grid, around.value, **look(index))
+                    panel.fill_between(
+                        grid, around.low, around.high, color=look(index)["color"], alpha=0.18, linewidth=0
+                    )
+            panel.set_title(name.removeprefix(f"{STATISTICS}_"))
+            panel.set_ylabel("mean of 100 episodes")
+            step_axis(panel)
+            panel.locator_params(axis="x", nbins=5)
+        for panel in panels[len(names) :]:
+            panel.set_axis_off()
+        _legend(drawing, list(arms))
     return path
 
 
@@ -473,8 +508,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _check_metric(metric: str) -> None:
-    if metric not in CURVES:
-        raise ValueError(f"metric={metric} has no learning curve; expected {' or '.join(CURVES)}")
+    if metric not in (*CURVES, STATISTICS):
+        raise ValueError(f"metric={metric} has no learning curve; expected {' or '.join((*CURVES, STATISTICS))}")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class EnvConfig:
     potential: PotentialDefault = field(default_factory=PotentialDefault)
     task: str = ""  # the task in words, for a language model
     subgoals: dict[str, str] = field(default_factory=dict)  # text -> event that is true exactly then, "" for none
+    statistics: bool = False  # log what its episodes came to (info["stats"]), where it can tell
 
 
 _KEY = ["picked_up_key", "opened_door"]
@@ -95,6 +96,18 @@ def _nethack(task: str, events: list[str]) -> EnvConfig:
         events=events,
         task=_NETHACK_TASKS[task],
         subgoals=_subgoals(events),
+        statistics=True,
+    )
+
+
+def _extended(task: str, words: str, events: list[str]) -> EnvConfig:
+    return EnvConfig(
+        f"breadcrumb/NetHack{task}ExtendedActions-v1",
+        total_timesteps=2_000_000,
+        events=events,
+        task=words,
+        subgoals=_subgoals(events),
+        statistics=True,
     )
 
 
@@ -139,6 +152,12 @@ environments: Mapping[str, EnvConfig] = {
     "nethack/eat": _nethack("Eat", ["ate", *_DEEPER]),
     "nethack/scout": _nethack("Scout", ["new_room", "deeper_level"]),
     "nethack/challenge": _nethack("Challenge", _DEEPER),
+    "nethack/score_extended": _extended("Score", _NETHACK_TASKS["Score"], _DEEPER),
+    "nethack/reward_free": _extended("RewardFree", _NETHACK_TASKS["Score"], _DEEPER),
+    "nethack/staircase_lvl3": _extended("StaircaseLvl3", "Go down the stairs to level 3.", _DEEPER),
+    "nethack/staircase_lvl4": _extended("StaircaseLvl4", "Go down the stairs to level 4.", _DEEPER),
+    "nethack/oracle_extended": _extended("Oracle", _NETHACK_TASKS["Oracle"], _DEEPER),
+    "nethack/oracle_sober": _extended("OracleSober", _NETHACK_TASKS["Oracle"], _DEEPER),
     "classic/caption_quest": EnvConfig(
         "breadcrumb/CaptionQuest-v0",
         total_timesteps=300_000,

@@ -69,8 +69,9 @@ def evaluate_run(
         What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval` (95 %, bootstrap over
         episodes), `success_rate` and `success_interval` (95 %, Wilson; null where the task knows no success),
         `length_mean`, `length_min`, `length_max` (steps), `seconds`, `trained_steps`, `seed`, `deterministic`, `video`,
-        `video_note`, and for every episode `returns`, `lengths`, `successes` and, where the environment tells,
-        `episode_seeds`.
+        `video_note`, `stats` (means of what the environment itself tells of its episodes; {} where it does not), and
+        for every episode `returns`, `lengths`, `successes` and, where the environment tells, `episode_seeds` and
+        `statistics`.
 
     Raises:
         ValueError: fewer than one episode or environment.
@@ -175,6 +176,8 @@ def describe(result: dict[str, Any]) -> str:
     lines.append(
         f"  length         mean {result['length_mean']:.1f} steps   {result['length_min']} to {result['length_max']}"
     )
+    if result["stats"]:
+        lines.append("  statistics     " + ", ".join(f"{name} {mean:.1f}" for name, mean in result["stats"].items()))
     lines.append(f"  video          {result['video'] or 'none: ' + result['video_note']}")
     return "\n".join(lines)
 
@@ -186,6 +189,7 @@ def _record_of(info: dict[str, Any]) -> dict[str, Any]:
         "length": int(episode["l"]),
         "success": bool(info["is_success"]) if "is_success" in info else None,
         "episode_seed": int(info["episode_seed"]) if "episode_seed" in info else None,
+        "stats": dict(info["stats"]) if "stats" in info else None,
     }
 
 
@@ -205,11 +209,18 @@ def _summarised(played: list[dict[str, Any]]) -> dict[str, Any]:
         "length_mean": float(np.mean(lengths)),
         "length_min": min(lengths),
         "length_max": max(lengths),
+        "stats": _mean_statistics(played),
     }
 
 
+def _mean_statistics(played: list[dict[str, Any]]) -> dict[str, float]:
+    kept = [record["stats"] for record in played if record["stats"] is not None]
+    return {name: float(np.mean([one[name] for one in kept])) for name in (kept[0] if kept else ())}
+
+
 def _columns(played: list[dict[str, Any]]) -> dict[str, Any]:
-    columns = {"returns": "return", "lengths": "length", "successes": "success", "episode_seeds": "episode_seed"}
+    columns = {"returns": "return", "lengths": "length", "successes": "success", "episode_seeds": "episode_seed",
+               "statistics": "stats"}  # fmt: skip
     return {
         name: [record[key] for record in played]
         for name, key in columns.items()

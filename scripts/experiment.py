@@ -149,6 +149,10 @@ def build_terms(config: RunConfig) -> Terms:
         for signal in withheld:
             if signal not in weights:
                 raise ValueError(f"shaping.episode.withheld names {signal!r}; signals here are {', '.join(weights)}.")
+    if config.env.statistics:
+        if "stats" not in description.reports:
+            raise ValueError(f"env.statistics=true: {description.id} keeps no statistics of its episodes; give false.")
+        report.add("stats")
     for name, term in terms.items():
         if term.relabels and (transforms[name] or config.shaping.episode.name is not None):
             raise ValueError(

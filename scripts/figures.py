@@ -95,6 +95,11 @@ def step_axis(axes: Axes) -> None:
     axes.margins(x=0.01)
 
 
+def short_text(text: str, most: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 def rate_axis(axes: Axes) -> None:
     """The vertical axis as a rate from 0 to 100 %."""
     from matplotlib.ticker import PercentFormatter

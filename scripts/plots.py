@@ -1,4 +1,4 @@
-"""Pictures of one run: its learning curve, the parts of its reward, and its losses.
+"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep of their own.
 
 python -m scripts.plots RUN...
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from scripts.curves import STEPS, FloatArray, finite, read_progress
 from scripts.figures import figure, look, rate_axis, step_axis
+from scripts.message_picture import draw_messages
 from scripts.options import parse
 from scripts.options import run as run_command
 
@@ -24,9 +25,10 @@ _UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", 
 
 
 def plot_run(run_dir: str | Path) -> list[Path]:
-    """Draw RUN/plots/learning_curve.png, rewards.png and losses.png from RUN/progress.csv.
+    """Draw RUN/plots/learning_curve.png, rewards.png, statistics.png and losses.png from RUN/progress.csv.
 
-    A picture whose columns the run does not have is left out.
+    And messages.png for every term that keeps a table of messages. A picture whose columns the run does not have is
+    left out.
 
     Returns:
         What was written.
@@ -40,9 +42,35 @@ def plot_run(run_dir: str | Path) -> list[Path]:
     drawn = (
         _learning_curve(columns, folder / "learning_curve.png"),
         _rewards(columns, folder / "rewards.png"),
+        _statistics(columns, folder / "statistics.png"),
         _losses(columns, folder / "losses.png"),
+        *(draw_messages(table.parent, folder / f"{_prefix(table)}messages.png") for table in _tables(run_dir)),
     )
     return [path for path in drawn if path is not None]
+
+
+def _tables(run_dir: str | Path) -> list[Path]:
+    return sorted(Path(run_dir).glob("terms/*/messages.csv"))
+
+
+def _prefix(table: Path) -> str:
+    return "" if table.parent.name == "oni" else f"{table.parent.name}_"
+
+
+def _statistics(columns: dict[str, FloatArray], path: Path) -> Path | None:
+    names = [name for name in columns if name.startswith("stats/") and _has(columns, name)]
+    if not names:
+        return None
+    wide = min(_LOSS_COLUMNS, len(names))
+    with figure(path, math.ceil(len(names) / wide), wide, 3.6, 2.3) as (_, axes):
+        for panel, name in zip(axes, names, strict=False):
+            panel.plot(*finite(columns[STEPS], columns[name]), color=look(0)["color"])
+            panel.set_title(name.removeprefix("stats/"))
+            step_axis(panel)
+            panel.locator_params(axis="x", nbins=4)
+        for panel in axes[len(names) :]:
+            panel.set_axis_off()
+    return path
 
 
 def _learning_curve(columns: dict[str, FloatArray], path: Path) -> Path | None:

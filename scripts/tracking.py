@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import netrc
 import os
 import secrets
@@ -16,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from scripts.progress_csv import STEPS, ProgressCsv
 
+_ROWS = 500  # of a table
 _WANDB_PATIENCE = 60.0  # seconds for the last upload
 
 
@@ -25,7 +27,7 @@ def make_logger(
     *,
     config: Mapping[str, Any],
     resume_from: int | None = None,
-) -> Logger:
+) -> RunLogger:
     """SB3's logger over a run directory.
 
     Args:
@@ -43,7 +45,13 @@ def make_logger(
 
 
 class RunLogger(Logger):
-    """SB3's logger without the count of iterations, which starts again at every resume."""
+    """SB3's logger without the count of iterations, which starts again at every resume, and with tables."""
+
+    def table(self, name: str, path: Path) -> None:
+        """Hand a CSV file to W&B, where there is one: its first 500 rows."""
+        for output in self.output_formats:
+            if isinstance(output, WandbWriter):
+                output.table(name, path)
 
     def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
         if key != "time/iterations":
@@ -102,6 +110,19 @@ class WandbWriter(KVWriter):
         if self._run is not None:
             self._try(lambda: self._run.log({STEPS: step, **numbers}))
 
+    def table(self, name: str, path: Path) -> None:
+        """Log the first 500 rows of a CSV file as a table."""
+        if self._run is not None:
+            self._try(lambda: self._log_table(name, path))
+
+    def _log_table(self, name: str, path: Path) -> None:
+        import wandb
+
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        data = [[_number(cell) for cell in row] for row in rows[1 : _ROWS + 1]]
+        self._run.log({name: wandb.Table(columns=[*rows[0]], data=data)})
+
     def close(self) -> None:
         if self._run is None:
             return
@@ -137,6 +158,13 @@ def wandb_mode() -> Any:
         return "online" if netrc.netrc().authenticators(host) else "offline"
     except (OSError, netrc.NetrcParseError):
         return "offline"
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _without_keys(text: str) -> str:

@@ -10,6 +10,7 @@ import random
 import signal
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from scripts.run_directory import (
 from scripts.tracking import make_logger
 from shaping import EpisodeTransformCallback, RelabelCallback, ShapedVecEnv
 
+WINDOW = 100  # episodes in the statistics, as SB3's
 _RESEED = 1_000_003  # far from every seed that make_vec gives an environment without a state of its own
 
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
@@ -134,6 +136,7 @@ class Training:
         self.model = model
         self.total = config.total_timesteps
         self.episode = episode_transform(config)
+        self.statistics: deque[dict[str, float]] = deque(maxlen=WINDOW)  # of the last episodes, where they are told
         self.elapsed = 0.0  # seconds of training before this session
         self.interrupted_by: int | None = None
         self._resumed = resumed
@@ -165,10 +168,12 @@ class Training:
                 status = self._learn(boundary, CallbackList(callbacks))
         finally:
             boundary.console.close()
+            with contextlib.suppress(Exception):  # a worker that died cannot be closed
+                self.env.close()  # and terms write their files
+            for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
+                logger.table(f"messages/{table.parent.name}", table)
             logger.close()
             self._write_summary(status)
-            with contextlib.suppress(Exception):  # a worker that died cannot be closed
-                self.env.close()
             self.directory.close()
         if status == "failed":
             print(f"error: {self._error}\n  the whole story: {self.directory.path / 'error.txt'}", flush=True)
@@ -247,6 +252,7 @@ class Training:
             },
             "episodes": list(self.model.ep_info_buffer or []),
             "successes": list(self.model.ep_success_buffer or []),
+            "statistics": list(self.statistics),
             "seconds": self.seconds,
         }
 
@@ -270,6 +276,7 @@ class Training:
         model.logger.name_to_value.update(state["logger"]["values"])
         model.logger.name_to_count.update(state["logger"]["counts"])
         model.logger.name_to_excluded.update(state["logger"]["excluded"])
+        self.statistics.extend(state.get("statistics", ()))
         self.elapsed = float(state["seconds"])
         drawn = state["random"]
         random.setstate(drawn["python"])
@@ -290,6 +297,11 @@ class Training:
         """Share of the last 100 episodes that succeeded; None where the task knows no success."""
         return float(np.mean(self.model.ep_success_buffer)) if self.model.ep_success_buffer else None
 
+    def statistics_means(self) -> dict[str, float]:
+        """The means of the environment's own statistics over the last 100 episodes; empty where there are none."""
+        names = self.statistics[0] if self.statistics else ()
+        return {name: float(np.mean([one[name] for one in self.statistics])) for name in names}
+
     def _write_summary(self, status: str) -> None:
         steps, seconds = self.model.num_timesteps, self.seconds
         summary: dict[str, Any] = {
@@ -299,6 +311,7 @@ class Training:
             "steps_per_second": round(steps / seconds, 3) if seconds > 0 else 0.0,
             "task_return_mean": self.task_return(),
             "success_rate": self.success_rate(),
+            **{f"stats_{name}": round(value, 4) for name, value in self.statistics_means().items()},
             "seed": self.config.seed,
             "config": dict(self.choices),
         }
@@ -364,6 +377,9 @@ class Boundary(BaseCallback):
             raise _StopTraining
 
     def _on_step(self) -> bool:
+        if self.training.config.env.statistics and self.locals["dones"].any():
+            for index in np.flatnonzero(self.locals["dones"]).tolist():
+                self.training.statistics.append(self.locals["infos"][index]["stats"])
         return True
 
     def _on_rollout_end(self) -> None:
@@ -389,6 +405,8 @@ class Boundary(BaseCallback):
     def _record_statistics(self) -> None:
         for name, value in self.training.env.episode_statistics().items():
             self.logger.record("rollout/shaped_return_mean" if name == "shaped_return" else name, value)
+        for name, value in self.training.statistics_means().items():
+            self.logger.record(f"stats/{name}", value)
 
 
 @contextlib.contextmanager

@@ -161,7 +161,7 @@ def test_the_environment_checkers_of_gymnasium_and_sb3_pass(env_id):
 
 
 def test_every_task_that_is_not_refused_can_be_built_reset_and_stepped():
-    for env_id in envs.env_ids():
+    for env_id in envs.nethack.NetHackFamily().ids():
         if envs.catalogue.describe(env_id).id and envs.nethack.tasks.why_refused(env_id) is None:
             venv = envs.make_vec(env_id, 1, seed=0)
             observation = venv.reset()
