@@ -287,6 +287,31 @@ class RecurrentPPOConfig(PPOConfig):
 
 
 @dataclass
+class NetHackRecurrentPPOConfig(RecurrentPPOConfig):
+    """recurrent_ppo as ONI and Motif have it for NetHack, at their sizes; needs a GPU to be fun."""
+
+    features: str = "cdgpt5"
+    learning_rate: float = 1e-4
+    n_steps: int = 32
+    batch_size: int = 1024
+    n_epochs: int = 1
+    clip_range: float = 0.1
+    clip_range_vf: float | None = 1.0
+    ent_coef: float = 0.003
+    max_grad_norm: float = 4.0
+    lstm_hidden_size: int = 512
+
+
+@dataclass
+class LightNetHackRecurrentPPOConfig(RecurrentPPOConfig):
+    """The same entries and a smaller network, for CPUs."""
+
+    features: str = "cdgpt5_light"
+    batch_size: int = 512
+    lstm_hidden_size: int = 128
+
+
+@dataclass
 class MaskablePPOConfig(AgentConfig):
     """PPO that never takes an action which the environment's action_masks() rules out."""
 
@@ -382,12 +407,14 @@ agents: Mapping[str, type[AgentConfig]] = {
     "a2c": A2CConfig,
     "dqn": DQNConfig,
     "recurrent_ppo": RecurrentPPOConfig,
+    "recurrent_ppo/nethack": NetHackRecurrentPPOConfig,
+    "recurrent_ppo/nethack_light": LightNetHackRecurrentPPOConfig,
     "maskable_ppo": MaskablePPOConfig,
     "qrdqn": QRDQNConfig,
     "sac": SACConfig,
     "td3": TD3Config,
 }
-"""Group `agent`: option -> configuration."""
+"""Group `agent`: option -> configuration. What stands before a slash is the algorithm."""
 
 
 # Language model ------------------------------------------------------------------------------------------------------
@@ -566,7 +593,9 @@ def register() -> None:
     together = [name for name in ALL_TERMS if name in registry.term_names()]
     store.store(group="shaping", name="all", node={"defaults": together}, package="shaping")
     for option, agent in agents.items():
-        store.store(group="agent", name=option, node=agent, package="agent")
+        algorithm, _, preset = option.partition("/")
+        group, name = (f"agent/{algorithm}", preset) if preset else ("agent", algorithm)
+        store.store(group=group, name=name, node=agent, package="agent")
     for option, llm in llms.items():
         store.store(group="llm", name=option, node=llm, package="llm")
     for option, tracker in trackers.items():

@@ -258,7 +258,16 @@ def build_agent(name: str, config: RunConfig, env: ShapedVecEnv) -> BaseAlgorith
     hyperparameters = settings(config.agent)
     hyperparameters.pop("log_every", None)  # the trainer's
     device = resolve_device(hyperparameters.pop("device"))
-    return build(name, env, seed=config.seed, device=device, threads=threads(config), **hyperparameters)
+    return build(algorithm(name), env, seed=config.seed, device=device, threads=threads(config), **hyperparameters)
+
+
+def algorithm(option: str) -> str:
+    """The algorithm of an option of the group agent.
+
+    >>> algorithm("recurrent_ppo/nethack")
+    'recurrent_ppo'
+    """
+    return option.partition("/")[0]
 
 
 def threads(config: RunConfig) -> int:
@@ -274,7 +283,7 @@ def set_threads(config: RunConfig, agent: BaseAlgorithm) -> None:
 
 def load_agent(name: str, path: Any, config: RunConfig, env: ShapedVecEnv | None) -> BaseAlgorithm:
     """The algorithm from its file, with `env` to act in (None: for prediction only)."""
-    return algorithms[name].load(path, env=env, device=resolve_device(settings(config.agent)["device"]))
+    return algorithms[algorithm(name)].load(path, env=env, device=resolve_device(settings(config.agent)["device"]))
 
 
 def settings(group: Any) -> dict[str, Any]:

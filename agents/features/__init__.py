@@ -7,18 +7,29 @@ from typing import Any
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor
 
+from agents.features.cdgpt5 import CDGPT5Features, CDGPT5LightFeatures
 from agents.features.glyphs import BaselineFeatures, CompactFeatures, reads_glyphs
 
 FEATURES: dict[str, type[BaseFeaturesExtractor]] = {
     "compact": CompactFeatures,
     "baseline": BaselineFeatures,
+    "cdgpt5": CDGPT5Features,
+    "cdgpt5_light": CDGPT5LightFeatures,
     "combined": CombinedExtractor,
 }
 
 SHARDED = (CompactFeatures, BaselineFeatures)
 """Extractors that can share a training batch between threads (`threads=`)."""
 
-__all__ = ["FEATURES", "SHARDED", "BaselineFeatures", "CompactFeatures", "features_for"]
+__all__ = [
+    "FEATURES",
+    "SHARDED",
+    "BaselineFeatures",
+    "CDGPT5Features",
+    "CDGPT5LightFeatures",
+    "CompactFeatures",
+    "features_for",
+]
 
 
 def features_for(
