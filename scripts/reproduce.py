@@ -204,13 +204,13 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
             "MiniHack-KeyRoom-S5, a sparse task, with rewards for the game's messages from the [oni "
             "term](terms/oni.md). `retrieval-llm` and `classification-llm` ask SmolLM2-135M-Instruct in the "
             "background from an empty cache and never wait. `count` pays for every message (label all 1), `rnd` for "
-            "novel observations. Weights were chosen among three on seeds 0 and 1: count 0.03, **0.1**, 0.3; rnd "
+            "novel observations. Weights were chosen among three on seeds 0 and 1: count 0.03, 0.1, **0.3**; rnd "
             "0.01, **0.1**, 1 (all the same, 0 %); retrieval 0.1, 0.5, **1**; classification has retrieval's."
         ),
         arms={
             "none": (*_KEY_ROOM, "shaping=none"),
             "rnd": (*_KEY_ROOM, "shaping=rnd", "shaping.terms.rnd.weight=0.1"),
-            "count": (*_KEY_ROOM, "shaping=oni/count", "shaping.terms.oni.weight=0.1"),
+            "count": (*_KEY_ROOM, "shaping=oni/count", "shaping.terms.oni.weight=0.3"),
             "retrieval-llm": (*_KEY_ROOM, "shaping=oni/retrieval", "shaping.terms.oni.weight=1", _OWN_ANSWERS),
             "classification-llm": (
                 *_KEY_ROOM,
