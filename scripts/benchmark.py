@@ -3,6 +3,7 @@
     python -m scripts.benchmark throughput [json=PATH] [repeats=3] [n_envs=64] [workers=1] [steps=30000]
     [train_steps=12288]
     python -m scripts.benchmark annotation [json=PATH] [repeats=3] [train_steps=12288]
+    python -m scripts.benchmark oni [json=PATH] [repeats=3] [train_steps=12288]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
@@ -20,6 +21,9 @@ distances is on its own side: the rows with terms show it.
 `annotation` measures PPO with the calm term while the embedded language model answers in the background, against the
 same training with a model that is never asked. Every turn begins with an empty cache, so that there is always a
 question in flight; how many were answered stands in the table.
+
+`oni` measures PPO with the oni term, labels at hand, and retrieval beside an annotator that takes a second an answer;
+`oni_share_NAME` is the share of training time in the term, learning included.
 """
 
 from __future__ import annotations
@@ -36,6 +40,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.compare import Row
+from scripts.figures import figure, look
 from scripts.options import parse, run
 
 KEYS = {
@@ -418,7 +424,100 @@ def annotation(options: Options) -> dict[str, Any]:
     return {"rows": rows, "ratios": {"annotating_vs_not": round(medians["annotating"] / medians["nothing asked"], 4)}}
 
 
-BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {"throughput": throughput, "annotation": annotation}
+class SlowAnnotator:
+    """Takes a second and has no answer, so that it is asked again and again: a language model on a slow line."""
+
+    batch, workers, identity = 1, 1, "slow"
+
+    def known(self, message: str) -> float | None:
+        return None
+
+    def annotate(self, messages: Sequence[str]) -> list[float | None]:
+        time.sleep(1.0)
+        return [None for _ in messages]
+
+
+def oni_terms() -> dict[str, Any]:
+    """The reward functions of the oni term with labels at hand, and retrieval beside an annotator that takes a second
+    an answer."""
+    from shaping import make_term
+
+    functions = ("retrieval", "classification", "ranking")
+    terms = {name: make_term("oni", function=name, annotator="rules") for name in functions}
+    return {**terms, "slow annotator": make_term("oni", annotator=SlowAnnotator())}
+
+
+def oni(options: Options) -> dict[str, Any]:
+    """Training with the oni term against training without, and the share of a training step that the term takes."""
+    rows = oni_turns(options)
+    plain = statistics.median(row["none"][0] for row in rows)
+    table = []
+    for name in rows[0]:
+        speeds = [row[name][0] for row in rows]
+        table.append(
+            {"task": f"{PPO_TASK}, PPO", "path": name, "steps_per_second": round(statistics.median(speeds)),
+             "lowest": round(min(speeds)), "highest": round(max(speeds)),
+             "ratio": round(statistics.median(speeds) / plain, 3), "against": "none"}
+        )  # fmt: skip
+    shares = {name: statistics.median(row[name][1] for row in rows) for name in rows[0]}
+    ratios = {
+        f"oni_share_{name}".replace(" ", "_"): round(share, 4) for name, share in shares.items() if name != "none"
+    }
+    ratios["slow_annotator_vs_retrieval"] = round(
+        statistics.median(row["slow annotator"][0] / row["retrieval"][0] for row in rows), 4
+    )
+    return {"rows": table, "ratios": ratios}
+
+
+def oni_turns(options: Options) -> list[dict[str, tuple[float, float]]]:
+    """Name -> (training steps a second, share of the time in the term), turn by turn."""
+    empty = Training("ours", 2, {})
+    trainings = {"none": empty} | {name: Training("ours", 2, {"oni": term}) for name, term in oni_terms().items()}
+    for training in trainings.values():
+        training.speed(16_384)  # messages are met, networks fitted
+    turns = []
+    for turn in range(options.repeats):
+        found = {}
+        for name, training in trainings.items():
+            print(f"  {turn + 1}/{options.repeats}  {name} ...", file=sys.stderr, flush=True)
+            found[name] = (training.speed(options.train_steps), share_of_training(training, options.train_steps // 2))
+        base = found["none"][1]  # ShapedVecEnv itself
+        turns.append({name: (speed, max(0.0, share - base)) for name, (speed, share) in found.items()})
+    for training in trainings.values():
+        training.venv.close()
+    return turns
+
+
+def oni_study(seeds: Sequence[int], picture: Path) -> list[Row]:
+    """A turn of `oni` for every seed, as rows of a twin; draws the shares."""
+    turns = oni_turns(Options(repeats=len(seeds)))
+    rows = []
+    for seed, turn in zip(seeds, turns, strict=True):
+        for name, (speed, share) in turn.items():
+            metrics = {
+                "speed_against_none": round(speed / turn["none"][0], 4),
+                "speed_against_retrieval": round(speed / turn["retrieval"][0], 4),
+                "share_of_training": round(share, 5),
+                "steps_per_second": round(speed),
+            }
+            rows.append(Row(name, seed, {"task": PPO_TASK, "agent": "ppo"}, metrics, {}, {}))
+    names = [name for name in turns[0] if name != "none"]
+    with figure(picture, 1, 1, 5.6, 3.2) as (_, (axes,)):
+        for index, name in enumerate(names):
+            shares = [100 * turn[name][1] for turn in turns]
+            axes.bar(index, statistics.median(shares), width=0.6, color=look(index)["color"], alpha=0.75)
+            axes.scatter([index] * len(shares), shares, s=14, color="#333840", zorder=3)
+        axes.set_xticks(range(len(names)), names)
+        axes.set_ylabel("percent of training time")
+        axes.set_title("What the oni term costs")
+    return rows
+
+
+BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
+    "throughput": throughput,
+    "annotation": annotation,
+    "oni": oni,
+}
 
 
 def table(result: Mapping[str, Any]) -> str:

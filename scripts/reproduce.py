@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from scripts import annotate
+from scripts import annotate, benchmark
 from scripts.compare import Row, by_arm, draw_curves, row_of_run, table, twin
 from scripts.files import replace_text
 from scripts.options import parse
@@ -220,6 +220,17 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
             ),
         },
         total_timesteps=120_000,
+    ),
+    "oni-throughput": Measurement(
+        title="What the oni term costs",
+        text=(
+            "PPO on MiniHack-KeyRoom-S5, 12,288 steps a turn, every row in turn: without terms, with the three reward "
+            "functions of the [oni term](terms/oni.md) and labels at hand, and with retrieval beside an annotator "
+            "that takes a second an answer and is always being asked. Shares are timed inside the run; speeds drift "
+            "with the machine. A seed is a turn."
+        ),
+        measure=benchmark.oni_study,
+        picture="share of the training time that the term takes, learning included; a dot is a turn",
     ),
     "oni-nethack": Experiment(
         title="NetHack Score: what two million steps come to",

@@ -107,7 +107,6 @@ class Learned(RewardFunction):
         self._random = np.random.default_rng(seed)
         self._learned_from = 0
         self._loss = math.inf
-        self._codes = torch.zeros((0, 1), dtype=torch.int64)
 
     @abstractmethod
     def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
@@ -143,9 +142,11 @@ class Learned(RewardFunction):
         self.network.eval()
         self._loss = float(np.mean(losses[-8:]))
 
-    def codes(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
-        """The encoded messages of these places of the data set."""
-        return encode([self.labels.texts[place] for place in places], self.size)
+    def output(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
+        """The network's output for these places of the data set. A place that comes often is computed once."""
+        distinct, where = np.unique(places, return_inverse=True)
+        outputs: torch.Tensor = self.network(encode([self.labels.texts[place] for place in distinct], self.size))
+        return outputs[torch.from_numpy(where)]
 
     def forward(self, messages: Sequence[str]) -> torch.Tensor:
         """The network's output, without gradients."""
@@ -187,7 +188,7 @@ class Classification(Learned):
 
     def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
         targets = torch.from_numpy((self.labels.scores(places.tolist()) > self.labels.threshold).astype(np.int64))
-        return functional.cross_entropy(self.network(self.codes(places)), targets), 0.0
+        return functional.cross_entropy(self.output(places), targets), 0.0
 
     def ratings(self, messages: Sequence[str]) -> FloatArray:
         helpful = torch.softmax(self.forward(messages), dim=1)[:, 1].double().numpy()
@@ -215,14 +216,8 @@ class Ranking(Learned):
     def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
         others = self._random.integers(len(self.labels), size=len(places))
         scores = self.labels.scores()
-        return self.pair_loss(self.codes(places), self.codes(others), preference(scores[places], scores[others]))
-
-    def pair_loss(self, first: torch.Tensor, second: torch.Tensor, wanted: FloatArray) -> tuple[torch.Tensor, float]:
-        """The loss of pairs, and its floor: a tie costs log 2 at best."""
-        logits = self.network(first)[:, 0] - self.network(second)[:, 0]
-        target = torch.from_numpy(1.0 - wanted).to(logits.dtype)
-        floor = float(np.mean(wanted == 0.5)) * math.log(2.0)
-        return functional.binary_cross_entropy_with_logits(logits, target), floor
+        both = self.output(np.concatenate([places, others]))[:, 0]
+        return pair_loss(both[: len(places)], both[len(places) :], preference(scores[places], scores[others]))
 
     def raw(self, messages: Sequence[str]) -> FloatArray:
         """The learned scores (n,)."""
@@ -270,7 +265,8 @@ class Motif(Ranking):
         self.network.train()
         for _ in range(self.EPOCHS):
             for rows in np.array_split(self._random.permutation(len(wanted)), -(-len(wanted) // self._batch_size)):
-                loss, floor = self.pair_loss(codes[0][rows], codes[1][rows], wanted[rows])
+                scored = self.network(codes[0][rows])[:, 0], self.network(codes[1][rows])[:, 0]
+                loss, floor = pair_loss(*scored, wanted[rows])
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()
@@ -346,6 +342,13 @@ def preference(first: FloatArray, second: FloatArray) -> FloatArray:
     [0.0, 1.0, 0.5]
     """
     return np.where(np.abs(first - second) < TIE, 0.5, np.where(first > second, 0.0, 1.0))
+
+
+def pair_loss(first: torch.Tensor, second: torch.Tensor, wanted: FloatArray) -> tuple[torch.Tensor, float]:
+    """The loss of pairs of scores (n,), `wanted` as `preference` gives it, and its floor: a tie costs log 2 at best."""
+    target = torch.from_numpy(1.0 - wanted).to(first.dtype)
+    floor = float(np.mean(wanted == 0.5)) * math.log(2.0)
+    return functional.binary_cross_entropy_with_logits(first - second, target), floor
 
 
 def read_pairs(path: str | Path) -> tuple[list[str], list[str], FloatArray]:
