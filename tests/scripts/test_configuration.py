@@ -176,9 +176,10 @@ def test_no_agent_has_a_setting_that_its_algorithm_ignores() -> None:
     import inspect
 
     from agents.build import algorithms, build
+    from scripts.experiment import algorithm
 
     ours = set(inspect.signature(build).parameters) | {"lstm_hidden_size", "n_lstm_layers", "n_quantiles"}
     ours |= {"action_noise_std", "log_every"}
     for name, config in agents.items():
-        taken = set(inspect.signature(algorithms[name].__init__).parameters)
+        taken = set(inspect.signature(algorithms[algorithm(name)].__init__).parameters)
         assert set(config.__dataclass_fields__) <= taken | ours, name
