@@ -1,0 +1,226 @@
+"""Many matches in one process, stepped as one: RocketSim's arenas behind batched arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.rocket.simulator import simulator
+from envs.rocket.starts import TINY, Start, check
+from envs.rocket.states import EVENTS, MatchStates
+from envs.typing import Array, BoolArray
+
+GOAL_LINE = 5124.25 + 91.25  # y of the ball's centre beyond which RocketSim counts a goal
+TICKS_PER_SECOND = 120
+MOST_CARS = 3  # in a team
+# Columns of RocketSim's get_gym_state
+_SAVES, _SHOTS, _DEMOS, _PICKUPS, _DEMOED, _GROUND, _HIT, _BOOST = 3, 4, 5, 6, 7, 8, 9, 10
+_POSITION, _VELOCITY, _SPIN, _FORWARD, _UP = (slice(low, low + 3) for low in (11, 18, 21, 24, 30))
+_COUNTERS = [_SHOTS, _SAVES, _DEMOS, _DEMOED, _PICKUPS]
+_COUNTED = ("shot", "save", "demo", "demoed", "boost_pickup")
+
+
+class Matches:
+    """`n_arenas` matches of the same teams in this process.
+
+    Args:
+        n_arenas: how many.
+        blue, orange: cars in the teams.
+        tick_skip: physics ticks (of 1/120 s) in a step.
+        mesh_dir: see `simulator`.
+        flips: also read whether cars can flip, which costs 2 µs a car; else `has_flip` is `on_ground`.
+
+    Raises:
+        ValueError: impossible numbers, or meshes.
+    """
+
+    def __init__(
+        self,
+        n_arenas: int,
+        blue: int = 1,
+        orange: int = 1,
+        *,
+        tick_skip: int = 8,
+        mesh_dir: str | Path | None = None,
+        flips: bool = True,
+    ) -> None:
+        if n_arenas < 1:
+            raise ValueError(f"n_arenas={n_arenas}: expected at least 1")
+        if not (0 <= blue <= MOST_CARS and 0 <= orange <= MOST_CARS and blue + orange >= 1):
+            raise ValueError(f"blue={blue} orange={orange}: a team has 0 to {MOST_CARS} cars, and one has a car")
+        if tick_skip < 1 or TICKS_PER_SECOND % tick_skip:
+            raise ValueError(f"tick_skip={tick_skip}: expected a number that divides {TICKS_PER_SECOND}")
+        self._rs = simulator(mesh_dir)
+        self.n_arenas, self.n_cars = n_arenas, blue + orange
+        self.tick_skip = tick_skip
+        self.orange = np.array([False] * blue + [True] * orange)
+        self._flips = flips
+        rs = self._rs
+        octane = rs.CarConfig(rs.CarConfig.OCTANE)
+        self._arenas = [rs.Arena(rs.GameMode.SOCCAR) for _ in range(n_arenas)]
+        teams = [rs.Team.ORANGE if orange else rs.Team.BLUE for orange in self.orange]
+        self._cars = [[arena.add_car(team, octane) for team in teams] for arena in self._arenas]
+        self._ids = [car.id for car in self._cars[0]]
+        self._controls: dict[bytes, Any] = {}
+        k, n = n_arenas, self.n_cars
+        self._counters = np.zeros((k, n, len(_COUNTERS)), np.float32)
+        self._scores = np.zeros((k, 2), np.float32)
+        self._last_touch = np.full((k, 2), -1, np.int64)  # car of blue, of orange, that touched the ball last
+        self._rows = np.arange(k)
+        for arena in range(k):
+            self.reset(arena, Start(kickoff=arena + 1))
+
+    def step(self, controls: npt.NDArray[np.float32]) -> MatchStates:
+        """Play `tick_skip` ticks with these controls (K, N, 8).
+
+        Raises:
+            ValueError: controls of another shape, not finite, or out of range.
+        """
+        if controls.shape != (self.n_arenas, self.n_cars, 8):
+            raise ValueError(f"controls have shape {controls.shape}; expected {(self.n_arenas, self.n_cars, 8)}")
+        if not (np.abs(controls) <= 1.0).all():  # NaN is not either
+            raise ValueError("controls are outside -1 to 1, or not numbers; RocketSim would take them in silence")
+        known, ticks = self._controls, self.tick_skip
+        flat = np.ascontiguousarray(controls, np.float32)
+        for arena, cars, rows in zip(self._arenas, self._cars, flat, strict=True):
+            for car, row in zip(cars, rows, strict=True):
+                key = row.tobytes()
+                control = known.get(key)
+                if control is None:
+                    control = known[key] = self._new_controls(row)
+                car.set_controls(control)
+            arena.step(ticks)
+        return self.states()
+
+    def states(self) -> MatchStates:
+        """The situation now, and what happened since the last call (RocketSim forgets touches once they are read)."""
+        k, n = self.n_arenas, self.n_cars
+        game, pads = np.empty((k, 4), np.float32), np.empty((k, 34), np.float32)
+        ball, cars = np.empty((k, 25), np.float32), np.empty((k, n, 36), np.float32)
+        for index, arena in enumerate(self._arenas):
+            state = arena.get_gym_state()
+            game[index], pads[index], ball[index] = state[0], state[1][0], state[2][0]
+            for car in range(n):
+                cars[index, car] = state[3 + car][0]
+        on_ground = cars[:, :, _GROUND] > 0
+        return MatchStates(
+            ball_position=ball[:, 0:3],
+            ball_velocity=ball[:, 7:10],
+            ball_angular_velocity=ball[:, 10:13],
+            car_position=cars[:, :, _POSITION],
+            car_velocity=cars[:, :, _VELOCITY],
+            car_angular_velocity=cars[:, :, _SPIN],
+            car_forward=cars[:, :, _FORWARD],
+            car_up=cars[:, :, _UP],
+            boost=cars[:, :, _BOOST] / 100.0,
+            on_ground=on_ground,
+            has_flip=self._has_flip() if self._flips else on_ground,
+            demolished=cars[:, :, _DEMOED] > 0,
+            pads=pads > 0,
+            touched=cars[:, :, _HIT] > 0,
+            events=self._events(game, cars),
+            orange=self.orange,
+        )
+
+    def reset(self, arena: int, start: Start) -> None:
+        """Put one arena into a situation. Its counters go on; call `states` afterwards.
+
+        Raises:
+            ValueError: a situation that cannot be.
+        """
+        check(start, self.n_cars)
+        own, rs = self._arenas[arena], self._rs
+        own.reset_kickoff(1 if start.kickoff is None else start.kickoff)  # also pads, jumps, timers
+        if start.kickoff is None:
+            assert start.ball_position is not None
+            assert start.car_position is not None
+            ball = own.ball.get_state()
+            velocity = np.zeros(3) if start.ball_velocity is None else np.array(start.ball_velocity, np.float64)
+            if not velocity.any():
+                velocity[2] = -TINY
+            ball.pos, ball.vel = rs.Vec(*start.ball_position.tolist()), rs.Vec(*velocity.tolist())
+            spin = np.zeros(3) if start.ball_angular_velocity is None else start.ball_angular_velocity
+            ball.ang_vel = rs.Vec(*spin.tolist())
+            own.ball.set_state(ball)
+            for index, car in enumerate(self._cars[arena]):
+                state = car.get_state()
+                state.pos = rs.Vec(*start.car_position[index].tolist())
+                state.vel = rs.Vec(*_row(start.car_velocity, index))
+                state.ang_vel = rs.Vec(*_row(start.car_angular_velocity, index))
+                turned = [
+                    0.0 if angles is None else float(angles[index]) for angles in (start.yaw, start.pitch, start.roll)
+                ]
+                state.rot_mat = rs.Angle(yaw=turned[0], pitch=turned[1], roll=turned[2]).as_rot_mat()
+                state.boost = 100.0 * (0.0 if start.boost is None else float(start.boost[index]))
+                car.set_state(state)
+        state = own.get_gym_state()
+        cars = np.stack([state[3 + car][0] for car in range(self.n_cars)])
+        self._counters[arena] = cars[:, _COUNTERS]
+        self._scores[arena] = state[0][2:4]
+        self._last_touch[arena] = -1
+
+    def _events(self, game: Array, cars: Array) -> dict[str, Array]:
+        k, n = self.n_arenas, self.n_cars
+        events = {name: np.zeros((k, n), np.float32) for name in EVENTS}
+        counted = np.maximum(cars[:, :, _COUNTERS] - self._counters, 0.0)
+        self._counters = cars[:, :, _COUNTERS].copy()
+        for column, name in enumerate(_COUNTED):
+            events[name] = counted[:, :, column]
+        touched = cars[:, :, _HIT] > 0
+        events["touch"] = touched.astype(np.float32)
+        if touched.any():
+            self._remember_touches(touched, game[:, 1])
+        scored = np.maximum(game[:, 2:4] - self._scores, 0.0)
+        self._scores = game[:, 2:4].copy()
+        if scored.any():
+            events["team_goal"] = np.where(self.orange, scored[:, 1:], scored[:, :1])
+            events["concede"] = np.where(self.orange, scored[:, :1], scored[:, 1:])
+            for arena, team in np.argwhere(scored > 0).tolist():
+                # RocketSim names a scorer only sometimes: it is the last of the team that touched the ball
+                car = int(self._last_touch[arena, team])
+                if car >= 0:
+                    events["goal"][arena, car] = 1.0
+        return events
+
+    def _remember_touches(self, touched: BoolArray, last_hit: Array) -> None:
+        for team in (0, 1):
+            own = touched & (self.orange == bool(team))
+            rows = np.flatnonzero(own.any(axis=1))
+            self._last_touch[rows, team] = own[rows].argmax(axis=1)
+        for arena in np.flatnonzero(touched.sum(axis=1) > 1).tolist():
+            car = self._ids.index(int(last_hit[arena])) if int(last_hit[arena]) in self._ids else -1
+            if car >= 0 and touched[arena, car]:
+                self._last_touch[arena, int(self.orange[car])] = car
+
+    def _has_flip(self) -> BoolArray:
+        return np.array([[car.get_state().has_flip_or_jump() for car in cars] for cars in self._cars])
+
+    def _new_controls(self, row: Array) -> Any:
+        throttle, steer, pitch, yaw, roll, jump, boost, handbrake = row.tolist()
+        if len(self._controls) > 10_000:  # continuous controls never repeat
+            self._controls.clear()
+        return self._rs.CarControls(
+            throttle=throttle, steer=steer, pitch=pitch, yaw=yaw, roll=roll, jump=jump > 0.5, boost=boost > 0.5,
+            handbrake=handbrake > 0.5,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Let go of the arenas."""
+        self._cars, self._arenas = [], []
+
+
+def _row(values: Array | None, index: int) -> Sequence[float]:
+    return (0.0, 0.0, 0.0) if values is None else [float(value) for value in values[index]]
+
+
+def in_goal(states: MatchStates) -> Array:
+    """(K,): 1 where the ball lies in the orange goal, -1 in the blue one, 0 elsewhere."""
+    y = states.ball_position[:, 1]
+    return np.where(np.abs(y) > GOAL_LINE, np.sign(y), 0.0)
+
+
+__all__ = ["GOAL_LINE", "Matches", "in_goal"]

@@ -1,0 +1,250 @@
+"""Where matches begin: kickoffs, random situations, shots at an open goal, a goalkeeper's practice, recorded ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.rocket.meshes import Field
+
+Vector = npt.NDArray[np.float64]
+BALL_REST, CAR_REST = 93.15, 17.01  # heights on the floor
+KICKOFF_BOOST = 1 / 3
+MARGIN = 150.0  # from walls
+TINY = 1e-3  # uu/s: a ball with no velocity at all hangs in the air until it is touched
+
+Random = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Start:
+    """A situation of one arena: ball (3,) and cars (N, 3), in uu and uu/s; yaw (N,) in radians, boost (N,) in 0..1.
+
+    ``kickoff`` is a seed for RocketSim's own kickoff, and then nothing else counts.
+    """
+
+    kickoff: int | None = None
+    ball_position: Vector | None = None
+    ball_velocity: Vector | None = None
+    ball_angular_velocity: Vector | None = None
+    car_position: Vector | None = None
+    car_velocity: Vector | None = None
+    car_angular_velocity: Vector | None = None
+    yaw: Vector | None = None
+    pitch: Vector | None = None
+    roll: Vector | None = None
+    boost: Vector | None = None
+
+
+def inside(x: float, y: float, margin: float = MARGIN, field: Field | None = None) -> bool:
+    """Is the place on the field, so far from every wall? Goals are not on it."""
+    field = field or Field()
+    corner = abs(x) + abs(y) <= field.corner - margin * math.sqrt(2)
+    return abs(x) <= field.side - margin and abs(y) <= field.back - margin and corner
+
+
+def place(random: Random, margin: float = MARGIN) -> tuple[float, float]:
+    """A place anywhere on the field."""
+    field = Field()
+    while True:
+        x, y = random.uniform(-field.side, field.side), random.uniform(-field.back, field.back)
+        if inside(x, y, margin):
+            return float(x), float(y)
+
+
+def kickoff(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
+    """RocketSim's kickoff, in one of five formations."""
+    return Start(kickoff=int(random.integers(2**31)))  # small seeds are badly mixed
+
+
+def random_start(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
+    """Ball and cars anywhere, the ball also in the air, everything moving."""
+    n = len(orange)
+    direction = random.normal(size=3)
+    speed = random.uniform(0, 3000) * direction / np.linalg.norm(direction)
+    cars = np.array([[*place(random), CAR_REST] for _ in range(n)])
+    yaw = random.uniform(-math.pi, math.pi, n)
+    forward = np.stack([np.cos(yaw), np.sin(yaw), np.zeros(n)], axis=1)
+    return Start(
+        ball_position=np.array([*place(random, 300.0), random.uniform(BALL_REST, 1700.0)]),
+        ball_velocity=speed,
+        car_position=cars,
+        car_velocity=forward * random.uniform(0, 1800, (n, 1)),
+        yaw=yaw,
+        boost=random.uniform(0, 1, n),
+    )
+
+
+def kickoff_like(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
+    """The ball in the middle; cars somewhere in their own half, looking at it."""
+    n = len(orange)
+    cars = np.zeros((n, 3))
+    for row in range(n):
+        while True:
+            x, y = place(random, 300.0)
+            if y < -1000.0:
+                break
+        cars[row] = (x, y, CAR_REST)
+    cars[orange, :2] *= -1
+    return Start(
+        ball_position=np.array([0.0, 0.0, BALL_REST]),
+        ball_velocity=np.zeros(3),
+        car_position=cars,
+        yaw=np.arctan2(-cars[:, 1], -cars[:, 0]),
+        boost=np.full(n, KICKOFF_BOOST),
+    )
+
+
+def goalie(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
+    """A shot at the blue goal; the first blue car stands in it, every other car somewhere."""
+    field, n = Field(), len(orange)
+    start = random_start(random, orange)
+    ball = np.array([random.uniform(-2500, 2500), random.uniform(-1500, 1500), random.uniform(BALL_REST, 600)])
+    target = np.array([random.uniform(-700, 700), -field.back - 200, random.uniform(100, 550)])
+    seconds = random.uniform(1.2, 2.5)
+    velocity = (target - ball) / seconds
+    velocity[2] += 0.5 * 650.0 * seconds  # gravity
+    assert start.car_position is not None
+    assert start.yaw is not None
+    assert start.car_velocity is not None
+    assert start.boost is not None
+    start.car_position[0] = (random.uniform(-500, 500), -field.back + 100, CAR_REST)
+    start.yaw[0], start.car_velocity[0], start.boost[0] = math.pi / 2, 0.0, 1.0
+    return Start(
+        ball_position=ball, ball_velocity=velocity, car_position=start.car_position, car_velocity=start.car_velocity,
+        yaw=start.yaw, boost=np.asarray(start.boost).reshape(n),
+    )  # fmt: skip
+
+
+def shoot(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
+    """The ball slow on the floor; cars 900 to 1,800 uu from it in any direction, at rest, with full boost."""
+    n = len(orange)
+    ball = np.array([random.uniform(-2000, 2000), random.uniform(-2500, 2500), BALL_REST])
+    cars = np.zeros((n, 3))
+    for row in range(n):
+        while True:
+            distance, direction = random.uniform(900, 1800), random.uniform(-math.pi, math.pi)
+            x, y = ball[0] + distance * math.cos(direction), ball[1] + distance * math.sin(direction)
+            if inside(x, y, 300.0):
+                break
+        cars[row] = (x, y, CAR_REST)
+    return Start(
+        ball_position=ball,
+        ball_velocity=np.array([*random.normal(0, 100, 2), 0.0]),
+        car_position=cars,
+        yaw=random.uniform(-math.pi, math.pi, n),
+        boost=np.ones(n),
+    )
+
+
+STARTS: Mapping[str, Callable[[Random, npt.NDArray[np.bool_]], Start]] = {
+    "kickoff": kickoff,
+    "random": random_start,
+    "kickoff_like": kickoff_like,
+    "goalie": goalie,
+    "shoot": shoot,
+}
+REPLAY = "replay"
+
+
+class StartMixture:
+    """Draws a start for every episode.
+
+    Args:
+        weights: name of a start -> its weight; "replay" draws from `replay_file`.
+        replay_file: an .npz with ball (M, 9: position, velocity, angular velocity) and cars (M, N, 13: position,
+            velocity, angular velocity, yaw, pitch, roll, boost in 0..1).
+        n_cars: cars in an arena.
+
+    Raises:
+        ValueError: unknown names, weights that are none, a file that does not fit or holds impossible situations.
+    """
+
+    def __init__(self, weights: Mapping[str, float], n_cars: int, replay_file: str | Path | None = None) -> None:
+        known = (*STARTS, REPLAY)
+        for name, weight in weights.items():
+            if name not in known:
+                raise ValueError(f"starts: there is no start {name!r}; there are {', '.join(known)}")
+            if not (math.isfinite(weight) and weight >= 0):
+                raise ValueError(f"starts: {name} has the weight {weight}; expected a number of at least 0")
+        total = float(sum(weights.values()))
+        if total <= 0:
+            raise ValueError("starts: no start has a weight above 0")
+        self._names = list(weights)
+        self._shares = np.array([weight / total for weight in weights.values()])
+        self._replay: tuple[Vector, Vector] | None = None
+        if weights.get(REPLAY, 0) > 0:
+            if replay_file is None:
+                raise ValueError("starts: replay needs replay_file=, an .npz of situations")
+            self._replay = _situations(Path(replay_file), n_cars)
+
+    def __call__(self, random: Random, orange: npt.NDArray[np.bool_]) -> Start:
+        name = self._names[int(random.choice(len(self._names), p=self._shares))]
+        if name != REPLAY:
+            return STARTS[name](random, orange)
+        assert self._replay is not None
+        row = int(random.integers(len(self._replay[0])))
+        return situation(self._replay[0][row], self._replay[1][row])
+
+
+def situation(ball: Vector, cars: Vector) -> Start:
+    """A start from one row of a replay file; see `StartMixture`."""
+    return Start(
+        ball_position=ball[:3], ball_velocity=ball[3:6], ball_angular_velocity=ball[6:9], car_position=cars[:, :3],
+        car_velocity=cars[:, 3:6], car_angular_velocity=cars[:, 6:9], yaw=cars[:, 9], pitch=cars[:, 10],
+        roll=cars[:, 11], boost=cars[:, 12],
+    )  # fmt: skip
+
+
+def check(start: Start, n_cars: int) -> None:
+    """Refuse situations that cannot be: numbers that are none, cars and balls outside the field.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    if start.kickoff is not None:
+        return
+    if start.ball_position is None or start.car_position is None:
+        raise ValueError("a start needs the positions of the ball and of the cars, or a kickoff")
+    shapes: Sequence[tuple[str, Vector | None, tuple[int, ...]]] = (
+        ("ball_position", start.ball_position, (3,)), ("ball_velocity", start.ball_velocity, (3,)),
+        ("ball_angular_velocity", start.ball_angular_velocity, (3,)), ("car_position", start.car_position, (n_cars, 3)),
+        ("car_velocity", start.car_velocity, (n_cars, 3)), ("yaw", start.yaw, (n_cars,)),
+        ("car_angular_velocity", start.car_angular_velocity, (n_cars, 3)), ("pitch", start.pitch, (n_cars,)),
+        ("roll", start.roll, (n_cars,)), ("boost", start.boost, (n_cars,)),
+    )  # fmt: skip
+    for name, value, shape in shapes:
+        if value is not None and (np.shape(value) != shape or not np.isfinite(value).all()):
+            raise ValueError(
+                f"{name} of a start has shape {np.shape(value)} or is not finite; expected {shape} numbers"
+            )
+    if start.boost is not None and ((start.boost < 0) | (start.boost > 1)).any():
+        raise ValueError(f"boost of a start is {start.boost}; expected 0 to 1")
+    for what, places in (("the ball", start.ball_position[None]), ("a car", start.car_position)):
+        for x, y, z in places.tolist():
+            if not (inside(x, y, 0.0) and 0 <= z <= Field().ceiling):
+                # RocketSim leaves what stands behind a back wall there, and counts a goal for it at every tick
+                raise ValueError(f"{what} of a start is at ({x:.0f}, {y:.0f}, {z:.0f}), which is outside the field")
+
+
+def _situations(path: Path, n_cars: int) -> tuple[Vector, Vector]:
+    try:
+        with np.load(path) as file:
+            ball, cars = file["ball"].astype(np.float64), file["cars"].astype(np.float64)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"replay_file={path}: it is no .npz with ball and cars ({error})") from error
+    if ball.ndim != 2 or ball.shape[1] != 9 or cars.shape != (len(ball), n_cars, 13) or not len(ball):
+        raise ValueError(
+            f"replay_file={path}: ball is {ball.shape} and cars {cars.shape}; expected (M, 9) and (M, {n_cars}, 13)"
+        )
+    for row in range(len(ball)):
+        try:
+            check(situation(ball[row], cars[row]), n_cars)
+        except ValueError as error:
+            raise ValueError(f"replay_file={path}, situation {row}: {error}") from None
+    return ball, cars

@@ -1,0 +1,46 @@
+"""The situation in a batch of matches, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envs.typing import Array, BoolArray
+
+EVENTS = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed", "boost_pickup")
+"""What is counted for every car: it scored, its team scored, the other team scored, it touched the ball, shot at the
+goal, saved, demolished another, was demolished, took a boost pad."""
+
+
+@dataclass(frozen=True)
+class MatchStates:
+    """K arenas with N cars each, blue cars first, in the frame of the blue team, which attacks +y.
+
+    Lengths in uu, velocities in uu/s, angular velocities in rad/s; float32 unless said. Arrays are new at every step.
+
+    Attributes:
+        ball_position, ball_velocity, ball_angular_velocity: (K, 3).
+        car_position, car_velocity, car_angular_velocity, car_forward, car_up: (K, N, 3).
+        boost: (K, N), 0 to 1.
+        on_ground, has_flip, demolished: (K, N) bool.
+        pads: (K, 34) bool, the boost pads that can be taken, sorted by y, then x.
+        touched: (K, N) bool, touched the ball since the last step.
+        events: name -> (K, N) counts of this step; names are `EVENTS`.
+        orange: (N,) bool, which cars are orange.
+    """
+
+    ball_position: Array
+    ball_velocity: Array
+    ball_angular_velocity: Array
+    car_position: Array
+    car_velocity: Array
+    car_angular_velocity: Array
+    car_forward: Array
+    car_up: Array
+    boost: Array
+    on_ground: BoolArray
+    has_flip: BoolArray
+    demolished: BoolArray
+    pads: BoolArray
+    touched: BoolArray
+    events: dict[str, Array]
+    orange: BoolArray
