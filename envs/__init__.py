@@ -15,6 +15,7 @@ from gymnasium.envs.registration import WrapperSpec
 from envs.catalogue import EnvDescription, describe, env_ids, make_vec, register_family
 from envs.classic import CAPTION_QUEST, STEP_LIMIT, ClassicFamily
 from envs.nethack import NetHackFamily
+from envs.rocket import RocketFamily
 
 __all__ = ["EnvDescription", "describe", "env_ids", "make_vec"]
 
@@ -29,6 +30,8 @@ for _id in _NETHACK.ids():
         kwargs={"env_id": _id},
         additional_wrappers=(WrapperSpec("TellStepLimit", "envs.nethack.env:TellStepLimit", {}),),
     )
+
+register_family("breadcrumb/Rocket", RocketFamily())
 
 register_family(CAPTION_QUEST, ClassicFamily())
 gymnasium.register(

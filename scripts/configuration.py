@@ -111,6 +111,10 @@ def _extended(task: str, words: str, events: list[str]) -> EnvConfig:
     )
 
 
+def _rocket(task: str, steps: int, words: str) -> EnvConfig:
+    return EnvConfig(f"breadcrumb/Rocket{task}-v0", total_timesteps=steps, events=["touch", "goal"], task=words)
+
+
 _NETHACK_TASKS = {
     "Score": "Get as many points as possible: kill monsters, find gold and go deeper into the dungeon.",
     "Staircase": "Find the stairs down and go to them.",
@@ -158,6 +162,11 @@ environments: Mapping[str, EnvConfig] = {
     "nethack/staircase_lvl4": _extended("StaircaseLvl4", "Go down the stairs to level 4.", _DEEPER),
     "nethack/oracle_extended": _extended("Oracle", _NETHACK_TASKS["Oracle"], _DEEPER),
     "nethack/oracle_sober": _extended("OracleSober", _NETHACK_TASKS["Oracle"], _DEEPER),
+    "rocket/shoot": _rocket("Shoot", 300_000, "Drive to the ball and shoot it into the orange goal."),
+    "rocket/goalie": _rocket("Goalie", 300_000, "Keep the ball out of your goal."),
+    "rocket/1v1": _rocket("1v1", 3_000_000, "Score more goals than the other car."),
+    "rocket/2v2": _rocket("2v2", 10_000_000, "Score more goals than the other team."),
+    "rocket/3v3": _rocket("3v3", 10_000_000, "Score more goals than the other team."),
     "classic/caption_quest": EnvConfig(
         "breadcrumb/CaptionQuest-v0",
         total_timesteps=300_000,

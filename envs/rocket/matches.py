@@ -70,7 +70,8 @@ class Matches:
         self._counters = np.zeros((k, n, len(_COUNTERS)), np.float32)
         self._scores = np.zeros((k, 2), np.float32)
         self._last_touch = np.full((k, 2), -1, np.int64)  # car of blue, of orange, that touched the ball last
-        self._rows = np.arange(k)
+        places = [pad.get_pos().as_tuple() for pad in self._arenas[0].get_boost_pads()]
+        self.pad_positions: npt.NDArray[np.float64] = np.array(sorted(places, key=lambda place: (place[1], place[0])))
         for arena in range(k):
             self.reset(arena, Start(kickoff=arena + 1))
 

@@ -1,0 +1,283 @@
+"""RocketVecEnv: many matches behind SB3's vector interface, every car a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
+
+from envs.rocket.actions import ACTIONS
+from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal
+from envs.rocket.observations import OBSERVATIONS
+from envs.rocket.starts import Start, StartMixture
+from envs.rocket.states import EVENTS, MatchStates
+from envs.typing import Array, BoolArray
+
+REPORTS = frozenset({"states", "events"})
+EVALUATION = 1 << 62
+
+
+@dataclass(frozen=True)
+class MatchConfig:
+    """What is played; the same for every arena.
+
+    Attributes:
+        blue, orange: cars in the teams; all of them are rows of the vector environment.
+        observation, actions: names in `OBSERVATIONS` and `ACTIONS`.
+        tick_skip: physics ticks (of 1/120 s) between decisions.
+        seconds: the time limit of an episode (truncation).
+        no_touch_seconds: an episode in which nobody touched the ball for so long is over (truncation); None: never.
+        starts: name of a start -> weight; see `StartMixture`.
+        replay_file: for the start "replay".
+        mesh_dir: a folder of the game's own collision meshes; None for ours.
+    """
+
+    blue: int = 1
+    orange: int = 1
+    observation: str = "flat"
+    actions: str = "lookup"
+    tick_skip: int = 8
+    seconds: float = 300.0
+    no_touch_seconds: float | None = 45.0
+    starts: Mapping[str, float] = field(default_factory=lambda: {"kickoff": 1.0})
+    replay_file: str | Path | None = None
+    mesh_dir: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("observation", self.observation, OBSERVATIONS),
+            ("actions", self.actions, ACTIONS),
+        ):
+            if value not in known:
+                raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
+        for name, seconds in (("seconds", self.seconds), ("no_touch_seconds", self.no_touch_seconds)):
+            if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
+                raise ValueError(f"{name}={seconds}: expected a number above 0")
+
+    @property
+    def max_steps(self) -> int:
+        """Steps until time is over."""
+        return max(1, round(self.seconds * TICKS_PER_SECOND / self.tick_skip))
+
+
+class RocketVecEnv(VecEnv):
+    """Matches behind SB3's vector interface; row = arena * cars + car, blue cars first.
+
+    A car's reward is 1 when its team scores, -1 when the other does. That ends the episode of every car in the arena;
+    time and long idling truncate it. `infos[i]` holds, as asked for in `report`, "states" (one `MatchStates` for all
+    rows, before any automatic reset) and "events" (names of `EVENTS`), and on an episode's last step
+    `terminal_observation`, `TimeLimit.truncated`, `is_success` (its team scored) and `episode_seed`.
+
+    Args:
+        config: what is played.
+        n_envs: rows; a multiple of the cars in an arena.
+        seed: of the stream of episode seeds.
+        split: "train" or "eval": the two never share a start.
+        report, events: see above.
+        render_mode: "rgb_array" or None.
+
+    Raises:
+        ValueError: numbers, names or meshes that cannot work.
+    """
+
+    def __init__(
+        self,
+        config: MatchConfig,
+        n_envs: int,
+        *,
+        seed: int = 0,
+        split: str = "train",
+        report: Sequence[str] = (),
+        events: Sequence[str] = (),
+        render_mode: str | None = None,
+    ) -> None:
+        cars = config.blue + config.orange
+        if n_envs < 1 or n_envs % max(1, cars):
+            raise ValueError(f"n_envs={n_envs}: an arena has {cars} cars, each a row; give a multiple of {cars}")
+        if split not in ("train", "eval"):
+            raise ValueError(f'split is "train" or "eval", not {split!r}')
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f'render_mode is {render_mode!r}; Rocket renders "rgb_array" or nothing (None)')
+        for given, known in ((report, sorted(REPORTS)), (events, EVENTS)):
+            if unknown := sorted(set(given) - set(known)):
+                raise ValueError(f"Rocket reports {', '.join(known)}, not {', '.join(unknown)}")
+        self.config = config
+        k = n_envs // cars
+        observation = OBSERVATIONS[config.observation]
+        self._start = StartMixture(config.starts, cars, config.replay_file)
+        self.matches = Matches(
+            k,
+            config.blue,
+            config.orange,
+            tick_skip=config.tick_skip,
+            mesh_dir=config.mesh_dir,
+            flips=observation.reads_flips,
+        )
+        self._observer = observation(k, self.matches.orange)
+        self._parser = ACTIONS[config.actions]()
+        self.render_mode = render_mode
+        super().__init__(n_envs, self._observer.space, self._parser.space)
+        self._k, self._n = k, cars
+        self._report_states = "states" in report
+        self._events = tuple(events) if "events" in report else ()
+        self._seed, self._eval = seed, split == "eval"
+        self._begun = np.zeros(k, np.int64)
+        self._episode_seeds = np.zeros(k, np.int64)
+        self._steps = np.zeros(k, np.int64)
+        self._idle = np.zeros(k, np.int64)
+        limit = config.no_touch_seconds
+        self._idle_limit = None if limit is None else max(1, round(limit * TICKS_PER_SECOND / config.tick_skip))
+        self._actions: Array = np.zeros(0)
+        self.states: MatchStates = self.matches.states()
+
+    def reset(self) -> Array:
+        """Start new episodes everywhere and return their first observations."""
+        if any(seed is not None for seed in self._seeds):
+            self._seed = int(next(seed for seed in self._seeds if seed is not None))
+            self._begun[:] = 0
+            self._reset_seeds()
+        self.reset_infos = [{} for _ in range(self.num_envs)]
+        arenas = np.arange(self._k)
+        for arena in arenas.tolist():
+            self._begin(arena)
+        return self._after_begin(arenas)
+
+    def begin(self, arena: int, start: Start) -> Array:
+        """Put one arena into a situation of the caller's, and return all observations (rows, ...)."""
+        self.matches.reset(arena, start)
+        self._steps[arena] = self._idle[arena] = 0
+        self.reset_infos = self.reset_infos or [{} for _ in range(self.num_envs)]
+        return self._after_begin(np.array([arena]))
+
+    def _begin(self, arena: int) -> None:
+        words = np.random.SeedSequence([self._seed % 2**63, arena, int(self._begun[arena])])
+        seed = int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | (EVALUATION if self._eval else 0)
+        self._begun[arena] += 1
+        self._episode_seeds[arena] = seed
+        self.matches.reset(arena, self._start(np.random.default_rng(seed), self.matches.orange))
+        self._steps[arena] = self._idle[arena] = 0
+
+    def _after_begin(self, arenas: Array) -> Array:
+        self._observer.begin(arenas)
+        # RocketSim forgets a touch once it is read: what the arenas in play did was taken before
+        self.states = self.matches.states()
+        for arena in arenas.tolist():
+            for row in range(arena * self._n, (arena + 1) * self._n):
+                self.reset_infos[row] = {"episode_seed": int(self._episode_seeds[arena])}
+        if self._report_states:
+            for info in self.reset_infos:
+                info["states"] = self.states
+        return self._observe()
+
+    def step_async(self, actions: Array) -> None:
+        actions = np.asarray(actions)
+        if len(actions) != self.num_envs:
+            raise ValueError(f"actions have shape {actions.shape}; expected {self.num_envs} of them")
+        self._actions = self._parser(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        k, n = self._k, self._n
+        controls = self._actions.reshape(k, n, 8)
+        self._observer.acted(controls)
+        states = self.states = self.matches.step(controls)
+        self._steps += 1
+        self._idle = np.where(states.touched.any(axis=1), 0, self._idle + 1)
+        goal = in_goal(states)
+        terminated = goal != 0
+        over_time = self._steps >= self.config.max_steps
+        if self._idle_limit is not None:
+            over_time |= self._idle >= self._idle_limit
+        truncated = over_time & ~terminated
+        rewards = (goal[:, None] * np.where(self.matches.orange, -1.0, 1.0)).astype(np.float32)
+        done = np.repeat(terminated | truncated, n)
+        observations = self._observe()
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if self._report_states:
+            for info in infos:
+                info["states"] = states
+        for row, names in self._happened(states):
+            infos[row]["events"] = names
+        if done.any():
+            observations = self._finish(observations, infos, np.flatnonzero(terminated | truncated), truncated, rewards)
+        return observations, rewards.reshape(-1), done, infos
+
+    def _finish(
+        self, observations: Array, infos: list[dict[str, Any]], ended: Array, truncated: BoolArray, rewards: Array
+    ) -> Array:
+        for arena in ended.tolist():
+            for car in range(self._n):
+                row = arena * self._n + car
+                info = infos[row]
+                info["terminal_observation"] = observations[row]
+                info["TimeLimit.truncated"] = bool(truncated[arena])
+                info["is_success"] = bool(rewards[arena, car] > 0)
+                info["episode_seed"] = int(self._episode_seeds[arena])
+            self._begin(arena)
+        return self._after_begin(ended)
+
+    def _happened(self, states: MatchStates) -> list[tuple[int, tuple[str, ...]]]:
+        found: dict[int, list[str]] = {}
+        for name in self._events:
+            for row in np.flatnonzero(states.events[name].reshape(-1)).tolist():
+                found.setdefault(row, []).append(name)
+        return [(row, tuple(names)) for row, names in found.items()]
+
+    def _observe(self) -> Array:
+        left = 1.0 - self._steps / self.config.max_steps
+        observed = self._observer(self.states, left)
+        return observed.reshape(self.num_envs, *observed.shape[2:])
+
+    def action_masks(self) -> BoolArray:
+        """(rows, actions): False for actions that do nothing more than another: boost without boost, jumps in vain."""
+        states = self.states
+        return self._parser.masks(states.on_ground.reshape(-1), states.boost.reshape(-1), states.has_flip.reshape(-1))
+
+    # Seeds, state, pictures ----------------------------------------------------------------------------------------
+
+    def seed(self, seed: int | None = None) -> list[int | None]:
+        """Restart the stream of episode seeds from `seed` at the next reset; None leaves it as it is."""
+        return [None] * self.num_envs if seed is None else list(super().seed(seed))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream of episode seeds stands: the episodes in play count as begun, and are not continued."""
+        return {"episodes": self._begun.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on in the stream of episode seeds; takes effect at the next reset.
+
+        Raises:
+            ValueError: for another number of arenas.
+        """
+        if np.shape(state["episodes"]) != (self._k,):
+            raise ValueError(f"the state is of {len(state['episodes'])} arenas, these are {self._k}")
+        self._begun[:] = state["episodes"]
+
+    def get_images(self) -> Sequence[Array | None]:
+        if self.render_mode is None:
+            return [None] * self.num_envs
+        from envs.rocket.rendering import picture
+
+        pictures = [picture(self.states, arena, self.matches.pad_positions) for arena in range(self._k)]
+        return [pictures[row // self._n] for row in range(self.num_envs)]
+
+    def close(self) -> None:
+        """Let go of the arenas."""
+        self.matches.close()
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        setattr(self, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
+        if method_name == "action_masks":  # as sb3-contrib asks for them
+            return [self.action_masks()[row] for row in self._get_indices(indices)]
+        raise AttributeError(f"the cars of a RocketVecEnv have no methods of their own, so no {method_name!r}")
+
+    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
+        return [False] * len(list(self._get_indices(indices)))
