@@ -330,7 +330,7 @@ def _about(values: Sequence[float | None]) -> str:
     return short(interval(known).value) if known else "–"
 
 
-_NOT_SHOWN = {"seconds"}
+_NOT_SHOWN = {"seconds", "goal_rate"}
 """Metrics of a twin that its table leaves out; those that `_COLUMNS` does not name stand under their own names."""
 _COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] = (
     ("success_rate", "success, last 100 episodes", _rate),

@@ -57,8 +57,8 @@ def picture(
 
 
 def _pixel(x: float, y: float) -> tuple[float, float]:
-    field = Field()
-    return EDGE + (field.side + x) / SCALE, EDGE + (field.goal_back - y) / SCALE
+    field = Field()  # the game's axes are left-handed: seen from above with +y up, +x points left
+    return EDGE + (field.side - x) / SCALE, EDGE + (field.goal_back - y) / SCALE
 
 
 @functools.cache

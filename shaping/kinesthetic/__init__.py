@@ -1,0 +1,7 @@
+"""Kinesthetic rewards for cars and a ball (Lucy-SKG): components, their combination, and the reward term."""
+
+from shaping.kinesthetic.composition import combine, parse
+from shaping.kinesthetic.presets import EVENTS, REWARDS
+from shaping.kinesthetic.term import KinestheticTerm
+
+__all__ = ["EVENTS", "REWARDS", "KinestheticTerm", "combine", "parse"]

@@ -1,0 +1,248 @@
+"""Rewards composed of components, written as an expression.
+
+    2*ball_to_goal_difference(offensive_dispersion=0.6) + 0.5*krc(align, player_to_ball_distance(dispersion=1.1))
+
+`krc(R1, ..., Rn)` is Lucy-SKG's kinesthetic reward combination: the geometric mean of |R|, negative unless no R is.
+`linear(...)` is the arithmetic mean and `product(...)` the product, whose sign is that of the product, for comparison.
+They nest. Sums, differences and multiplication by numbers are written as usual.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shaping.kinesthetic.components import COMPONENTS, parameters
+from shaping.kinesthetic.states import View
+from shaping.terms import FloatArray
+
+COMBINERS = ("krc", "linear", "product")
+
+
+class Expression(ABC):
+    """A reward: the states as each car sees them -> (K, N)."""
+
+    @abstractmethod
+    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
+        """The values; those of the components too, by their text, where `seen` is given."""
+
+    @abstractmethod
+    def components(self) -> Iterator[Leaf]:
+        """Every component in it."""
+
+
+@dataclass(frozen=True)
+class Leaf(Expression):
+    """A component with its parameters."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        inner = ", ".join(f"{name}={value:g}" for name, value in self.arguments)
+        return f"{self.name}({inner})" if inner else self.name
+
+    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
+        values = COMPONENTS[self.name](view, **dict(self.arguments))
+        if seen is not None:
+            seen[str(self)] = values
+        return values
+
+    def components(self) -> Iterator[Leaf]:
+        yield self
+
+
+@dataclass(frozen=True)
+class Combination(Expression):
+    """krc, linear or product of several."""
+
+    kind: str
+    parts: tuple[Expression, ...]
+    eps: float = 0.0
+
+    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
+        return combine(self.kind, [part(view, seen) for part in self.parts], self.eps)
+
+    def components(self) -> Iterator[Leaf]:
+        for part in self.parts:
+            yield from part.components()
+
+
+@dataclass(frozen=True)
+class Sum(Expression):
+    """Σ weight · part, and a constant."""
+
+    terms: tuple[tuple[float, Expression], ...]
+    constant: float = 0.0
+
+    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
+        total = np.full(view.boost.shape, self.constant)
+        for weight, part in self.terms:
+            total = total + weight * part(view, seen)
+        return total
+
+    def components(self) -> Iterator[Leaf]:
+        for _, part in self.terms:
+            yield from part.components()
+
+
+def combine(kind: str, values: Sequence[FloatArray], eps: float = 0.0) -> FloatArray:
+    """Combine (K, N) arrays.
+
+    krc: s (Π |R|)^(1/n), s = 1 where every R ≥ 0, else -1, so that two negatives stay negative; with eps
+    s (Π (|R| + eps))^(1/n), whose slope at 0 is finite. Source: arXiv 2305.15801, section 3.
+
+    >>> combine("krc", [np.array([0.25, -0.25, -0.5]), np.array([1.0, 1.0, -0.5])]).tolist()
+    [0.5, -0.5, -0.5]
+    """
+    stacked = np.stack(values)
+    if kind == "linear":
+        return np.asarray(stacked.mean(axis=0))
+    if kind == "product":
+        return np.asarray(stacked.prod(axis=0))
+    size = np.prod(np.abs(stacked) + eps, axis=0) ** (1.0 / len(values))
+    return np.where((stacked >= 0).all(axis=0), size, -size)
+
+
+def parse(text: str) -> Expression:
+    """An expression from its text.
+
+    Raises:
+        ValueError: what cannot be read, with the place and what is known.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"the reward {text!r} cannot be read at character {error.offset}: {error.msg}") from None
+    found = _read(tree.body)
+    return found if isinstance(found, Expression) else Sum((), float(found))
+
+
+def _read(node: ast.expr) -> Expression | float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return float(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        inner, sign = _read(node.operand), -1.0 if isinstance(node.op, ast.USub) else 1.0
+        return _scaled(inner, sign) if isinstance(inner, Expression) else sign * inner
+    if isinstance(node, ast.BinOp):
+        return _operation(node)
+    if isinstance(node, ast.Name):
+        return _leaf(node.id, [])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return _call(node, node.func.id)
+    raise ValueError(f"a reward is made of components, numbers, + - * / and {', '.join(COMBINERS)}, not {_text(node)}")
+
+
+def _operation(node: ast.BinOp) -> Expression | float:
+    left, right = _read(node.left), _read(node.right)
+    if isinstance(node.op, ast.Add | ast.Sub):
+        sign = 1.0 if isinstance(node.op, ast.Add) else -1.0
+        if not isinstance(left, Expression) and not isinstance(right, Expression):
+            return left + sign * right
+        terms: list[tuple[float, Expression]] = []
+        constant = 0.0
+        for factor, part in ((1.0, left), (sign, right)):
+            if isinstance(part, Sum):
+                terms += [(factor * weight, inner) for weight, inner in part.terms]
+                constant += factor * part.constant
+            elif isinstance(part, Expression):
+                terms.append((factor, part))
+            else:
+                constant += factor * part
+        return Sum(tuple(terms), constant)
+    if isinstance(node.op, ast.Mult | ast.Div):
+        divides = isinstance(node.op, ast.Div)
+        if isinstance(right, Expression) and (divides or isinstance(left, Expression)):
+            raise ValueError(f"{_text(node)}: multiply components with product(...), and divide by numbers only")
+        if isinstance(right, Expression):
+            assert not isinstance(left, Expression)
+            return _scaled(right, left)
+        if divides and right == 0:
+            raise ValueError(f"{_text(node)} divides by 0")
+        factor = 1.0 / right if divides else right
+        return _scaled(left, factor) if isinstance(left, Expression) else left * factor
+    raise ValueError(f"{_text(node)}: a reward knows + - * /")
+
+
+def _call(node: ast.Call, name: str) -> Expression:
+    if name not in COMBINERS:
+        if node.args:
+            raise (
+                ValueError(f"{name}: give its parameters by name: {', '.join(parameters(name)) or 'it has none'}")
+                if (name in COMPONENTS)
+                else ValueError(_unknown(name))
+            )
+        return _leaf(name, node.keywords)
+    eps = 0.0
+    for keyword in node.keywords:
+        if keyword.arg != "eps" or name != "krc":
+            raise ValueError(f"{name} has no argument {keyword.arg!r}; krc has eps")
+        eps = _number(keyword.value)
+        if eps < 0:
+            raise ValueError(f"eps={eps}: expected at least 0")
+    parts = [_read(argument) for argument in node.args]
+    if len(parts) < 2 or not all(isinstance(part, Expression) for part in parts):
+        raise ValueError(f"{_text(node)}: {name} combines two components or more")
+    return Combination(name, tuple(part for part in parts if isinstance(part, Expression)), eps)
+
+
+def _leaf(name: str, keywords: Sequence[ast.keyword]) -> Leaf:
+    if name not in COMPONENTS:
+        raise ValueError(_unknown(name))
+    known = parameters(name)
+    arguments = []
+    for keyword in keywords:
+        if keyword.arg not in known:
+            near = difflib.get_close_matches(str(keyword.arg), known, n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known) or 'none'}"
+            raise ValueError(f"{name} has no parameter {keyword.arg!r}{hint}")
+        arguments.append((keyword.arg, _number(keyword.value)))
+    leaf = Leaf(name, tuple(arguments))
+    _try_out(leaf)
+    return leaf
+
+
+def _try_out(leaf: Leaf) -> None:
+    """Refuses parameters that cannot work now, not at the first step."""
+    from shaping.kinesthetic.components import _positive
+
+    checked = {"dispersion", "density", "exponent"}
+    given = dict(leaf.arguments)
+    defaults = inspect.signature(COMPONENTS[leaf.name]).parameters
+    for name in defaults:
+        if name.rpartition("_")[2] in checked and name in given:
+            _positive(**{name: given[name]})
+
+
+def _number(node: ast.expr) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        return node.value
+    value = _read(node)
+    if isinstance(value, Expression):
+        raise ValueError(f"{_text(node)}: expected a number")
+    return value
+
+
+def _scaled(part: Expression, factor: float) -> Sum:
+    if isinstance(part, Sum):
+        return Sum(tuple((factor * weight, inner) for weight, inner in part.terms), factor * part.constant)
+    return Sum(((factor, part),))
+
+
+def _unknown(name: str) -> str:
+    known = [*COMBINERS, *COMPONENTS]
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
+    return f"there is no reward component {name!r}; " + (
+        f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    )
+
+
+def _text(node: ast.AST) -> str:
+    return repr(ast.unparse(node))

@@ -1,0 +1,83 @@
+"""What a kinesthetic reward reads: the situation of K arenas with N cars each, as an environment reports it.
+
+The environment puts one object with these attributes into every ``info["states"]`` of a step. Whoever has another
+game with cars and a ball can do the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from shaping.terms import Array, BoolArray
+
+TURN = np.array([-1.0, -1.0, 1.0])
+
+
+class MatchStates(Protocol):
+    """Arrays in the blue team's frame, uu, uu/s and rad/s; rows of a vector environment are arena * N + car."""
+
+    @property
+    def ball_position(self) -> Array:
+        """(K, 3)."""
+
+    @property
+    def ball_velocity(self) -> Array:
+        """(K, 3)."""
+
+    @property
+    def car_position(self) -> Array:
+        """(K, N, 3)."""
+
+    @property
+    def car_velocity(self) -> Array:
+        """(K, N, 3)."""
+
+    @property
+    def car_forward(self) -> Array:
+        """(K, N, 3), unit vectors."""
+
+    @property
+    def boost(self) -> Array:
+        """(K, N), 0 to 1."""
+
+    @property
+    def on_ground(self) -> BoolArray:
+        """(K, N)."""
+
+    @property
+    def demolished(self) -> BoolArray:
+        """(K, N)."""
+
+    @property
+    def touched(self) -> BoolArray:
+        """(K, N): the ball, since the last step."""
+
+    @property
+    def events(self) -> Mapping[str, Array]:
+        """Name -> (K, N) counts of this step: goal, team_goal, concede, touch, shot, save, demo, demoed."""
+
+    @property
+    def orange(self) -> BoolArray:
+        """(N,)."""
+
+
+class View:
+    """The states as each car sees them, in float64: orange cars see the field turned by 180°.
+
+    Attributes:
+        ball, ball_velocity: (K, N, 3), as seen by each car.
+        car, velocity, forward: (K, N, 3), each car's own.
+    """
+
+    def __init__(self, states: MatchStates) -> None:
+        self.states = states
+        turn = np.where(np.asarray(states.orange)[:, None], TURN, 1.0)
+        self.ball = states.ball_position[:, None].astype(np.float64) * turn
+        self.ball_velocity = states.ball_velocity[:, None].astype(np.float64) * turn
+        self.car = states.car_position.astype(np.float64) * turn
+        self.velocity = states.car_velocity.astype(np.float64) * turn
+        self.forward = states.car_forward.astype(np.float64) * turn
+        self.boost = states.boost.astype(np.float64)

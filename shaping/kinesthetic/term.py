@@ -1,0 +1,205 @@
+"""Kinesthetic rewards: shaped by where cars and ball are and how they move, composed as Lucy-SKG does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from shaping.kinesthetic.components import CAR_SPEED, GOAL, unit
+from shaping.kinesthetic.composition import Expression, parse
+from shaping.kinesthetic.presets import EVENTS, REWARDS
+from shaping.kinesthetic.states import MatchStates, View
+from shaping.registry import register_term
+from shaping.terms import (
+    BoolArray,
+    FloatArray,
+    Info,
+    Observations,
+    RewardTerm,
+    RewardTermError,
+    Rollout,
+    Setting,
+    Transitions,
+)
+
+STATES = "states"
+
+
+@register_term("kinesthetic")
+class KinestheticTerm(RewardTerm):
+    """Pays for the kinesthetics of cars and ball: Lucy-SKG (Moschopoulos et al. 2023, arXiv 2305.15801).
+
+    With Φ an expression of components (`shaping.kinesthetic.composition`), E one of events and A the touch's
+    acceleration of the ball towards the goal (over 2300), each car gets
+
+        form=direct      Φ(s') + E + a A
+        form=potential   slope(γ_s Φ(s') - Φ(s)) + E + a A      slope(d) = d, or `negative_slope` d where d < 0
+
+    and with `team_spirit` τ: (1-τ) r + τ mean(team) - mean(opponents), which in one against one sums to zero.
+
+    Args:
+        reward: Φ: a name of `presets.REWARDS` or an expression.
+        events: E: a name of `presets.EVENTS` or an expression.
+        touch_acceleration: a.
+        form: see above.
+        discount: γ_s of form=potential: "one", as the authors train, or the "agent"'s own.
+        terminal: Φ after a terminated episode: "keep" (the authors') or "zero", which leaves the best policies the
+            best. Truncation always keeps.
+        negative_slope: not 1 breaks the invariance of potentials.
+        team_spirit: τ, 0 to 1; None leaves every car its own reward.
+
+    Raises:
+        ValueError: at construction, for what cannot be read.
+    """
+
+    requires = frozenset({STATES})
+
+    def __init__(
+        self,
+        reward: str = "offensive_potential",
+        events: str = "none",
+        touch_acceleration: float = 0.0,
+        form: Literal["direct", "potential"] = "direct",
+        discount: Literal["one", "agent"] = "one",
+        terminal: Literal["keep", "zero"] = "keep",
+        negative_slope: float = 1.0,
+        team_spirit: float | None = None,
+    ) -> None:
+        for name, value, allowed in (
+            ("form", form, ("direct", "potential")),
+            ("discount", discount, ("one", "agent")),
+            ("terminal", terminal, ("keep", "zero")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name}={value!r}: expected {' or '.join(allowed)}")
+        for name, number in (("touch_acceleration", touch_acceleration), ("negative_slope", negative_slope)):
+            if not math.isfinite(number):
+                raise ValueError(f"{name}={number}: expected a number")
+        if team_spirit is not None and not 0.0 <= team_spirit <= 1.0:
+            raise ValueError(f"team_spirit={team_spirit}: expected 0 to 1")
+        self.shape = expression(reward, REWARDS, "reward")
+        self.events = expression(events, EVENTS, "events")
+        self.touch_acceleration = touch_acceleration
+        self.form, self.discount, self.terminal = form, discount, terminal
+        self.negative_slope, self.team_spirit = negative_slope, team_spirit
+
+    def bind(self, setting: Setting) -> None:
+        self._n_envs = setting.n_envs
+        self._gamma = setting.gamma if self.discount == "agent" else 1.0
+        self._potential: FloatArray | None = None  # (K, N) of the state before the step
+        self._approach: FloatArray | None = None  # the ball's speed towards the goal before the step
+        self._sums: dict[str, list[float]] = {}
+        self._steps = 0
+
+    def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
+        view = self._view(infos)
+        shape = view.boost.shape
+        begins = mask.reshape(shape)
+        for name, now in (("_potential", self._phi(view)), ("_approach", approach(view))):
+            before = getattr(self, name)
+            setattr(self, name, now if before is None else np.where(begins, now, before))
+
+    def __call__(self, batch: Transitions) -> FloatArray:
+        view = self._view(batch.infos)
+        seen: dict[str, FloatArray] = {}
+        phi = self.shape(view, seen)
+        if self._potential is None or self._approach is None:
+            raise RewardTermError("kinesthetic: a step before the first reset")
+        if self.form == "direct":
+            rewards = phi.copy()
+        else:
+            after = phi
+            if self.terminal == "zero":
+                after = np.where(batch.terminated.reshape(phi.shape), 0.0, phi)
+            rewards = self._gamma * after - self._potential
+            if self.negative_slope != 1.0:
+                rewards = np.where(rewards < 0, self.negative_slope * rewards, rewards)
+        rewards = rewards + self.events(view, seen)
+        now = approach(view)
+        if self.touch_acceleration:
+            gained = np.where(view.states.touched, (now - self._approach) / CAR_SPEED, 0.0)
+            seen["touch_acceleration"] = gained
+            rewards = rewards + self.touch_acceleration * gained
+        self._potential, self._approach = phi, now
+        if self.team_spirit is not None:
+            rewards = share(rewards, np.asarray(view.states.orange), self.team_spirit)
+        self._count(seen)
+        return np.asarray(rewards.reshape(-1), np.float64)
+
+    def update(self, rollout: Rollout) -> Mapping[str, float]:
+        metrics = {}
+        for name, (total, squares, low, high) in self._sums.items():
+            mean = total / max(1, self._steps)
+            deviation = math.sqrt(max(0.0, squares / max(1, self._steps) - mean * mean))
+            for what, value in (("mean", mean), ("std", deviation), ("min", low), ("max", high)):
+                metrics[f"{name}/{what}"] = value
+        self._sums, self._steps = {}, 0
+        return metrics
+
+    def _phi(self, view: View) -> FloatArray:
+        return self.shape(view)
+
+    def _view(self, infos: Sequence[Info]) -> View:
+        try:
+            states: MatchStates = infos[0][STATES]
+        except KeyError:
+            raise RewardTermError(
+                f"the environment reports no info entry {STATES!r}, which this term reads; ask for it with "
+                f"report=[{STATES!r}] when it is made, or choose an environment of the family rocket"
+            ) from None
+        if states.boost.size != self._n_envs:
+            raise RewardTermError(
+                f"the states are of {states.boost.shape} arenas and cars, and there are {self._n_envs} environments: "
+                "every car must be a row of the vector environment"
+            )
+        return View(states)
+
+    def _count(self, seen: Mapping[str, FloatArray]) -> None:
+        self._steps += 1
+        for name, values in seen.items():
+            mean, square = float(values.mean()), float(np.square(values).mean())
+            low, high = float(values.min()), float(values.max())
+            kept = self._sums.setdefault(_metric(name), [0.0, 0.0, low, high])
+            kept[0] += mean
+            kept[1] += square
+            kept[2], kept[3] = min(kept[2], low), max(kept[3], high)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing lasts longer than an episode."""
+        return {}
+
+
+def approach(view: View) -> FloatArray:
+    """(K, N): the ball's speed towards the opponents' goal, uu/s."""
+    return np.asarray((unit(GOAL - view.ball) * view.ball_velocity).sum(-1))
+
+
+def share(rewards: FloatArray, orange: BoolArray, team_spirit: float) -> FloatArray:
+    """(1-τ) r + τ mean(team) - mean(opponents) for rewards (K, N); a team without opponents loses nothing."""
+    found = np.empty_like(rewards)
+    for team in (False, True):
+        own, others = rewards[:, orange == team], rewards[:, orange != team]
+        if not own.size:
+            continue
+        against = others.mean(axis=1, keepdims=True) if others.size else 0.0
+        found[:, orange == team] = (1 - team_spirit) * own + team_spirit * own.mean(axis=1, keepdims=True) - against
+    return found
+
+
+def expression(text: str, presets: Mapping[str, str], argument: str) -> Expression:
+    """A preset by name, or an expression.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return parse(presets.get(text.strip(), text))
+    except ValueError as error:
+        raise ValueError(f"{argument}={text!r}: {error}. Ready ones: {', '.join(presets)}") from None
+
+
+def _metric(name: str) -> str:
+    return name.replace(" ", "").replace("(", "[").replace(")", "]")
