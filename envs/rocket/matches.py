@@ -50,8 +50,7 @@ class Matches:
     ) -> None:
         if n_arenas < 1:
             raise ValueError(f"n_arenas={n_arenas}: expected at least 1")
-        if not (0 <= blue <= MOST_CARS and 0 <= orange <= MOST_CARS and blue + orange >= 1):
-            raise ValueError(f"blue={blue} orange={orange}: a team has 0 to {MOST_CARS} cars, and one has a car")
+        refuse_teams(blue, orange)
         if tick_skip < 1 or TICKS_PER_SECOND % tick_skip:
             raise ValueError(f"tick_skip={tick_skip}: expected a number that divides {TICKS_PER_SECOND}")
         self._rs = simulator(mesh_dir)
@@ -212,6 +211,12 @@ class Matches:
     def close(self) -> None:
         """Let go of the arenas."""
         self._cars, self._arenas = [], []
+
+
+def refuse_teams(blue: int, orange: int) -> None:
+    """Raises ValueError for teams that cannot play."""
+    if not (0 <= blue <= MOST_CARS and 0 <= orange <= MOST_CARS and blue + orange >= 1):
+        raise ValueError(f"blue={blue} orange={orange}: a team has 0 to {MOST_CARS} cars, and one has a car")
 
 
 def _row(values: Array | None, index: int) -> Sequence[float]:

@@ -11,7 +11,7 @@ import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
 from envs.rocket.actions import ACTIONS
-from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal
+from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal, refuse_teams
 from envs.rocket.observations import OBSERVATIONS
 from envs.rocket.starts import Start, StartMixture
 from envs.rocket.states import EVENTS, MatchStates
@@ -48,6 +48,7 @@ class MatchConfig:
     mesh_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
+        refuse_teams(self.blue, self.orange)
         for name, value, known in (
             ("observation", self.observation, OBSERVATIONS),
             ("actions", self.actions, ACTIONS),
@@ -96,7 +97,7 @@ class RocketVecEnv(VecEnv):
         render_mode: str | None = None,
     ) -> None:
         cars = config.blue + config.orange
-        if n_envs < 1 or n_envs % max(1, cars):
+        if n_envs < 1 or n_envs % cars:
             raise ValueError(f"n_envs={n_envs}: an arena has {cars} cars, each a row; give a multiple of {cars}")
         if split not in ("train", "eval"):
             raise ValueError(f'split is "train" or "eval", not {split!r}')

@@ -14,7 +14,7 @@ from omegaconf.errors import ConfigAttributeError, ValidationError
 import shaping
 from shaping import Schedule, ShapedVecEnv, WeightedSum, make_term, term_names, term_schema
 from shaping.registry import Registry, combiners, discover, episode_transforms, reward_terms, transforms
-from tests.shaping.worlds import corridors
+from tests.shaping.worlds import corridors, driven
 
 NEEDED = {
     "potential": {"potential": "distance"},
@@ -25,13 +25,16 @@ NEEDED = {
 }
 """Arguments in the corridor for terms whose defaults cannot work there; a term without an entry is made with none."""
 
+WORLDS = {"kinesthetic": driven}
+"""The world of a term that the plain corridors cannot feed."""
+
 ACTIONS = np.random.default_rng(0).integers(0, 2, (120, 3)) | (np.arange(120) % 2)[:, None]
 
 
 def shaped(name, n=3, seed=5, dictionary=True):
     term = make_term(name, **NEEDED.get(name, {}))
     return ShapedVecEnv(
-        corridors(n, length=5, limit=9, dictionary=dictionary),
+        WORLDS.get(name, corridors)(n, length=5, limit=9, dictionary=dictionary),
         {name: term},
         transforms={name: [transforms.make("running_normalise")]},
         combiner=WeightedSum({name: "linear(1,0,1000)"}),

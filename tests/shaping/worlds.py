@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 
 class Corridor(gymnasium.Env[Any, Any]):
@@ -59,3 +60,59 @@ class Corridor(gymnasium.Env[Any, Any]):
 
 def corridors(n: int, **arguments: Any) -> DummyVecEnv:
     return DummyVecEnv([lambda: Corridor(**arguments) for _ in range(n)])
+
+
+def situation(n: int = 1, arenas: int = 1, **arrays: Any) -> Any:
+    """A situation for kinesthetic rewards: cars behind the resting ball, unless the arrays say otherwise."""
+    states: dict[str, Any] = {
+        "ball_position": np.tile([0.0, 0.0, 93.0], (arenas, 1)),
+        "ball_velocity": np.zeros((arenas, 3)),
+        "car_position": np.tile([0.0, -1000.0, 17.0], (arenas, n, 1)),
+        "car_velocity": np.zeros((arenas, n, 3)),
+        "car_forward": np.tile([0.0, 1.0, 0.0], (arenas, n, 1)),
+        "boost": np.full((arenas, n), 0.25),
+        "on_ground": np.ones((arenas, n), bool),
+        "demolished": np.zeros((arenas, n), bool),
+        "touched": np.zeros((arenas, n), bool),
+        "orange": np.arange(n) >= (n + 1) // 2,
+        "events": {},
+    }
+    names = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed")
+    for name, value in arrays.items():
+        if name != "events":
+            states[name] = np.broadcast_to(np.asarray(value, states[name].dtype), states[name].shape)
+    given = arrays.get("events", {})
+    states["events"] = {e: np.broadcast_to(np.asarray(given.get(e, 0.0)), (arenas, n)) for e in names}
+    return SimpleNamespace(**states)
+
+
+class Driven(VecEnvWrapper):
+    """Reports for every row of a vector environment the situation of one arena in which it is a car: a corridor's
+    distance to its end is the car's way to the ball."""
+
+    def reset(self) -> Any:
+        observations = self.venv.reset()
+        self.reset_infos = self.venv.reset_infos
+        self._tell(self.reset_infos)
+        return observations
+
+    def step_wait(self) -> Any:
+        observations, rewards, dones, infos = self.venv.step_wait()
+        self._tell(infos)
+        self._tell(self.venv.reset_infos)
+        return observations, rewards, dones, infos
+
+    def _tell(self, infos: Any) -> None:
+        cars = np.zeros((1, self.num_envs, 3))
+        cars[0, :, 1] = [-2000.0 * info["distance"] - 200.0 for info in infos]
+        states = situation(self.num_envs, car_position=cars, orange=np.zeros(self.num_envs, bool))
+        for info in infos:
+            info["states"] = states
+
+    @property
+    def unwrapped(self) -> VecEnv:
+        return self.venv.unwrapped
+
+
+def driven(n: int, **arguments: Any) -> Driven:
+    return Driven(corridors(n, **arguments))

@@ -1,0 +1,244 @@
+"""Matches and their vector environment: goals, touches, symmetry, seeds, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import envs
+from envs.rocket import MatchConfig, RocketVecEnv
+from envs.rocket.actions import KeyboardActions, TableActions, lookup_table, shoot_table
+from envs.rocket.matches import Matches
+from envs.rocket.starts import CAR_REST, STARTS, Start, StartMixture, check
+
+FORWARD, NOTHING, BOOST = 16, 8, 18
+TURN = np.array([-1.0, -1.0, 1.0])
+
+
+def facing_the_goal(orange=False):
+    """A car behind the ball, which lies before an open goal."""
+    side = TURN if orange else np.ones(3)
+    return {
+        "ball_position": np.array([0.0, 4200.0, 93.0]) * side,
+        "car": np.array([0.0, 3000.0, CAR_REST]) * side,
+        "yaw": -np.pi / 2 if orange else np.pi / 2,
+    }
+
+
+def test_a_goal_pays_the_team_names_the_scorer_and_ends_the_episode():
+    for orange in (False, True):
+        venv = RocketVecEnv(MatchConfig(1, 1), 2, report=["states", "events"], events=["goal", "concede", "touch"])
+        venv.reset()
+        place = facing_the_goal(orange)
+        other = np.array([3000.0, 0.0, CAR_REST])
+        cars, yaw = np.stack([other, place["car"]]), np.array([0.0, place["yaw"]])
+        if not orange:
+            cars, yaw = cars[::-1].copy(), yaw[::-1].copy()
+        venv.begin(0, Start(ball_position=place["ball_position"], car_position=cars, yaw=yaw, boost=np.ones(2)))
+        actions, scorer, happened = [NOTHING, NOTHING], int(orange), set()
+        actions[scorer] = BOOST
+        for _ in range(60):
+            _, rewards, dones, infos = venv.step(np.array(actions))
+            happened |= {(row, name) for row, info in enumerate(infos) for name in info.get("events", ())}
+            if dones.any():
+                break
+        assert dones.all()
+        assert rewards.tolist() == ([-1.0, 1.0] if orange else [1.0, -1.0])
+        assert happened == {(scorer, "touch"), (scorer, "goal"), (1 - scorer, "concede")}
+        assert [info["is_success"] for info in infos] == [not orange, orange]
+        assert not infos[0]["TimeLimit.truncated"]
+        assert abs(infos[0]["states"].ball_position[0, 1]) > 5200, "the state before the reset"
+        assert abs(venv.reset_infos[0]["states"].ball_position[0, 1]) < 5000
+        assert infos[0]["terminal_observation"].shape == venv.observation_space.shape
+
+
+def test_mirrored_matches_look_and_pay_the_same_to_both_sides():
+    config = MatchConfig(1, 1, observation="flat")
+    rng = np.random.default_rng(4)
+    position = np.array([[900.0, -1500, CAR_REST], [-700.0, 1800, CAR_REST]])
+    yaw, ball, speed = np.array([1.0, -2.0]), np.array([200.0, 300, 400]), np.array([500.0, -300, 200])
+    start = Start(ball_position=ball, ball_velocity=speed, car_position=position, yaw=yaw, boost=np.array([0.5, 0.9]))
+    mirrored = Start(
+        ball_position=ball * TURN, ball_velocity=speed * TURN, car_position=(position * TURN)[::-1],
+        yaw=(yaw + np.pi)[::-1], boost=np.array([0.9, 0.5]),
+    )  # fmt: skip
+    venvs = [RocketVecEnv(config, 2) for _ in range(2)]
+    for venv, situation in zip(venvs, (start, mirrored), strict=True):
+        venv.reset()
+        seen = venv.begin(0, situation)
+    for _ in range(40):
+        actions = rng.integers(90, size=2)
+        seen = [venv.step(a)[0] for venv, a in zip(venvs, (actions, actions[::-1]), strict=True)]
+        assert seen[0] == pytest.approx(seen[1][::-1], abs=2e-3)
+
+
+@pytest.mark.parametrize("observation", ["flat", "lucy"])
+@pytest.mark.parametrize(("blue", "orange"), [(1, 0), (1, 1), (2, 1), (3, 3)])
+def test_teams_of_every_size_play(observation, blue, orange):
+    cars = blue + orange
+    venv = RocketVecEnv(MatchConfig(blue, orange, observation=observation, seconds=2.0), 2 * cars, seed=1)
+    observations = venv.reset()
+    assert venv.observation_space.contains(observations[0])
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(65):
+        observations, _, dones, infos = venv.step(rng.integers(90, size=2 * cars))
+        assert np.isfinite(observations).all()
+        ends += int(dones.sum())
+        assert all(infos[row]["TimeLimit.truncated"] for row in np.flatnonzero(dones))
+    assert ends == 2 * 2 * cars
+
+
+def test_lucys_matrix_has_its_columns():
+    venv = RocketVecEnv(MatchConfig(1, 1, observation="lucy"), 2)
+    venv.reset()
+    observations, *_ = venv.step(np.array([BOOST, FORWARD]))
+    states = venv.states
+    for car, side in ((0, np.ones(3)), (1, TURN)):
+        rows = observations[car]
+        own = 2 + car
+        assert rows[0, :4].tolist() == [1, 1, 0, 0]
+        assert rows[1, :4].tolist() == [0, 0, 0, 1]
+        assert rows[own, :4].tolist() == [1, 1, 0, 0]
+        assert rows[5 - own, :4].tolist() == [0, 0, 1, 0]
+        assert rows[:, 63].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+        place = states.car_position[0, car] * side
+        assert rows[0, 4:7] == pytest.approx(place / 2300, abs=1e-5)
+        assert rows[1, 4:7] == pytest.approx((states.ball_position[0] * side - place) / 2300, abs=1e-5)
+        assert not rows[own, 4:10].any()
+        assert not rows[4:, :63].any()
+        assert rows[0, 23:31].tolist() == lookup_table()[[BOOST, FORWARD][car]].tolist()
+        assert not rows[0, 31:63].any()
+
+
+def test_action_tables_are_the_communitys():
+    table = lookup_table()
+    assert table.shape == (90, 8)
+    assert len(np.unique(table, axis=0)) == 90
+    assert table[NOTHING].tolist() == [0] * 8
+    assert table[BOOST].tolist() == [1, 0, 0, 0, 0, 0, 1, 0]
+    assert shoot_table().shape == (9, 8)
+    keys = KeyboardActions()(np.array([[2, 0, 1, 0, 0], [0, 2, 0, 1, 1]]))
+    assert keys.tolist() == [[1, -1, -1, -1, 0, 1, 0, 0], [-1, 1, 1, 0, 1, 0, 1, 1]]
+    masks = TableActions(table).masks(np.array([True, False]), np.array([0.5, 0.0]), np.array([True, False]))
+    assert masks[0].all()
+    assert not masks[1][table[:, 5] + table[:, 6] > 0].any()
+    assert masks[1][NOTHING]
+
+
+def test_the_same_seed_is_the_same_match_and_evaluation_starts_elsewhere():
+    def play(seed, split="train"):
+        venv = envs.make_vec("Rocket1v1-v0", 4, seed=seed, split=split)
+        venv.reset()
+        seeds = [info["episode_seed"] for info in venv.reset_infos]
+        rng = np.random.default_rng(0)
+        return seeds, [venv.step(rng.integers(90, size=4))[0] for _ in range(30)]
+
+    (seeds, first), (_, again), (other, _), (evaluation, _) = play(1), play(1), play(2), play(1, "eval")
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert not {*seeds} & {*other, *evaluation}
+    assert len({*seeds}) == 2
+
+
+def test_the_stream_of_starts_goes_on_after_a_resume():
+    venv = envs.make_vec("RocketShoot-v0", 2, seed=0)
+    venv.reset()
+    state = venv.state_dict()
+    other = envs.make_vec("RocketShoot-v0", 2, seed=0)
+    other.load_state_dict(state)
+    other.reset()
+    assert {i["episode_seed"] for i in venv.reset_infos}.isdisjoint(i["episode_seed"] for i in other.reset_infos)
+    with pytest.raises(ValueError, match="arenas"):
+        other.load_state_dict({"episodes": np.zeros(5)})
+
+
+def test_idle_matches_are_cut_short():
+    venv = RocketVecEnv(MatchConfig(1, 1, no_touch_seconds=1.0), 2)
+    venv.reset()
+    played = [venv.step(np.array([NOTHING, NOTHING])) for _ in range(15)]
+    assert [bool(dones.any()) for _, _, dones, _ in played] == [False] * 14 + [True]
+    assert played[-1][3][0]["TimeLimit.truncated"]
+
+
+@pytest.mark.parametrize("name", sorted(STARTS))
+def test_every_start_is_on_the_field(name):
+    rng, orange = np.random.default_rng(0), np.array([False, False, True, True])
+    for _ in range(50):
+        check(STARTS[name](rng, orange), 4)
+
+
+def test_situations_are_replayed_from_a_file(tmp_path):
+    ball, cars = np.zeros((3, 9)), np.zeros((3, 2, 13))
+    ball[:, 2], ball[:, 0], cars[:, :, 2], cars[:, 0, 0], cars[:, :, 12] = 500, [1, 2, 3], CAR_REST, 800, 0.7
+    file = tmp_path / "situations.npz"
+    np.savez(file, ball=ball, cars=cars)
+    venv = RocketVecEnv(MatchConfig(1, 1, starts={"replay": 1}, replay_file=file), 2)
+    venv.reset()
+    assert round(float(venv.states.ball_position[0, 0])) in (1, 2, 3)
+    assert venv.states.boost[0] == pytest.approx([0.7, 0.7])
+    cars[1, 0, 0] = 9000
+    np.savez(file, ball=ball, cars=cars)
+    with pytest.raises(ValueError, match=r"situation 1: a car .* outside"):
+        StartMixture({"replay": 1}, 2, file)
+    with pytest.raises(ValueError, match="expected"):
+        StartMixture({"replay": 1}, 3, file)
+
+
+def test_pictures_show_the_match():
+    venv = envs.make_vec("Rocket2v2-v0", 4, render_mode="rgb_array")
+    venv.reset()
+    first = venv.get_images()[0]
+    for _ in range(20):
+        venv.step(np.full(4, BOOST))
+    later = venv.get_images()[0]
+    assert first.shape == later.shape
+    assert first.dtype == np.uint8
+    assert (first != later).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"observation": "pixels"}, "shoot, flat, lucy"),
+        ({"actions": "mouse"}, "lookup, shoot, keyboard"),
+        ({"blue": 4}, "blue=4"),
+        ({"blue": 0, "orange": 0}, "one has a car"),
+        ({"tick_skip": 7}, "tick_skip=7"),
+        ({"seconds": 0.0}, "seconds=0"),
+        ({"starts": {"nowhere": 1.0}}, "nowhere"),
+        ({"starts": {"kickoff": 0.0}}, "above 0"),
+        ({"starts": {"replay": 1.0}}, "replay_file"),
+        ({"wheels": 5}, "wheels"),
+        ({"workers": 1}, "workers=1"),
+        ({"report": ["caption"]}, "caption"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        envs.make_vec("Rocket1v1-v0", 4 if "blue" not in arguments else 12, **arguments)
+
+
+def test_rows_that_fill_no_arena_and_bad_controls_are_refused():
+    with pytest.raises(ValueError, match="multiple of 4"):
+        envs.make_vec("Rocket2v2-v0", 6)
+    matches = Matches(1, 1, 1)
+    for bad in (np.nan, 1.5, -np.inf):
+        controls = np.zeros((1, 2, 8), np.float32)
+        controls[0, 1, 1] = bad
+        with pytest.raises(ValueError, match="-1 to 1"):
+            matches.step(controls)
+    with pytest.raises(ValueError, match="shape"):
+        matches.step(np.zeros((1, 1, 8), np.float32))
+    for start, words in (
+        (Start(ball_position=np.array([0, 5300.0, 100]), car_position=np.zeros((2, 3))), "outside the field"),
+        (Start(ball_position=np.array([0, np.nan, 100]), car_position=np.zeros((2, 3))), "not finite"),
+        (Start(ball_position=np.zeros(3), car_position=np.zeros((1, 3))), "shape"),
+        (Start(), "a kickoff"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            matches.reset(0, start)
+    venv = envs.make_vec("Rocket1v1-v0", 2)
+    venv.reset()
+    with pytest.raises(ValueError, match="0 to 89"):
+        venv.step(np.array([0, 90]))
+    with pytest.raises(ValueError, match="whole numbers"):
+        venv.step(np.array([0.5, np.nan]))
