@@ -12,12 +12,12 @@ from __future__ import annotations
 import gymnasium
 from gymnasium.envs.registration import WrapperSpec
 
-from envs.catalogue import EnvDescription, describe, env_ids, make_vec, register_family
+from envs.catalogue import EnvDescription, describe, env_ids, make_vec, register_family, rows_together
 from envs.classic import CAPTION_QUEST, STEP_LIMIT, ClassicFamily
 from envs.nethack import NetHackFamily
 from envs.rocket import RocketFamily
 
-__all__ = ["EnvDescription", "describe", "env_ids", "make_vec"]
+__all__ = ["EnvDescription", "describe", "env_ids", "make_vec", "rows_together"]
 
 _NETHACK = NetHackFamily()
 register_family("breadcrumb/NetHack", _NETHACK)

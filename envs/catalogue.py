@@ -103,6 +103,18 @@ def describe(env_id: str) -> EnvDescription:
     return EnvDescription(name, max_episode_steps=gymnasium.spec(name).max_episode_steps)
 
 
+def rows_together(env_id: str, **kwargs: Any) -> int:
+    """How many rows of a vector environment belong together: the cars of one arena, say; `n_envs` is a multiple of it.
+
+    Args:
+        env_id: one of `env_ids()`, or any gymnasium id.
+        kwargs: of the environment, as for `make_vec`.
+    """
+    name, family = _family(env_id)
+    together: Callable[..., int] | None = getattr(family, "rows_together", None)
+    return 1 if together is None else together(name, **kwargs)
+
+
 def make_vec(
     env_id: str,
     n_envs: int,

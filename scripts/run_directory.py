@@ -24,6 +24,7 @@ import torch
 import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+import envs
 from scripts.checkpoints import Checkpoint, CheckpointFormatError, latest_checkpoint, remove_unfinished
 from scripts.configuration import RunConfig, from_container, to_container
 from scripts.experiment import build_env, load_agent
@@ -156,11 +157,13 @@ class Run:
 
         Args:
             split: "eval" or "train"; the two never share an episode's seed.
-            n_envs: how many environments.
+            n_envs: how many environments, at least: where some belong together, there are as many as make them whole.
             render_mode: "rgb_array" to make `get_images` work.
             seed: other than the run's.
             workers: processes.
         """
+        together = envs.rows_together(self.config.env.id, **self.config.env.kwargs)
+        n_envs = -(-n_envs // together) * together  # whole arenas
         env = build_env(
             replace(self.config, run_dir=str(self.path)),
             split=split,

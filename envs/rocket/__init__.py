@@ -43,6 +43,11 @@ class RocketFamily:
         config = MatchConfig(**TASKS[env_id])
         return EnvDescription(env_id, reports=REPORTS, events=EVENTS, max_episode_steps=config.max_steps)
 
+    def rows_together(self, env_id: str, **match: Any) -> int:
+        """The cars of an arena."""
+        teams = {**TASKS[env_id], **match}
+        return int(teams["blue"]) + int(teams["orange"])
+
     def make_vec(
         self,
         env_id: str,

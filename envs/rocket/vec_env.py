@@ -265,6 +265,10 @@ class RocketVecEnv(VecEnv):
         pictures = [picture(self.states, arena, self.matches.pad_positions) for arena in range(self._k)]
         return [pictures[row // self._n] for row in range(self.num_envs)]
 
+    def render(self, mode: str | None = None) -> Array | None:
+        """The first arena from above, or None without a render_mode."""
+        return self.get_images()[0] if self.render_mode is not None else None
+
     def close(self) -> None:
         """Let go of the arenas."""
         self.matches.close()
