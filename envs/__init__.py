@@ -15,6 +15,7 @@ from gymnasium.envs.registration import WrapperSpec
 from envs.catalogue import EnvDescription, describe, env_ids, make_vec, register_family, rows_together
 from envs.classic import CAPTION_QUEST, STEP_LIMIT, ClassicFamily
 from envs.nethack import NetHackFamily
+from envs.rocket import TASKS as ROCKET_TASKS
 from envs.rocket import RocketFamily
 
 __all__ = ["EnvDescription", "describe", "env_ids", "make_vec", "rows_together"]
@@ -32,6 +33,8 @@ for _id in _NETHACK.ids():
     )
 
 register_family("breadcrumb/Rocket", RocketFamily())
+for _id, _match in ROCKET_TASKS.items():
+    gymnasium.register(_id, entry_point="envs.rocket.env:RocketEnv", kwargs=dict(_match))
 
 register_family(CAPTION_QUEST, ClassicFamily())
 gymnasium.register(

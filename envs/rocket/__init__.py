@@ -10,10 +10,20 @@ from typing import Any
 from stable_baselines3.common.vec_env import VecEnv
 
 from envs.catalogue import NAMESPACE, EnvDescription
+from envs.rocket.env import RocketEnv, RocketParallelEnv, rocket_v0
 from envs.rocket.states import EVENTS, MatchStates
 from envs.rocket.vec_env import REPORTS, MatchConfig, RocketVecEnv
 
-__all__ = ["TASKS", "MatchConfig", "MatchStates", "RocketFamily", "RocketVecEnv"]
+__all__ = [
+    "TASKS",
+    "MatchConfig",
+    "MatchStates",
+    "RocketEnv",
+    "RocketFamily",
+    "RocketParallelEnv",
+    "RocketVecEnv",
+    "rocket_v0",
+]
 
 _SITUATIONS: dict[str, float] = {"kickoff": 0.4, "kickoff_like": 0.2, "random": 0.4}
 TASKS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -44,9 +54,8 @@ class RocketFamily:
         return EnvDescription(env_id, reports=REPORTS, events=EVENTS, max_episode_steps=config.max_steps)
 
     def rows_together(self, env_id: str, **match: Any) -> int:
-        """The cars of an arena."""
-        teams = {**TASKS[env_id], **match}
-        return int(teams["blue"]) + int(teams["orange"])
+        """The cars of an arena that are rows."""
+        return MatchConfig(**{**TASKS[env_id], **match}).rows
 
     def make_vec(
         self,

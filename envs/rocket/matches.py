@@ -57,6 +57,8 @@ class Matches:
         self.n_arenas, self.n_cars = n_arenas, blue + orange
         self.tick_skip = tick_skip
         self.orange = np.array([False] * blue + [True] * orange)
+        self.rows = np.ones(self.n_cars, np.bool_)
+        """Which cars are told to be rows of a vector environment; see `MatchStates.rows`."""
         self._flips = flips
         rs = self._rs
         octane = rs.CarConfig(rs.CarConfig.OCTANE)
@@ -124,6 +126,7 @@ class Matches:
             touched=cars[:, :, _HIT] > 0,
             events=self._events(game, cars),
             orange=self.orange,
+            rows=self.rows,
         )
 
     def reset(self, arena: int, start: Start) -> None:
@@ -133,21 +136,37 @@ class Matches:
             ValueError: a situation that cannot be.
         """
         check(start, self.n_cars)
+        own = self._arenas[arena]
+        # Twice, with a tick between: wheels and contacts of the episode before survive set_state, not a tick elsewhere
+        self._place(arena, start)
+        own.step(1)
+        self._place(arena, start)
+        state = own.get_gym_state()
+        cars = np.stack([state[3 + car][0] for car in range(self.n_cars)])
+        self._counters[arena] = cars[:, _COUNTERS]
+        self._scores[arena] = state[0][2:4]
+        self._last_touch[arena] = -1
+
+    def _place(self, arena: int, start: Start) -> None:
         own, rs = self._arenas[arena], self._rs
-        own.reset_kickoff(1 if start.kickoff is None else start.kickoff)  # also pads, jumps, timers
-        if start.kickoff is None:
-            assert start.ball_position is not None
-            assert start.car_position is not None
-            ball = own.ball.get_state()
+        own.reset_kickoff(1 if start.kickoff is None else start.kickoff)  # also the pads
+        ball = rs.BallState()
+        if start.ball_position is None or start.car_position is None:
+            ball.pos = own.ball.get_state().pos
+        else:
             velocity = np.zeros(3) if start.ball_velocity is None else np.array(start.ball_velocity, np.float64)
             if not velocity.any():
                 velocity[2] = -TINY
             ball.pos, ball.vel = rs.Vec(*start.ball_position.tolist()), rs.Vec(*velocity.tolist())
             spin = np.zeros(3) if start.ball_angular_velocity is None else start.ball_angular_velocity
             ball.ang_vel = rs.Vec(*spin.tolist())
-            own.ball.set_state(ball)
-            for index, car in enumerate(self._cars[arena]):
-                state = car.get_state()
+        own.ball.set_state(ball)
+        for index, car in enumerate(self._cars[arena]):
+            state = rs.CarState()  # a new one: the car's own still holds timers of the episode before
+            if start.car_position is None:
+                placed = car.get_state()
+                state.pos, state.rot_mat, state.boost = placed.pos, placed.rot_mat, placed.boost
+            else:
                 state.pos = rs.Vec(*start.car_position[index].tolist())
                 state.vel = rs.Vec(*_row(start.car_velocity, index))
                 state.ang_vel = rs.Vec(*_row(start.car_angular_velocity, index))
@@ -156,12 +175,8 @@ class Matches:
                 ]
                 state.rot_mat = rs.Angle(yaw=turned[0], pitch=turned[1], roll=turned[2]).as_rot_mat()
                 state.boost = 100.0 * (0.0 if start.boost is None else float(start.boost[index]))
-                car.set_state(state)
-        state = own.get_gym_state()
-        cars = np.stack([state[3 + car][0] for car in range(self.n_cars)])
-        self._counters[arena] = cars[:, _COUNTERS]
-        self._scores[arena] = state[0][2:4]
-        self._last_touch[arena] = -1
+            car.set_state(state)
+            car.set_controls(rs.CarControls())
 
     def _events(self, game: Array, cars: Array) -> dict[str, Array]:
         k, n = self.n_arenas, self.n_cars

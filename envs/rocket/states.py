@@ -26,6 +26,7 @@ class MatchStates:
         touched: (K, N) bool, touched the ball since the last step.
         events: name -> (K, N) counts of this step; names are `EVENTS`.
         orange: (N,) bool, which cars are orange.
+        rows: (N,) bool, which cars are rows of the vector environment; bots drive the others.
     """
 
     ball_position: Array
@@ -44,3 +45,4 @@ class MatchStates:
     touched: BoolArray
     events: dict[str, Array]
     orange: BoolArray
+    rows: BoolArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
 from envs.rocket.actions import ACTIONS
+from envs.rocket.bots import BOTS, Bot
 from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal, refuse_teams
 from envs.rocket.observations import OBSERVATIONS
 from envs.rocket.starts import Start, StartMixture
@@ -19,6 +21,7 @@ from envs.typing import Array, BoolArray
 
 REPORTS = frozenset({"states", "events"})
 EVALUATION = 1 << 62
+SELF = "self"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class MatchConfig:
         no_touch_seconds: an episode in which nobody touched the ball for so long is over (truncation); None: never.
         starts: name of a start -> weight; see `StartMixture`.
         replay_file: for the start "replay".
+        opponent: who drives the orange cars: "self" makes them rows too, a name in `BOTS` or the path of an SB3
+            checkpoint (.zip, of an agent that saw this observation and had these actions) leaves only the blue ones.
         mesh_dir: a folder of the game's own collision meshes; None for ours.
     """
 
@@ -45,6 +50,7 @@ class MatchConfig:
     no_touch_seconds: float | None = 45.0
     starts: Mapping[str, float] = field(default_factory=lambda: {"kickoff": 1.0})
     replay_file: str | Path | None = None
+    opponent: str | Path = "self"
     mesh_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
@@ -55,9 +61,23 @@ class MatchConfig:
         ):
             if value not in known:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
+        opponent = str(self.opponent)
+        if opponent not in (SELF, *BOTS) and not (opponent.endswith(".zip") and Path(opponent).is_file()):
+            raise ValueError(
+                f"opponent={opponent!r}: expected {SELF}, {', '.join(BOTS)} or the .zip file of an agent that exists"
+            )
+        if opponent != SELF and not (self.blue and self.orange):
+            raise ValueError(
+                f"opponent={opponent}: blue={self.blue} orange={self.orange} leaves nobody to play against"
+            )
         for name, seconds in (("seconds", self.seconds), ("no_touch_seconds", self.no_touch_seconds)):
             if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
                 raise ValueError(f"{name}={seconds}: expected a number above 0")
+
+    @property
+    def rows(self) -> int:
+        """Cars of an arena that are rows of the vector environment."""
+        return self.blue + self.orange if self.opponent == SELF else self.blue
 
     @property
     def max_steps(self) -> int:
@@ -67,6 +87,8 @@ class MatchConfig:
 
 class RocketVecEnv(VecEnv):
     """Matches behind SB3's vector interface; row = arena * cars + car, blue cars first.
+
+    With an opponent other than "self" the rows are the blue cars alone.
 
     A car's reward is 1 when its team scores, -1 when the other does. That ends the episode of every car in the arena;
     time and long idling truncate it. `infos[i]` holds, as asked for in `report`, "states" (one `MatchStates` for all
@@ -96,9 +118,9 @@ class RocketVecEnv(VecEnv):
         events: Sequence[str] = (),
         render_mode: str | None = None,
     ) -> None:
-        cars = config.blue + config.orange
-        if n_envs < 1 or n_envs % cars:
-            raise ValueError(f"n_envs={n_envs}: an arena has {cars} cars, each a row; give a multiple of {cars}")
+        cars, own = config.blue + config.orange, config.rows
+        if n_envs < 1 or n_envs % own:
+            raise ValueError(f"n_envs={n_envs}: an arena has {own} cars, each a row; give a multiple of {own}")
         if split not in ("train", "eval"):
             raise ValueError(f'split is "train" or "eval", not {split!r}')
         if render_mode not in (None, "rgb_array"):
@@ -107,7 +129,7 @@ class RocketVecEnv(VecEnv):
             if unknown := sorted(set(given) - set(known)):
                 raise ValueError(f"Rocket reports {', '.join(known)}, not {', '.join(unknown)}")
         self.config = config
-        k = n_envs // cars
+        k = n_envs // own
         observation = OBSERVATIONS[config.observation]
         self._start = StartMixture(config.starts, cars, config.replay_file)
         self.matches = Matches(
@@ -122,7 +144,11 @@ class RocketVecEnv(VecEnv):
         self._parser = ACTIONS[config.actions]()
         self.render_mode = render_mode
         super().__init__(n_envs, self._observer.space, self._parser.space)
-        self._k, self._n = k, cars
+        self._k, self._n, self._cars = k, own, cars
+        self.matches.rows[own:] = False
+        self._others = np.arange(own, cars)
+        self._opponent = None if own == cars else _opponent(config.opponent, seed)
+        self._observed = np.zeros((k, cars, *self._observer.space.shape), np.float32)
         self._report_states = "states" in report
         self._events = tuple(events) if "events" in report else ()
         self._seed, self._eval = seed, split == "eval"
@@ -154,10 +180,18 @@ class RocketVecEnv(VecEnv):
         self.reset_infos = self.reset_infos or [{} for _ in range(self.num_envs)]
         return self._after_begin(np.array([arena]))
 
+    def begin_seeded(self, arena: int, episode_seed: int) -> Array:
+        """Start the episode of this seed in one arena, and return all observations (rows, ...)."""
+        self._play(arena, episode_seed)
+        return self._after_begin(np.array([arena]))
+
     def _begin(self, arena: int) -> None:
         words = np.random.SeedSequence([self._seed % 2**63, arena, int(self._begun[arena])])
         seed = int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | (EVALUATION if self._eval else 0)
         self._begun[arena] += 1
+        self._play(arena, seed)
+
+    def _play(self, arena: int, seed: int) -> None:
         self._episode_seeds[arena] = seed
         self.matches.reset(arena, self._start(np.random.default_rng(seed), self.matches.orange))
         self._steps[arena] = self._idle[arena] = 0
@@ -181,8 +215,8 @@ class RocketVecEnv(VecEnv):
         self._actions = self._parser(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
-        k, n = self._k, self._n
-        controls = self._actions.reshape(k, n, 8)
+        n = self._n
+        controls = self._all_controls()
         self._observer.acted(controls)
         states = self.states = self.matches.step(controls)
         self._steps += 1
@@ -193,7 +227,7 @@ class RocketVecEnv(VecEnv):
         if self._idle_limit is not None:
             over_time |= self._idle >= self._idle_limit
         truncated = over_time & ~terminated
-        rewards = (goal[:, None] * np.where(self.matches.orange, -1.0, 1.0)).astype(np.float32)
+        rewards = (goal[:, None] * np.where(self.matches.orange[:n], -1.0, 1.0)).astype(np.float32)
         done = np.repeat(terminated | truncated, n)
         observations = self._observe()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -223,19 +257,33 @@ class RocketVecEnv(VecEnv):
     def _happened(self, states: MatchStates) -> list[tuple[int, tuple[str, ...]]]:
         found: dict[int, list[str]] = {}
         for name in self._events:
-            for row in np.flatnonzero(states.events[name].reshape(-1)).tolist():
+            for row in np.flatnonzero(states.events[name][:, : self._n].reshape(-1)).tolist():
                 found.setdefault(row, []).append(name)
         return [(row, tuple(names)) for row, names in found.items()]
 
     def _observe(self) -> Array:
         left = 1.0 - self._steps / self.config.max_steps
-        observed = self._observer(self.states, left)
-        return observed.reshape(self.num_envs, *observed.shape[2:])
+        self._observed = self._observer(self.states, left)
+        return self._observed[:, : self._n].reshape(self.num_envs, *self._observed.shape[2:])
+
+    def _all_controls(self) -> Array:
+        """(K, N, 8): the rows' actions and those of whoever drives the other cars."""
+        k, n = self._k, self._n
+        controls = np.empty((k, self._cars, 8), np.float32)
+        controls[:, :n] = self._actions.reshape(k, n, 8)
+        if isinstance(self._opponent, Bot):
+            controls[:, n:] = self._opponent(self.states, self._others)
+        elif self._opponent is not None:
+            seen = self._observed[:, n:].reshape(-1, *self._observed.shape[2:])
+            actions, _ = self._opponent.predict(seen, deterministic=False)
+            controls[:, n:] = self._parser(actions).reshape(k, -1, 8)
+        return controls
 
     def action_masks(self) -> BoolArray:
         """(rows, actions): False for actions that do nothing more than another: boost without boost, jumps in vain."""
-        states = self.states
-        return self._parser.masks(states.on_ground.reshape(-1), states.boost.reshape(-1), states.has_flip.reshape(-1))
+        states, n = self.states, self._n
+        ground, boost, flip = (array[:, :n].reshape(-1) for array in (states.on_ground, states.boost, states.has_flip))
+        return self._parser.masks(ground, boost, flip)
 
     # Seeds, state, pictures ----------------------------------------------------------------------------------------
 
@@ -286,3 +334,20 @@ class RocketVecEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
         return [False] * len(list(self._get_indices(indices)))
+
+
+def _opponent(name: str | Path, seed: int) -> Any:
+    """A bot, or an agent from its file (anything with `predict`).
+
+    Raises:
+        ValueError: the file holds no agent.
+    """
+    if str(name) in BOTS:
+        return BOTS[str(name)](seed)
+    from sb3_contrib import MaskablePPO
+    from stable_baselines3 import A2C, DQN, PPO
+
+    for algorithm in (PPO, MaskablePPO, A2C, DQN):  # the file does not say which one wrote it
+        with contextlib.suppress(Exception):
+            return algorithm.load(name, device="cpu")
+    raise ValueError(f"opponent={name}: it holds no agent of PPO, MaskablePPO, A2C or DQN")

@@ -17,7 +17,7 @@ TURN = np.array([-1.0, -1.0, 1.0])
 
 
 class MatchStates(Protocol):
-    """Arrays in the blue team's frame, uu, uu/s and rad/s; rows of a vector environment are arena * N + car."""
+    """Arrays in the blue team's frame, in uu, uu/s and rad/s; the cars in `rows` are a vector environment's rows."""
 
     @property
     def ball_position(self) -> Array:
@@ -62,6 +62,10 @@ class MatchStates(Protocol):
     @property
     def orange(self) -> BoolArray:
         """(N,)."""
+
+    @property
+    def rows(self) -> BoolArray:
+        """(N,): the cars that are rows of the vector environment; others drive the rest."""
 
 
 class View:

@@ -96,8 +96,8 @@ class KinestheticTerm(RewardTerm):
 
     def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
         view = self._view(infos)
-        shape = view.boost.shape
-        begins = mask.reshape(shape)
+        arenas, cars = view.boost.shape
+        begins: BoolArray = np.repeat(mask.reshape(arenas, -1)[:, :1], cars, axis=1)  # an arena's cars begin together
         for name, now in (("_potential", self._phi(view)), ("_approach", approach(view))):
             before = getattr(self, name)
             setattr(self, name, now if before is None else np.where(begins, now, before))
@@ -113,7 +113,8 @@ class KinestheticTerm(RewardTerm):
         else:
             after = phi
             if self.terminal == "zero":
-                after = np.where(batch.terminated.reshape(phi.shape), 0.0, phi)
+                over = batch.terminated.reshape(len(phi), -1)[:, :1]  # an arena's cars end together
+                after = np.where(over, 0.0, phi)
             rewards = self._gamma * after - self._potential
             if self.negative_slope != 1.0:
                 rewards = np.where(rewards < 0, self.negative_slope * rewards, rewards)
@@ -127,7 +128,7 @@ class KinestheticTerm(RewardTerm):
         if self.team_spirit is not None:
             rewards = share(rewards, np.asarray(view.states.orange), self.team_spirit)
         self._count(seen)
-        return np.asarray(rewards.reshape(-1), np.float64)
+        return np.asarray(rewards[:, np.asarray(view.states.rows)].reshape(-1), np.float64)
 
     def update(self, rollout: Rollout) -> Mapping[str, float]:
         metrics = {}
@@ -150,10 +151,11 @@ class KinestheticTerm(RewardTerm):
                 f"the environment reports no info entry {STATES!r}, which this term reads; ask for it with "
                 f"report=[{STATES!r}] when it is made, or choose an environment of the family rocket"
             ) from None
-        if states.boost.size != self._n_envs:
+        arenas, cars = len(states.boost), int(np.count_nonzero(states.rows))
+        if arenas * cars != self._n_envs:
             raise RewardTermError(
-                f"the states are of {states.boost.shape} arenas and cars, and there are {self._n_envs} environments: "
-                "every car must be a row of the vector environment"
+                f"the states are of {arenas} arenas with {cars} cars that are rows, and there are {self._n_envs} "
+                "environments"
             )
         return View(states)
 

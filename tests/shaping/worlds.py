@@ -75,6 +75,7 @@ def situation(n: int = 1, arenas: int = 1, **arrays: Any) -> Any:
         "demolished": np.zeros((arenas, n), bool),
         "touched": np.zeros((arenas, n), bool),
         "orange": np.arange(n) >= (n + 1) // 2,
+        "rows": np.ones(n, bool),
         "events": {},
     }
     names = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gymnasium
 import numpy as np
 import pytest
 
 import envs
-from envs.rocket import MatchConfig, RocketVecEnv
+from envs.rocket import MatchConfig, RocketVecEnv, rocket_v0
 from envs.rocket.actions import KeyboardActions, TableActions, lookup_table, shoot_table
 from envs.rocket.matches import Matches
 from envs.rocket.starts import CAR_REST, STARTS, Start, StartMixture, check
@@ -242,3 +243,89 @@ def test_rows_that_fill_no_arena_and_bad_controls_are_refused():
         venv.step(np.array([0, 90]))
     with pytest.raises(ValueError, match="whole numbers"):
         venv.step(np.array([0.5, np.nan]))
+
+
+# Opponents and other faces -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("opponent", ["idle", "random", "chase_ball", "goalie"])
+def test_a_bot_drives_the_orange_cars_and_the_blue_ones_are_the_rows(opponent):
+    venv = RocketVecEnv(MatchConfig(2, 1, opponent=opponent), 4, report=["states"])
+    observations = venv.reset()
+    assert len(observations) == 4
+    before = venv.states.car_position[:, 2].copy()
+    for _ in range(20):
+        observations, rewards, _, infos = venv.step(np.full(4, NOTHING))
+        assert rewards.shape == (4,)
+    assert infos[0]["states"].rows.tolist() == [True, True, False]
+    moved = np.linalg.norm(venv.states.car_position[:, 2] - before, axis=1)
+    assert (moved < 5).all() if opponent == "idle" else (moved > 20).any()
+
+
+def test_the_chasing_bot_touches_the_ball_and_beats_nobody_at_home():
+    venv = RocketVecEnv(MatchConfig(1, 1, opponent="chase_ball", seconds=15.0), 8, report=["events", "states"])
+    venv.reset()
+    touches = 0.0
+    for _ in range(150):
+        *_, infos = venv.step(np.full(8, NOTHING))
+        touches += infos[0]["states"].events["touch"][:, 1].sum()
+    assert touches >= 6
+
+
+def test_an_agents_file_plays_the_other_side(tmp_path):
+    from stable_baselines3 import PPO
+
+    venv = RocketVecEnv(MatchConfig(1, 1), 2)
+    PPO("MlpPolicy", venv, n_steps=8, batch_size=16).save(tmp_path / "agent.zip")
+    against = RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "agent.zip"), 3)
+    against.reset()
+    for _ in range(5):
+        against.step(np.full(3, BOOST))
+    (tmp_path / "broken.zip").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="holds no agent"):
+        RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "broken.zip"), 1)
+    for wrong in ({"opponent": "messi"}, {"opponent": "idle", "orange": 0}):
+        with pytest.raises(ValueError, match="opponent="):
+            MatchConfig(**wrong)
+
+
+def test_terms_are_paid_to_the_rows_alone():
+    from shaping import ShapedVecEnv, make_term
+
+    venv = envs.make_vec("Rocket1v1-v0", 3, opponent="goalie", report=["states"])
+    shaped = ShapedVecEnv(venv, {"kinesthetic": make_term("kinesthetic", form="potential", reward="lucy")}, gamma=0.99)
+    shaped.reset()
+    assert shaped.step(np.full(3, BOOST))[1].shape == (3,)
+
+
+@pytest.mark.parametrize("env_id", ["RocketShoot-v0", "RocketGoalie-v0", "Rocket1v1-v0"])
+def test_gymnasium_accepts_the_single_car(env_id):
+    from gymnasium.utils.env_checker import check_env
+
+    env = gymnasium.make(f"breadcrumb/{env_id}", render_mode="rgb_array", seconds=2.0)
+    check_env(env.unwrapped, skip_render_check=True)
+    first, info = env.reset(seed=5)
+    again, _ = env.reset(seed=info["episode_seed"])
+    assert (first == again).all()
+    ends = []
+    for _ in range(40):
+        _, _, terminated, truncated, info = env.step(0)
+        ends.append((terminated, truncated))
+        if terminated or truncated:
+            break
+    # time is over, unless the shot at the idle goalkeeper went in before
+    assert ends[-1] in ([(False, True), (True, False)] if env_id == "RocketGoalie-v0" else [(False, True)])
+    assert "is_success" in info
+    assert env.render().ndim == 3
+    with pytest.raises(ValueError, match="one car acts here"):
+        gymnasium.make("breadcrumb/Rocket2v2-v0", opponent="idle")
+
+
+def test_pettingzoo_accepts_all_cars():
+    from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+    parallel_api_test(rocket_v0(blue=2, orange=1, seconds=2.0), num_cycles=60)
+    parallel_seed_test(lambda: rocket_v0(seconds=2.0), num_cycles=20)
+    env = rocket_v0(blue=1, orange=1)
+    observations, _ = env.reset(seed=1)
+    assert list(observations) == ["blue-0", "orange-0"]
