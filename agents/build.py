@@ -22,7 +22,8 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.features import SHARDED, features_for
+from agents.features import SHARDED, features_for, reads_matrix
+from agents.lucy import AuxPPO
 from agents.policies import LeanMultiInputPolicy
 
 algorithms: Mapping[str, type[BaseAlgorithm]] = MappingProxyType(
@@ -35,6 +36,7 @@ algorithms: Mapping[str, type[BaseAlgorithm]] = MappingProxyType(
         "qrdqn": QRDQN,
         "sac": SAC,
         "td3": TD3,
+        "lucy": AuxPPO,
     }
 )
 """Agent name -> Stable-Baselines3 class."""
@@ -42,7 +44,7 @@ algorithms: Mapping[str, type[BaseAlgorithm]] = MappingProxyType(
 POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 SCHEDULES = ("constant", "linear")
 
-_ADAM_OF_ACTOR_CRITICS = {"ppo", "maskable_ppo", "recurrent_ppo"}
+_ADAM_OF_ACTOR_CRITICS = {"ppo", "maskable_ppo", "recurrent_ppo", "lucy"}
 _DISCRETE_ONLY = {"dqn", "qrdqn"}
 _CONTINUOUS_ONLY = {"sac", "td3"}
 _REPLAY_MEMORY_SHARE = 0.8
@@ -148,7 +150,7 @@ def refuse_impossible(name: str, env: VecEnv, *, policy: str = "auto") -> None:
     if name in _CONTINUOUS_ONLY and not isinstance(actions, spaces.Box):
         raise ValueError(
             f"agent={name} needs continuous actions (Box), and this environment's are {actions}. "
-            "Agents for discrete actions: ppo, a2c, dqn, qrdqn, recurrent_ppo."
+            "Agents for discrete actions: ppo, a2c, dqn, qrdqn, recurrent_ppo, lucy."
         )
     if name in _DISCRETE_ONLY and not isinstance(actions, spaces.Discrete):
         raise ValueError(
@@ -166,6 +168,11 @@ def refuse_impossible(name: str, env: VecEnv, *, policy: str = "auto") -> None:
                 "agent=maskable_ppo asks the environment for the valid actions at every step, and this environment "
                 "has no action_masks() method. Use agent=ppo, or give the environment one."
             )
+    if name == "lucy" and not reads_matrix(env.observation_space):
+        raise ValueError(
+            f"agent=lucy attends over the rows of a matrix, and this environment observes {env.observation_space}. Use "
+            "an environment of the family rocket with env.kwargs.observation=lucy or necto, or agent=ppo."
+        )
     if not isinstance(actions, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
         raise ValueError(
             f"No agent takes actions of the kind {actions}; expected Box or (Multi)Discrete or MultiBinary."

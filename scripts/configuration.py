@@ -339,6 +339,43 @@ class MaskablePPOConfig(AgentConfig):
 
 
 @dataclass
+class LucyConfig(PPOConfig):
+    """Lucy-SKG's PPO: attention over cars and ball, two auxiliary losses; its own sizes. For n_envs=80 and a GPU."""
+
+    features: str = "perceiver"
+    net_arch: Any = field(default_factory=list)
+    policy_kwargs: dict[str, Any] = field(default_factory=lambda: {"features_extractor_kwargs": {"key_features": 23}})
+    learning_rate: float = 1e-4
+    gamma: float = 0.99539  # half of a reward is left after 10 seconds
+    n_steps: int = 4000
+    batch_size: int = 4000
+    n_epochs: int = 10
+    ent_coef: float = 0.0
+    reward_prediction: float = 1.0  # weights of the auxiliary losses; 0: none
+    state_representation: float = 1.0
+    reward_threshold: float = 0.009  # rewards beyond it are positive or negative
+    sequence_length: int = 20  # observations that the reward is predicted from
+    relu_output: bool = False  # of the state representation, as in the released code
+
+
+@dataclass
+class LightLucyConfig(LucyConfig):
+    """The same at half the width and one block, for CPUs."""
+
+    policy_kwargs: dict[str, Any] = field(
+        default_factory=lambda: {
+            "features_extractor_kwargs": {"key_features": 23, "width": 64, "blocks": 1, "feedforward": 128}
+        }
+    )
+    learning_rate: float = 7e-4
+    gamma: float = 0.99
+    n_steps: int = 128
+    batch_size: int = 1536
+    n_epochs: int = 4
+    ent_coef: float = 0.005
+
+
+@dataclass
 class A2CConfig(AgentConfig):
     """Advantage actor-critic."""
 
@@ -422,6 +459,8 @@ agents: Mapping[str, type[AgentConfig]] = {
     "qrdqn": QRDQNConfig,
     "sac": SACConfig,
     "td3": TD3Config,
+    "lucy": LucyConfig,
+    "lucy/light": LightLucyConfig,
 }
 """Group `agent`: option -> configuration. What stands before a slash is the algorithm."""
 

@@ -1,4 +1,4 @@
-"""Feature extractors for dictionary observations: `features_for` picks one by the observation space."""
+"""Feature extractors: `features_for` picks one by the observation space."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Combine
 
 from agents.features.cdgpt5 import CDGPT5Features, CDGPT5LightFeatures
 from agents.features.glyphs import BaselineFeatures, CompactFeatures, reads_glyphs
+from agents.features.perceiver import PerceiverFeatures, reads_matrix
 
 FEATURES: dict[str, type[BaseFeaturesExtractor]] = {
     "compact": CompactFeatures,
@@ -16,6 +17,7 @@ FEATURES: dict[str, type[BaseFeaturesExtractor]] = {
     "cdgpt5": CDGPT5Features,
     "cdgpt5_light": CDGPT5LightFeatures,
     "combined": CombinedExtractor,
+    "perceiver": PerceiverFeatures,
 }
 
 SHARDED = (CompactFeatures, BaselineFeatures)
@@ -28,7 +30,9 @@ __all__ = [
     "CDGPT5Features",
     "CDGPT5LightFeatures",
     "CompactFeatures",
+    "PerceiverFeatures",
     "features_for",
+    "reads_matrix",
 ]
 
 
@@ -48,6 +52,12 @@ def features_for(
         return (CompactFeatures, arguments) if reads_glyphs(observation_space) else None
     if name not in FEATURES:
         raise ValueError(f"there is no feature extractor {name!r}; choose auto, {', '.join(FEATURES)}")
+    if name == "perceiver":
+        if not reads_matrix(observation_space):
+            raise ValueError(
+                f"the perceiver feature extractor reads a matrix of things, not {observation_space}; use features=auto"
+            )
+        return PerceiverFeatures, arguments
     if not isinstance(observation_space, spaces.Dict):
         raise ValueError(
             f"the {name} feature extractor reads dictionary observations, not {observation_space}; use features=auto"

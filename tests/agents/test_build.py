@@ -54,7 +54,7 @@ def corridor(**arguments: Any) -> VecEnv:
 
 
 @pytest.mark.parametrize("entries", [True, False])
-@pytest.mark.parametrize("name", algorithms)
+@pytest.mark.parametrize("name", SMALL)
 def test_every_agent_learns_saves_and_loads(name: str, entries: bool, tmp_path: Any) -> None:
     env = corridor(continuous=name in ("sac", "td3"), masks=name == "maskable_ppo", entries=entries)
     agent = build(name, env, seed=3, device="cpu", net_arch=[8], learning_rate=1e-3, **SMALL[name])
