@@ -1,42 +1,36 @@
 """Scripted drivers: opponents that need no training.
 
-A bot turns the states and the cars it drives into controls, in any of the K arenas: (K, len(cars), 8).
+They sit on the ground, aim and boost; see `envs.rocket.drivers` for the interface.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from envs.rocket.actions import lookup_table
+from envs.rocket.drivers import Controls, Driver
 from envs.rocket.meshes import Field
 from envs.rocket.states import MatchStates
 from envs.typing import Array, IntArray
 
-Controls = npt.NDArray[np.float32]
 _BOOST_ALONG = 0.35  # radians: so straight ahead must the target be for boost
 _SLIDE = 1.6  # radians: beyond, the handbrake is pulled
 
 
-class Bot(ABC):
-    """Drives cars by rules."""
+class Bot(Driver):
+    """Drives cars by rules, the same in every arena."""
 
     def __init__(self, seed: int = 0) -> None:
         self.random = np.random.default_rng(seed)
-
-    @abstractmethod
-    def __call__(self, states: MatchStates, cars: IntArray) -> Controls:
-        """Controls (K, len(cars), 8) for these cars of every arena."""
 
 
 class Idle(Bot):
     """Does nothing."""
 
-    def __call__(self, states: MatchStates, cars: IntArray) -> Controls:
+    def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
         return np.zeros((len(states.ball_position), len(cars), 8), np.float32)
 
 
@@ -45,14 +39,14 @@ class RandomDriver(Bot):
 
     _table = lookup_table()
 
-    def __call__(self, states: MatchStates, cars: IntArray) -> Controls:
+    def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
         return self._table[self.random.integers(len(self._table), size=(len(states.ball_position), len(cars)))]
 
 
 class ChaseBall(Bot):
     """Drives at the ball, boosting when it is straight ahead."""
 
-    def __call__(self, states: MatchStates, cars: IntArray) -> Controls:
+    def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
         return drive_to(states, cars, np.repeat(states.ball_position[:, None], len(cars), axis=1))
 
 
@@ -61,7 +55,7 @@ class Goalie(Bot):
 
     REACH = 2200.0
 
-    def __call__(self, states: MatchStates, cars: IntArray) -> Controls:
+    def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
         field = Field()
         side = np.where(states.orange[cars], 1.0, -1.0)  # of its own goal
         ball = np.repeat(states.ball_position[:, None], len(cars), axis=1)
@@ -70,6 +64,48 @@ class Goalie(Bot):
         line[..., 1] = side * (field.back - 250.0)
         close = np.abs(ball[..., 1] - side * field.back) < self.REACH
         return drive_to(states, cars, np.where(close[..., None], ball, line), boosts=close)
+
+
+class Kickoff(Bot):
+    """Rushes to a ball that waits in the centre and flips into it; later gets behind the ball and drives through it."""
+
+    FLIP = 750.0  # uu from the ball at which the flip begins
+    BEHIND = 700.0  # uu from the ball, towards its own goal: where it turns for a shot
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self._since_jump: IntArray | None = None  # steps (K, cars); -1 before it
+
+    def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
+        ball = np.repeat(states.ball_position[:, None], len(cars), axis=1)
+        waits = np.abs(states.ball_position[:, :2]).sum(axis=1) + np.abs(states.ball_velocity).sum(axis=1) < 5.0
+        side = np.where(states.orange[cars], 1.0, -1.0)
+        own_goal = np.zeros_like(ball)
+        own_goal[..., 1] = side * Field().back
+        back = own_goal - ball
+        back /= np.maximum(np.linalg.norm(back[..., :2], axis=-1, keepdims=True), 1e-6)
+        in_front = (states.car_position[:, cars, 1] - ball[..., 1]) * -side > -100.0
+        behind = ball + self.BEHIND * back
+        behind[..., 0] += np.where(states.car_position[:, cars, 0] > ball[..., 0], 400.0, -400.0)  # past the ball
+        controls = drive_to(states, cars, np.where((in_front & ~waits[:, None])[..., None], behind, ball))
+        self._flip(controls, states, cars, waits)
+        return controls
+
+    def _flip(self, controls: Controls, states: MatchStates, cars: IntArray, waits: Array) -> None:
+        """Jump, let go, and jump again with the nose down."""
+        if self._since_jump is None or self._since_jump.shape != controls.shape[:2]:
+            self._since_jump = np.full(controls.shape[:2], -1)
+        since = self._since_jump
+        near = np.linalg.norm((states.ball_position[:, None] - states.car_position[:, cars])[..., :2], axis=-1)
+        since[~waits] = -1
+        since[(since >= 0)] += 1
+        since[(since < 0) & waits[:, None] & (near < self.FLIP)] = 0
+        controls[..., 5] = (since == 0) | (since == 2)
+        controls[since == 2, 1:5] = (0.0, -1.0, 0.0, 0.0)
+
+    def begin(self, arenas: IntArray) -> None:
+        if self._since_jump is not None:
+            self._since_jump[arenas] = -1
 
 
 def drive_to(states: MatchStates, cars: IntArray, targets: Array, boosts: Array | None = None) -> Controls:
@@ -89,5 +125,11 @@ def drive_to(states: MatchStates, cars: IntArray, targets: Array, boosts: Array 
     return controls
 
 
-BOTS: Mapping[str, type[Bot]] = {"idle": Idle, "random": RandomDriver, "chase_ball": ChaseBall, "goalie": Goalie}
+BOTS: Mapping[str, type[Bot]] = {
+    "idle": Idle,
+    "random": RandomDriver,
+    "chase_ball": ChaseBall,
+    "goalie": Goalie,
+    "kickoff": Kickoff,
+}
 """Name -> bot, for `opponent=`."""

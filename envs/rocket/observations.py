@@ -53,7 +53,6 @@ class Observation(ABC):
 
     Args:
         n_arenas, orange: K, and which of the N cars are orange (N,).
-        n_controls: length of what `actions` gives.
     """
 
     def __init__(self, n_arenas: int, orange: BoolArray) -> None:

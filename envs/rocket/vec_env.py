@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
 from envs.rocket.actions import ACTIONS
-from envs.rocket.bots import BOTS, Bot
+from envs.rocket.bots import BOTS
+from envs.rocket.drivers import Driver, FrozenAgent
 from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal, refuse_teams
 from envs.rocket.observations import OBSERVATIONS
 from envs.rocket.starts import Start, StartMixture
@@ -50,7 +50,7 @@ class MatchConfig:
     no_touch_seconds: float | None = 45.0
     starts: Mapping[str, float] = field(default_factory=lambda: {"kickoff": 1.0})
     replay_file: str | Path | None = None
-    opponent: str | Path = "self"
+    opponent: str | Path = SELF
     mesh_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
@@ -147,8 +147,7 @@ class RocketVecEnv(VecEnv):
         self._k, self._n, self._cars = k, own, cars
         self.matches.rows[own:] = False
         self._others = np.arange(own, cars)
-        self._opponent = None if own == cars else _opponent(config.opponent, seed)
-        self._observed = np.zeros((k, cars, *self._observer.space.shape), np.float32)
+        self._opponent = None if own == cars else self._driver(config, seed)
         self._report_states = "states" in report
         self._events = tuple(events) if "events" in report else ()
         self._seed, self._eval = seed, split == "eval"
@@ -185,6 +184,11 @@ class RocketVecEnv(VecEnv):
         self._play(arena, episode_seed)
         return self._after_begin(np.array([arena]))
 
+    def _driver(self, config: MatchConfig, seed: int) -> Driver:
+        if str(config.opponent) in BOTS:
+            return BOTS[str(config.opponent)](seed)
+        return FrozenAgent(config.opponent, config.observation, config.actions, self._k, self.matches.orange)
+
     def _begin(self, arena: int) -> None:
         words = np.random.SeedSequence([self._seed % 2**63, arena, int(self._begun[arena])])
         seed = int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | (EVALUATION if self._eval else 0)
@@ -198,6 +202,8 @@ class RocketVecEnv(VecEnv):
 
     def _after_begin(self, arenas: Array) -> Array:
         self._observer.begin(arenas)
+        if self._opponent is not None:
+            self._opponent.begin(arenas)
         # RocketSim forgets a touch once it is read: what the arenas in play did was taken before
         self.states = self.matches.states()
         for arena in arenas.tolist():
@@ -218,6 +224,8 @@ class RocketVecEnv(VecEnv):
         n = self._n
         controls = self._all_controls()
         self._observer.acted(controls)
+        if self._opponent is not None:
+            self._opponent.acted(controls)
         states = self.states = self.matches.step(controls)
         self._steps += 1
         self._idle = np.where(states.touched.any(axis=1), 0, self._idle + 1)
@@ -262,22 +270,19 @@ class RocketVecEnv(VecEnv):
         return [(row, tuple(names)) for row, names in found.items()]
 
     def _observe(self) -> Array:
-        left = 1.0 - self._steps / self.config.max_steps
-        self._observed = self._observer(self.states, left)
-        return self._observed[:, : self._n].reshape(self.num_envs, *self._observed.shape[2:])
+        observed = self._observer(self.states, self._time_left)[:, : self._n]
+        return observed.reshape(self.num_envs, *observed.shape[2:])
+
+    @property
+    def _time_left(self) -> Array:
+        return 1.0 - self._steps / self.config.max_steps
 
     def _all_controls(self) -> Array:
         """(K, N, 8): the rows' actions and those of whoever drives the other cars."""
-        k, n = self._k, self._n
-        controls = np.empty((k, self._cars, 8), np.float32)
-        controls[:, :n] = self._actions.reshape(k, n, 8)
-        if isinstance(self._opponent, Bot):
-            controls[:, n:] = self._opponent(self.states, self._others)
-        elif self._opponent is not None:
-            seen = self._observed[:, n:].reshape(-1, *self._observed.shape[2:])
-            actions, _ = self._opponent.predict(seen, deterministic=False)
-            controls[:, n:] = self._parser(actions).reshape(k, -1, 8)
-        return controls
+        own = self._actions.reshape(self._k, self._n, 8)
+        if self._opponent is None:
+            return own
+        return np.concatenate([own, self._opponent(self.states, self._others, self._time_left)], axis=1)
 
     def action_masks(self) -> BoolArray:
         """(rows, actions): False for actions that do nothing more than another: boost without boost, jumps in vain."""
@@ -334,20 +339,3 @@ class RocketVecEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
         return [False] * len(list(self._get_indices(indices)))
-
-
-def _opponent(name: str | Path, seed: int) -> Any:
-    """A bot, or an agent from its file (anything with `predict`).
-
-    Raises:
-        ValueError: the file holds no agent.
-    """
-    if str(name) in BOTS:
-        return BOTS[str(name)](seed)
-    from sb3_contrib import MaskablePPO
-    from stable_baselines3 import A2C, DQN, PPO
-
-    for algorithm in (PPO, MaskablePPO, A2C, DQN):  # the file does not say which one wrote it
-        with contextlib.suppress(Exception):
-            return algorithm.load(name, device="cpu")
-    raise ValueError(f"opponent={name}: it holds no agent of PPO, MaskablePPO, A2C or DQN")
