@@ -1,9 +1,10 @@
-"""Short clips of an agent at play, as GIF."""
+"""Short clips of an agent at play: GIF and MP4."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ def write_clip(
             captions[-1] = f"episode {finished + 1}    step {step}    return {total:.2f}    {outcome}"
             seconds[-1] = LAST_FRAME_SECONDS
             finished, step, total = finished + 1, 0, 0.0
-    pictures = [_captioned(frame, caption) for frame, caption in zip(_cropped(frames, venv), captions, strict=True)]
-    _write_gif(path, pictures, seconds)
+    pictures = [captioned(frame, caption) for frame, caption in zip(_cropped(frames, venv), captions, strict=True)]
+    write_gif(path, pictures, seconds)
     cut = "" if finished >= episodes else f", cut at {max_frames} frames"
     return f"{min(finished + 1, episodes) if cut else finished} episodes, {len(frames)} frames{cut}"
 
@@ -88,21 +89,45 @@ def _cropped(frames: list[Picture], venv: VecEnv) -> list[Picture]:
     return [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)) for frame in frames]
 
 
-def _captioned(frame: Picture, caption: str) -> Picture:
+def captioned(frame: Picture, caption: str) -> Picture:
     strip = Image.new("RGB", (frame.shape[1], _CAPTION_HEIGHT), (32, 34, 40))
     ImageDraw.Draw(strip).text((6, 3), caption, fill=(235, 235, 235), font=ImageFont.load_default(13))
     return np.concatenate([np.asarray(strip), frame])
 
 
-def _write_gif(path: Path, pictures: list[Picture], seconds: list[float]) -> None:
+def write_gif(path: Path, pictures: Sequence[Picture], seconds: Sequence[float]) -> None:
+    """Write a GIF that shows each picture for so long; it appears when it is complete."""
     import imageio.v3 as imageio
 
+    durations = [round(1000 * each) for each in seconds]
+    with _whole(path) as part:
+        imageio.imwrite(part, list(pictures), plugin="pillow", duration=durations, loop=0, optimize=True)
+
+
+def write_mp4(path: Path, pictures: Sequence[Picture], frames_per_second: float) -> None:
+    """Write an MP4 (H.264) of pictures of one size; it appears when it is complete.
+
+    Raises:
+        ValueError: there is no ffmpeg.
+    """
+    import imageio.v3 as imageio
+
+    try:
+        import imageio_ffmpeg
+
+        imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError) as error:
+        raise ValueError("an MP4 needs ffmpeg: pip install imageio-ffmpeg, or write a GIF") from error
+    with _whole(path) as part:
+        imageio.imwrite(part, np.stack(pictures), plugin="FFMPEG", fps=frames_per_second, macro_block_size=2)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        imageio.imwrite(
-            part, pictures, plugin="pillow", duration=[round(1000 * s) for s in seconds], loop=0, optimize=True
-        )
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

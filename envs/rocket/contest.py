@@ -1,8 +1,8 @@
-"""Two drivers against each other, point after point from kickoffs."""
+"""Drivers against each other, or alone, point after point."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from envs.rocket.drivers import Driver
 from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal
-from envs.rocket.starts import Start
-from envs.typing import BoolArray, IntArray
+from envs.rocket.recording import Recording
+from envs.rocket.starts import Start, kickoff
+from envs.typing import Array, BoolArray, IntArray
 
 MakeDriver = Callable[[int, BoolArray], Driver]
 """(K arenas, which cars are orange (N,)) -> a driver for them."""
@@ -43,6 +44,14 @@ class Rules:
                 raise ValueError(f"{name}={getattr(self, name)}: expected a number above 0")
 
 
+@dataclass(frozen=True)
+class Point:
+    """One episode: `outcome` is 1 where blue scored, -1 where orange did, 0 where time was over."""
+
+    outcome: int
+    recording: Recording | None
+
+
 def play_points(first: MakeDriver, second: MakeDriver, points: int, rules: Rules, seed: int = 0) -> IntArray:
     """Outcomes (points,): 1 where the first scored, -1 where the second did, 0 where time was over.
 
@@ -53,27 +62,37 @@ def play_points(first: MakeDriver, second: MakeDriver, points: int, rules: Rules
     """
     if points < 2 or points % 2:
         raise ValueError(f"points={points}: expected an even number, as the teams change sides")
-    half = points // 2
-    kickoffs = np.random.default_rng(seed).integers(2**31, size=half)
-    return np.concatenate([_play_side(first, second, kickoffs, rules), -_play_side(second, first, kickoffs, rules)])
+    random, orange = np.random.default_rng(seed), np.repeat([False, True], rules.cars)
+    kickoffs = [kickoff(random, orange) for _ in range(points // 2)]
+    as_blue = [point.outcome for point in play(first, second, kickoffs, rules)]
+    as_orange = [-point.outcome for point in play(second, first, kickoffs, rules)]
+    return np.array(as_blue + as_orange)
 
 
-def _play_side(blue: MakeDriver, orange: MakeDriver, kickoffs: IntArray, rules: Rules) -> IntArray:
-    """Outcomes for blue. Which arena plays which kickoff is fixed before the first step: quick goals buy no more."""
-    k, n = min(rules.arenas, len(kickoffs)), rules.cars
-    matches = Matches(k, n, n, tick_skip=rules.tick_skip, mesh_dir=rules.mesh_dir)
-    drivers = (blue(k, matches.orange), orange(k, matches.orange))
-    teams = (np.arange(n), np.arange(n, 2 * n))
+def play(
+    blue: MakeDriver, orange: MakeDriver | None, starts: Sequence[Start], rules: Rules, record: bool = False
+) -> list[Point]:
+    """One point from every start, several side by side; orange may be missing.
+
+    Which arena plays which start is fixed before the first step: quick goals buy no more points.
+    """
+    k, n = min(rules.arenas, len(starts)), rules.cars
+    matches = Matches(k, n, n if orange else 0, tick_skip=rules.tick_skip, mesh_dir=rules.mesh_dir)
+    makers = [blue] if orange is None else [blue, orange]
+    drivers = [make(k, matches.orange) for make in makers]
+    teams = [np.arange(n), np.arange(n, 2 * n)][: len(drivers)]
     limit, patience = (round(s * TICKS_PER_SECOND / rules.tick_skip) for s in (rules.seconds, rules.no_touch_seconds))
-    queues = [list(range(arena, len(kickoffs), k)) for arena in range(k)]
+    queues = [list(range(arena, len(starts), k)) for arena in range(k)]
     playing = np.full(k, -1)  # the point; -1: none is left
     steps, idle = np.zeros(k, np.int64), np.zeros(k, np.int64)
-    outcomes = np.zeros(len(kickoffs), np.int64)
+    points: list[Point | None] = [None] * len(starts)
+    tapes: list[list[tuple[Array, Array]]] = [[] for _ in range(k)]
 
     def begin(arenas: IntArray) -> None:
         for arena in arenas.tolist():
             playing[arena] = queues[arena].pop(0) if queues[arena] else -1
-            matches.reset(arena, Start(kickoff=int(kickoffs[max(0, playing[arena])])))
+            matches.reset(arena, starts[max(0, playing[arena])])
+            tapes[arena] = []
         steps[arenas] = idle[arenas] = 0
         for driver in drivers:
             driver.begin(arenas)
@@ -82,19 +101,28 @@ def _play_side(blue: MakeDriver, orange: MakeDriver, kickoffs: IntArray, rules: 
     states = matches.states()
     while (playing >= 0).any():
         left = 1.0 - steps / limit
-        sides = [driver(states, cars, left) for driver, cars in zip(drivers, teams, strict=True)]
-        controls = np.concatenate(sides, axis=1)
+        controls = np.concatenate(
+            [driver(states, cars, left) for driver, cars in zip(drivers, teams, strict=True)], axis=1
+        )
         for driver in drivers:
             driver.acted(controls)
         states = matches.step(controls)
+        if record:
+            for tape, done, ball in zip(tapes, controls, states.ball_position, strict=True):
+                tape.append((done, ball))
         steps += 1
         idle = np.where(states.touched.any(axis=1), 0, idle + 1)
-        goal = in_goal(states).astype(np.int64)
-        over = (goal != 0) | (steps >= limit) | (idle >= patience)
-        counted = over & (playing >= 0)
-        outcomes[playing[counted]] = goal[counted]
-        if over.any():
-            begin(np.flatnonzero(over))
+        goal = in_goal(states)
+        ended = np.flatnonzero((goal != 0) | (steps >= limit) | (idle >= patience))
+        for arena in ended[playing[ended] >= 0].tolist():
+            start = starts[playing[arena]]
+            recording = None
+            if record:
+                done, balls = (np.stack(column) for column in zip(*tapes[arena], strict=True))
+                recording = Recording(start, matches.orange, rules.tick_skip, done, balls)
+            points[playing[arena]] = Point(int(goal[arena]), recording)
+        if len(ended):
+            begin(ended)
             states = matches.states()
     matches.close()
-    return outcomes
+    return [point for point in points if point is not None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.rocket.simulator import simulator
-from envs.rocket.starts import TINY, Start, check
+from envs.rocket.starts import TINY, Start, check, kickoff
 from envs.rocket.states import EVENTS, MatchStates
 from envs.typing import Array, BoolArray
 
@@ -70,11 +72,13 @@ class Matches:
         k, n = n_arenas, self.n_cars
         self._counters = np.zeros((k, n, len(_COUNTERS)), np.float32)
         self._scores = np.zeros((k, 2), np.float32)
+        self._demolished = np.zeros((k, n), np.bool_)
         self._last_touch = np.full((k, 2), -1, np.int64)  # car of blue, of orange, that touched the ball last
         places = [pad.get_pos().as_tuple() for pad in self._arenas[0].get_boost_pads()]
         self.pad_positions: npt.NDArray[np.float64] = np.array(sorted(places, key=lambda place: (place[1], place[0])))
+        random = np.random.default_rng(0)
         for arena in range(k):
-            self.reset(arena, Start(kickoff=arena + 1))
+            self.reset(arena, kickoff(random, self.orange))
 
     def step(self, controls: npt.NDArray[np.float32]) -> MatchStates:
         """Play `tick_skip` ticks with these controls (K, N, 8).
@@ -88,15 +92,36 @@ class Matches:
             raise ValueError("controls are outside -1 to 1, or not numbers; RocketSim would take them in silence")
         known, ticks = self._controls, self.tick_skip
         flat = np.ascontiguousarray(controls, np.float32)
-        for arena, cars, rows in zip(self._arenas, self._cars, flat, strict=True):
+        for index, (arena, cars, rows) in enumerate(zip(self._arenas, self._cars, flat, strict=True)):
             for car, row in zip(cars, rows, strict=True):
                 key = row.tobytes()
                 control = known.get(key)
                 if control is None:
                     control = known[key] = self._new_controls(row)
                 car.set_controls(control)
-            arena.step(ticks)
+            if self._demolished[index].any():
+                self._step_with_respawns(index)
+            else:
+                arena.step(ticks)
         return self.states()
+
+    def _step_with_respawns(self, index: int) -> None:
+        """A step of an arena in which cars were demolished.
+
+        RocketSim brings them back at places that it draws from a generator that cannot be seeded. So each is brought
+        back here a tick before its time is over, at a place drawn from where the ball is then.
+        """
+        arena, done = self._arenas[index], 0
+        demolished = np.flatnonzero(self._demolished[index]).tolist()
+        for seconds, car in sorted((self._cars[index][car].get_state().demo_respawn_timer, car) for car in demolished):
+            due = max(0, int(seconds * TICKS_PER_SECOND) - 1)
+            if due < self.tick_skip:
+                if due > done:
+                    arena.step(due - done)
+                    done = due
+                place = arena.ball.get_state().pos.as_tuple()
+                self._cars[index][car].respawn(zlib.crc32(struct.pack("<3fB", *place, car)) >> 1)
+        arena.step(self.tick_skip - done)
 
     def states(self) -> MatchStates:
         """The situation now, and what happened since the last call (RocketSim forgets touches once they are read)."""
@@ -109,6 +134,7 @@ class Matches:
             for car in range(n):
                 cars[index, car] = state[3 + car][0]
         on_ground = cars[:, :, _GROUND] > 0
+        self._demolished = cars[:, :, _DEMOED] > 0
         return MatchStates(
             ball_position=ball[:, 0:3],
             ball_velocity=ball[:, 7:10],
@@ -121,7 +147,7 @@ class Matches:
             boost=cars[:, :, _BOOST] / 100.0,
             on_ground=on_ground,
             has_flip=self._has_flip() if self._flips else on_ground,
-            demolished=cars[:, :, _DEMOED] > 0,
+            demolished=self._demolished,
             pads=pads > 0,
             touched=cars[:, :, _HIT] > 0,
             events=self._events(game, cars),
@@ -149,32 +175,23 @@ class Matches:
 
     def _place(self, arena: int, start: Start) -> None:
         own, rs = self._arenas[arena], self._rs
-        own.reset_kickoff(1 if start.kickoff is None else start.kickoff)  # also the pads
+        own.reset_kickoff(1)  # for the pads
         ball = rs.BallState()
-        if start.ball_position is None or start.car_position is None:
-            ball.pos = own.ball.get_state().pos
-        else:
-            velocity = np.zeros(3) if start.ball_velocity is None else np.array(start.ball_velocity, np.float64)
-            if not velocity.any():
-                velocity[2] = -TINY
-            ball.pos, ball.vel = rs.Vec(*start.ball_position.tolist()), rs.Vec(*velocity.tolist())
-            spin = np.zeros(3) if start.ball_angular_velocity is None else start.ball_angular_velocity
-            ball.ang_vel = rs.Vec(*spin.tolist())
+        velocity = _row(start.ball_velocity)
+        ball.pos = rs.Vec(*start.ball_position.tolist())
+        ball.vel = rs.Vec(*(velocity if any(velocity) else (0.0, 0.0, -TINY)))
+        ball.ang_vel = rs.Vec(*_row(start.ball_angular_velocity))
         own.ball.set_state(ball)
         for index, car in enumerate(self._cars[arena]):
             state = rs.CarState()  # a new one: the car's own still holds timers of the episode before
-            if start.car_position is None:
-                placed = car.get_state()
-                state.pos, state.rot_mat, state.boost = placed.pos, placed.rot_mat, placed.boost
-            else:
-                state.pos = rs.Vec(*start.car_position[index].tolist())
-                state.vel = rs.Vec(*_row(start.car_velocity, index))
-                state.ang_vel = rs.Vec(*_row(start.car_angular_velocity, index))
-                turned = [
-                    0.0 if angles is None else float(angles[index]) for angles in (start.yaw, start.pitch, start.roll)
-                ]
-                state.rot_mat = rs.Angle(yaw=turned[0], pitch=turned[1], roll=turned[2]).as_rot_mat()
-                state.boost = 100.0 * (0.0 if start.boost is None else float(start.boost[index]))
+            state.pos = rs.Vec(*start.car_position[index].tolist())
+            state.vel = rs.Vec(*_row(start.car_velocity, index))
+            state.ang_vel = rs.Vec(*_row(start.car_angular_velocity, index))
+            yaw, pitch, roll = (
+                0.0 if angles is None else float(angles[index]) for angles in (start.yaw, start.pitch, start.roll)
+            )
+            state.rot_mat = rs.Angle(yaw=yaw, pitch=pitch, roll=roll).as_rot_mat()
+            state.boost = 100.0 * (0.0 if start.boost is None else float(start.boost[index]))
             car.set_state(state)
             car.set_controls(rs.CarControls())
 
@@ -234,8 +251,10 @@ def refuse_teams(blue: int, orange: int) -> None:
         raise ValueError(f"blue={blue} orange={orange}: a team has 0 to {MOST_CARS} cars, and one has a car")
 
 
-def _row(values: Array | None, index: int) -> Sequence[float]:
-    return (0.0, 0.0, 0.0) if values is None else [float(value) for value in values[index]]
+def _row(values: Array | None, index: int | None = None) -> Sequence[float]:
+    if values is None:
+        return (0.0, 0.0, 0.0)
+    return [float(value) for value in (values if index is None else values[index])]
 
 
 def in_goal(states: MatchStates) -> Array:

@@ -25,14 +25,13 @@ Random = np.random.Generator
 class Start:
     """A situation of one arena: ball (3,) and cars (N, 3), in uu and uu/s; yaw (N,) in radians, boost (N,) in 0..1.
 
-    ``kickoff`` is a seed for RocketSim's own kickoff, and then nothing else counts.
+    What is not given is 0.
     """
 
-    kickoff: int | None = None
-    ball_position: Vector | None = None
+    ball_position: Vector
+    car_position: Vector
     ball_velocity: Vector | None = None
     ball_angular_velocity: Vector | None = None
-    car_position: Vector | None = None
     car_velocity: Vector | None = None
     car_angular_velocity: Vector | None = None
     yaw: Vector | None = None
@@ -57,9 +56,26 @@ def place(random: Random, margin: float = MARGIN) -> tuple[float, float]:
             return float(x), float(y)
 
 
+KICKOFF_PLACES = np.array([[-2048, -2560], [2048, -2560], [-256, -3840], [256, -3840], [0, -4608]], np.float64)
+KICKOFF_YAWS = np.array([0.25, 0.75, 0.5, 0.5, 0.5]) * math.pi
+
+
 def kickoff(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
-    """RocketSim's kickoff, in one of five formations."""
-    return Start(kickoff=int(random.integers(2**31)))  # small seeds are badly mixed
+    """The ball in the centre, cars at some of the game's five places, the teams facing each other.
+
+    RocketSim's own kickoff gives out places in the order of the cars' memory addresses: with two cars in a team, the
+    same seed is not the same kickoff.
+    """
+    chosen = random.permutation(len(KICKOFF_PLACES))
+    which = np.concatenate([chosen[: int((~orange).sum())], chosen[: int(orange.sum())]])
+    cars = np.concatenate([KICKOFF_PLACES[which], np.full((len(which), 1), CAR_REST)], axis=1)
+    cars[orange, :2] *= -1.0
+    return Start(
+        ball_position=np.array([0.0, 0.0, BALL_REST]),
+        car_position=cars,
+        yaw=KICKOFF_YAWS[which] + np.where(orange, math.pi, 0.0),
+        boost=np.full(len(which), KICKOFF_BOOST),
+    )
 
 
 def random_start(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
@@ -102,23 +118,28 @@ def kickoff_like(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
 
 def goalie(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
     """A shot at the blue goal; the first blue car stands in it, every other car somewhere."""
-    field, n = Field(), len(orange)
-    start = random_start(random, orange)
+    field = Field()
+    elsewhere = random_start(random, orange)
     ball = np.array([random.uniform(-2500, 2500), random.uniform(-1500, 1500), random.uniform(BALL_REST, 600)])
     target = np.array([random.uniform(-700, 700), -field.back - 200, random.uniform(100, 550)])
     seconds = random.uniform(1.2, 2.5)
     velocity = (target - ball) / seconds
     velocity[2] += 0.5 * 650.0 * seconds  # gravity
-    assert start.car_position is not None
-    assert start.yaw is not None
-    assert start.car_velocity is not None
-    assert start.boost is not None
-    start.car_position[0] = (random.uniform(-500, 500), -field.back + 100, CAR_REST)
-    start.yaw[0], start.car_velocity[0], start.boost[0] = math.pi / 2, 0.0, 1.0
+    keeper = (random.uniform(-500, 500), -field.back + 100, CAR_REST)
     return Start(
-        ball_position=ball, ball_velocity=velocity, car_position=start.car_position, car_velocity=start.car_velocity,
-        yaw=start.yaw, boost=np.asarray(start.boost).reshape(n),
-    )  # fmt: skip
+        ball_position=ball,
+        ball_velocity=velocity,
+        car_position=_with_first(elsewhere.car_position, keeper),
+        car_velocity=_with_first(elsewhere.car_velocity, 0.0),
+        yaw=_with_first(elsewhere.yaw, math.pi / 2),
+        boost=_with_first(elsewhere.boost, 1.0),
+    )
+
+
+def _with_first(values: Vector | None, first: float | tuple[float, ...]) -> Vector:
+    changed = np.array(values)
+    changed[0] = first
+    return changed
 
 
 def shoot(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
@@ -207,10 +228,6 @@ def check(start: Start, n_cars: int) -> None:
     Raises:
         ValueError: with what is wrong.
     """
-    if start.kickoff is not None:
-        return
-    if start.ball_position is None or start.car_position is None:
-        raise ValueError("a start needs the positions of the ball and of the cars, or a kickoff")
     shapes: Sequence[tuple[str, Vector | None, tuple[int, ...]]] = (
         ("ball_position", start.ball_position, (3,)), ("ball_velocity", start.ball_velocity, (3,)),
         ("ball_angular_velocity", start.ball_angular_velocity, (3,)), ("car_position", start.car_position, (n_cars, 3)),

@@ -2,6 +2,6 @@
 
 from shaping.kinesthetic.composition import combine, parse
 from shaping.kinesthetic.presets import EVENTS, REWARDS
-from shaping.kinesthetic.term import KinestheticTerm
+from shaping.kinesthetic.term import KinestheticTerm, expression
 
-__all__ = ["EVENTS", "REWARDS", "KinestheticTerm", "combine", "parse"]
+__all__ = ["EVENTS", "REWARDS", "KinestheticTerm", "combine", "expression", "parse"]
