@@ -222,6 +222,8 @@ TERM_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "oni/cosine": {"function": "cosine"},
     "oni/motif": {"function": "motif"},
     "oni/count": {"function": "count"},
+    "kinesthetic/lucy": {"reward": "lucy", "events": "lucy", "form": "potential", "team_spirit": 0.3},
+    "kinesthetic/necto": {"reward": "necto", "events": "necto", "form": "potential", "team_spirit": 0.6},
 }
 """Option of the group shaping -> arguments: the term before the slash, set up."""
 

@@ -4,7 +4,6 @@ python -m scripts.reproduce NAME [seeds=100,101,...] [jobs=1] [total_timesteps=N
 python -m scripts.reproduce                       # lists the names
 
 Runs lie in runs/reproduce/NAME/ARM-SEED. Finished ones are not run again and interrupted ones go on, so the command can
-Runs lie in runs/reproduce/NAME/ARM-SEED. Finished ones are not run again and interrupted ones go on, so the command can
 be stopped and given again. jobs= and total_timesteps= are for experiments that train. Writes OUT/results/NAME.json,
 OUT/results/NAME.png and the section NAME of OUT/results.md.
 """
@@ -115,8 +114,8 @@ _SHOOT = (
     "shaping=kinesthetic",
     "shaping.task_weight=5",
 )
-_SHAPED = ("shaping.terms.kinesthetic.weight=0.1", "shaping.terms.kinesthetic.touch_acceleration=10")
-_POTENTIAL = ("shaping.terms.kinesthetic.form=potential", "shaping.terms.kinesthetic.touch_acceleration=1")
+_SHAPED = ("shaping.terms.kinesthetic.weight=0.1", "shaping.terms.kinesthetic.events=10*touch_acceleration")
+_POTENTIAL = ("shaping.terms.kinesthetic.form=potential", "shaping.terms.kinesthetic.events=touch_acceleration")
 _SCORE = (
     "env=nethack/score_extended",
     "agent=ppo",

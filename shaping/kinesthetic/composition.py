@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from shaping.kinesthetic.components import COMPONENTS, parameters
-from shaping.kinesthetic.states import View
+from shaping.kinesthetic.states import View, example
 from shaping.terms import FloatArray
 
 COMBINERS = ("krc", "linear", "product")
@@ -205,20 +204,8 @@ def _leaf(name: str, keywords: Sequence[ast.keyword]) -> Leaf:
             raise ValueError(f"{name} has no parameter {keyword.arg!r}{hint}")
         arguments.append((keyword.arg, _number(keyword.value)))
     leaf = Leaf(name, tuple(arguments))
-    _try_out(leaf)
+    leaf(example())  # parameters that cannot work are refused now, not at the first step
     return leaf
-
-
-def _try_out(leaf: Leaf) -> None:
-    """Refuses parameters that cannot work now, not at the first step."""
-    from shaping.kinesthetic.components import _positive
-
-    checked = {"dispersion", "density", "exponent"}
-    given = dict(leaf.arguments)
-    defaults = inspect.signature(COMPONENTS[leaf.name]).parameters
-    for name in defaults:
-        if name.rpartition("_")[2] in checked and name in given:
-            _positive(**{name: given[name]})
 
 
 def _number(node: ast.expr) -> float:

@@ -20,12 +20,21 @@ REWARDS: Mapping[str, str] = {
         " + 0.5*save_boost + 0.6*linear(align, player_to_ball_distance(dispersion=1.1))"
         " + linear(align, player_to_ball_velocity, player_to_ball_distance(density=1.1))"
     ),
+    "necto": "2.5*goal_nearness - 2.5*goal_nearness(own_goal=True) + 0.5*ball_nearness + 0.5*align",
     "none": "0",
 }
-"""Name -> expression. lucy: the potential of the released v3.5, "SKG"; lucy_linear: the same with arithmetic means."""
+"""Name -> expression. lucy: the potential of the released v3.5, "SKG"; lucy_linear: the same with arithmetic means;
+necto: that agent's state and player quality."""
 
 EVENTS: Mapping[str, str] = {
-    "lucy": "10*goal - 3*concede + 1.5*shot + 3*save + 0.05*touch + 2*demo - 2*demoed",
+    "lucy": ("10*goal - 3*concede + 1.5*shot + 3*save + 0.25*touch_acceleration + 0.05*touch + 2*demo - 2*demoed"),
+    "lucy_v4": (
+        "6*goal - 2*concede + 1*shot + 3*save + 0.25*touch_acceleration + 0.05*touch + 2*demo - 2*demoed + pressure"
+    ),
+    "necto": (
+        "10*goal + 2.5*goal_speed - 2.5*concede_distance + touch_aerial + 0.25*touch_speed_change + boost_gain"
+        " - 0.7*boost_loss + 0.005*off_ground - 0.005 + 2.5*demo - 2.5*demoed"
+    ),
     "goals": "5*team_goal - 5*concede",
     "none": "0",
 }

@@ -7,13 +7,15 @@ game with cars and a ball can do the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Protocol
 
 import numpy as np
 
-from shaping.terms import Array, BoolArray
+from shaping.terms import Array, BoolArray, FloatArray
 
 TURN = np.array([-1.0, -1.0, 1.0])
+EVENTS = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed")
 
 
 class MatchStates(Protocol):
@@ -57,7 +59,7 @@ class MatchStates(Protocol):
 
     @property
     def events(self) -> Mapping[str, Array]:
-        """Name -> (K, N) counts of this step: goal, team_goal, concede, touch, shot, save, demo, demoed."""
+        """Name -> (K, N) counts of this step; the names are `EVENTS`."""
 
     @property
     def orange(self) -> BoolArray:
@@ -71,13 +73,26 @@ class MatchStates(Protocol):
 class View:
     """The states as each car sees them, in float64: orange cars see the field turned by 180°.
 
+    Args:
+        states: of a step.
+        before: one step earlier; None where an episode begins, and then nothing has changed.
+        memory: what components remember of an episode, by a name of theirs: arrays (K, ...), 0 where one begins.
+
     Attributes:
         ball, ball_velocity: (K, N, 3), as seen by each car.
         car, velocity, forward: (K, N, 3), each car's own.
+        boost: (K, N).
+        before: the view one step earlier, or this one.
     """
 
-    def __init__(self, states: MatchStates) -> None:
+    ARRAYS = ("ball", "ball_velocity", "car", "velocity", "forward", "boost")
+
+    def __init__(
+        self, states: MatchStates, before: View | None = None, memory: dict[str, FloatArray] | None = None
+    ) -> None:
         self.states = states
+        self.memory = {} if memory is None else memory
+        self.before = self if before is None else before
         turn = np.where(np.asarray(states.orange)[:, None], TURN, 1.0)
         self.ball = states.ball_position[:, None].astype(np.float64) * turn
         self.ball_velocity = states.ball_velocity[:, None].astype(np.float64) * turn
@@ -85,3 +100,33 @@ class View:
         self.velocity = states.car_velocity.astype(np.float64) * turn
         self.forward = states.car_forward.astype(np.float64) * turn
         self.boost = states.boost.astype(np.float64)
+
+    def forget_before(self) -> None:
+        """Let go of the step before."""
+        self.before = self
+
+    def keep_from(self, old: View, kept: BoolArray) -> None:
+        """Take over the arenas `kept` (K,) of an older view."""
+        for name in self.ARRAYS:
+            array, theirs = getattr(self, name), getattr(old, name)
+            array[kept] = theirs[kept]
+
+
+def example() -> View:
+    """A car behind a resting ball, to try components out on."""
+    one = np.zeros((1, 1))
+    states = SimpleNamespace(
+        ball_position=np.array([[0.0, 0.0, 93.0]]),
+        ball_velocity=np.zeros((1, 3)),
+        car_position=np.array([[[0.0, -1000.0, 17.0]]]),
+        car_velocity=np.zeros((1, 1, 3)),
+        car_forward=np.array([[[0.0, 1.0, 0.0]]]),
+        boost=one,
+        on_ground=one == 0,
+        demolished=one > 0,
+        touched=one > 0,
+        events=dict.fromkeys(EVENTS, one),
+        orange=np.array([False]),
+        rows=np.array([True]),
+    )
+    return View(states)

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from shaping.kinesthetic.components import CAR_SPEED, GOAL, unit
 from shaping.kinesthetic.composition import Expression, parse
 from shaping.kinesthetic.presets import EVENTS, REWARDS
 from shaping.kinesthetic.states import MatchStates, View
@@ -32,18 +31,16 @@ STATES = "states"
 class KinestheticTerm(RewardTerm):
     """Pays for the kinesthetics of cars and ball: Lucy-SKG (Moschopoulos et al. 2023, arXiv 2305.15801).
 
-    With Φ an expression of components (`shaping.kinesthetic.composition`), E one of events and A the touch's
-    acceleration of the ball towards the goal (over 2300), each car gets
+    With Φ an expression of components (`shaping.kinesthetic.composition`) and E one of what happened, each car gets
 
-        form=direct      Φ(s') + E + a A
-        form=potential   slope(γ_s Φ(s') - Φ(s)) + E + a A      slope(d) = d, or `negative_slope` d where d < 0
+        form=direct      Φ(s') + E
+        form=potential   slope(γ_s Φ(s') - Φ(s)) + E      slope(d) = d, or `negative_slope` d where d < 0
 
     and with `team_spirit` τ: (1-τ) r + τ mean(team) - mean(opponents), which in one against one sums to zero.
 
     Args:
         reward: Φ: a name of `presets.REWARDS` or an expression.
         events: E: a name of `presets.EVENTS` or an expression.
-        touch_acceleration: a.
         form: see above.
         discount: γ_s of form=potential: "one", as the authors train, or the "agent"'s own.
         terminal: Φ after a terminated episode: "keep" (the authors') or "zero", which leaves the best policies the
@@ -61,7 +58,6 @@ class KinestheticTerm(RewardTerm):
         self,
         reward: str = "offensive_potential",
         events: str = "none",
-        touch_acceleration: float = 0.0,
         form: Literal["direct", "potential"] = "direct",
         discount: Literal["one", "agent"] = "one",
         terminal: Literal["keep", "zero"] = "keep",
@@ -75,39 +71,42 @@ class KinestheticTerm(RewardTerm):
         ):
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}: expected {' or '.join(allowed)}")
-        for name, number in (("touch_acceleration", touch_acceleration), ("negative_slope", negative_slope)):
-            if not math.isfinite(number):
-                raise ValueError(f"{name}={number}: expected a number")
+        if not math.isfinite(negative_slope):
+            raise ValueError(f"negative_slope={negative_slope}: expected a number")
         if team_spirit is not None and not 0.0 <= team_spirit <= 1.0:
             raise ValueError(f"team_spirit={team_spirit}: expected 0 to 1")
         self.shape = expression(reward, REWARDS, "reward")
         self.events = expression(events, EVENTS, "events")
-        self.touch_acceleration = touch_acceleration
         self.form, self.discount, self.terminal = form, discount, terminal
         self.negative_slope, self.team_spirit = negative_slope, team_spirit
 
     def bind(self, setting: Setting) -> None:
         self._n_envs = setting.n_envs
         self._gamma = setting.gamma if self.discount == "agent" else 1.0
-        self._potential: FloatArray | None = None  # (K, N) of the state before the step
-        self._approach: FloatArray | None = None  # the ball's speed towards the goal before the step
+        self._before: View | None = None  # the step before
+        self._potential: FloatArray = np.zeros(0)  # (K, N), its
+        self._memory: dict[str, FloatArray] = {}
         self._sums: dict[str, list[float]] = {}
         self._steps = 0
 
     def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
         view = self._view(infos)
-        arenas, cars = view.boost.shape
-        begins: BoolArray = np.repeat(mask.reshape(arenas, -1)[:, :1], cars, axis=1)  # an arena's cars begin together
-        for name, now in (("_potential", self._phi(view)), ("_approach", approach(view))):
-            before = getattr(self, name)
-            setattr(self, name, now if before is None else np.where(begins, now, before))
+        begins = mask.reshape(len(view.boost), -1)[:, 0]  # an arena's cars begin together
+        if self._before is not None:
+            view.keep_from(self._before, ~begins)
+        for array in self._memory.values():
+            array[begins] = 0.0
+        potential = self.shape(view)
+        self._potential = np.where(begins[:, None], potential, self._potential) if self._before else potential
+        self._before = view
 
     def __call__(self, batch: Transitions) -> FloatArray:
         view = self._view(batch.infos)
+        if self._before is None:
+            raise RewardTermError("kinesthetic: a step before the first reset")
+        view.before = self._before
         seen: dict[str, FloatArray] = {}
         phi = self.shape(view, seen)
-        if self._potential is None or self._approach is None:
-            raise RewardTermError("kinesthetic: a step before the first reset")
         if self.form == "direct":
             rewards = phi.copy()
         else:
@@ -119,12 +118,8 @@ class KinestheticTerm(RewardTerm):
             if self.negative_slope != 1.0:
                 rewards = np.where(rewards < 0, self.negative_slope * rewards, rewards)
         rewards = rewards + self.events(view, seen)
-        now = approach(view)
-        if self.touch_acceleration:
-            gained = np.where(view.states.touched, (now - self._approach) / CAR_SPEED, 0.0)
-            seen["touch_acceleration"] = gained
-            rewards = rewards + self.touch_acceleration * gained
-        self._potential, self._approach = phi, now
+        view.forget_before()
+        self._potential, self._before = phi, view
         if self.team_spirit is not None:
             rewards = share(rewards, np.asarray(view.states.orange), self.team_spirit)
         self._count(seen)
@@ -140,9 +135,6 @@ class KinestheticTerm(RewardTerm):
         self._sums, self._steps = {}, 0
         return metrics
 
-    def _phi(self, view: View) -> FloatArray:
-        return self.shape(view)
-
     def _view(self, infos: Sequence[Info]) -> View:
         try:
             states: MatchStates = infos[0][STATES]
@@ -157,7 +149,7 @@ class KinestheticTerm(RewardTerm):
                 f"the states are of {arenas} arenas with {cars} cars that are rows, and there are {self._n_envs} "
                 "environments"
             )
-        return View(states)
+        return View(states, memory=self._memory)
 
     def _count(self, seen: Mapping[str, FloatArray]) -> None:
         self._steps += 1
@@ -172,11 +164,6 @@ class KinestheticTerm(RewardTerm):
     def state_dict(self) -> dict[str, Any]:
         """Nothing lasts longer than an episode."""
         return {}
-
-
-def approach(view: View) -> FloatArray:
-    """(K, N): the ball's speed towards the opponents' goal, uu/s."""
-    return np.asarray((unit(GOAL - view.ball) * view.ball_velocity).sum(-1))
 
 
 def share(rewards: FloatArray, orange: BoolArray, team_spirit: float) -> FloatArray:

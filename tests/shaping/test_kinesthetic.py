@@ -217,7 +217,7 @@ def test_a_negative_slope_scales_losses():
 
 
 def test_a_touch_pays_what_the_ball_gained_towards_the_goal_for_every_car_that_touched():
-    term = bound(2, reward="none", touch_acceleration=2.0)
+    term = bound(2, reward="none", events="2*touch_acceleration")
     high = {"ball_position": [0, 0, GOAL[2]]}
     start(term, situation(2, **high))
     fast = situation(2, ball_velocity=[0, 1150, 0], touched=[[True, True]], **high)
@@ -225,6 +225,65 @@ def test_a_touch_pays_what_the_ball_gained_towards_the_goal_for_every_car_that_t
     assert step(term, fast) == pytest.approx([0.0, 0.0])
     still = situation(2, ball_velocity=[0, 0, 0], **high)
     assert step(term, still) == pytest.approx([0.0, 0.0])
+
+
+def test_what_changes_is_compared_with_the_step_before_and_with_nothing_at_an_episodes_start():
+    fast, more = {"ball_velocity": [0, 2300, 0]}, {"boost": 0.49}
+    for text, now, expected in (
+        ("boost_gain", more, 0.2),
+        ("boost_loss", more, 0.0),
+        ("boost_gain", {"boost": 0.04}, 0.0),
+        ("boost_loss", {"boost": 0.04}, 0.3),
+        ("touch_speed_change", fast, 0.0),
+        ("touch_speed_change", {**fast, "touched": True}, 1.0),
+    ):
+        term = bound(reward="none", events=text)
+        start(term, situation())
+        assert step(term, situation(**now)) == pytest.approx([expected]), text
+        assert step(term, situation(**now)) == pytest.approx([0.0])
+        start(term, situation(**now))  # another episode
+        assert step(term, situation(**now)) == pytest.approx([0.0])
+    term = bound(reward="none", events="goal_speed")
+    start(term, situation(ball_velocity=[0, 3000, 0]))
+    assert step(term, situation(events={"goal": 1.0})) == pytest.approx([0.5])
+
+
+def test_necto_s_components_by_hand():
+    in_goal = {"ball_position": [0, 5560, GOAL[2]]}
+    assert value("goal_nearness", **in_goal) == pytest.approx(1.0)
+    assert value("goal_nearness(own_goal=True)", **in_goal) == pytest.approx(math.exp(-11120 / 2300))
+    assert value("ball_nearness") == pytest.approx(math.exp(-math.hypot(1000, 76) / 1410))
+    conceded = {"events": {"concede": 1.0}, "car_position": [0, -2300, 93.0]}
+    assert value("concede_distance", **conceded) == pytest.approx(1 - math.exp(-1))
+
+
+def test_pressure_is_paid_when_it_ends_and_forgotten_with_the_episode():
+    """Two against two: both attackers near the orange goal, one defender: 1/2 + 1/2 (1 - 1/2) = 0.75 a step."""
+    cars = [[0, 4000, 17], [500, 4000, 17], [0, 4500, 17], [0, -4000, 17]]
+    there = {"ball_position": [0, 4000, 93], "car_position": [cars]}
+    midfield = {"ball_position": [0, 0, 93], "car_position": [cars]}
+
+    def fading(t):
+        return (1 - (t - 1) / 90) ** 0.7
+
+    def played(steps, **last):
+        term = bound(4, reward="none", events="pressure")
+        start(term, situation(4, **midfield))
+        for _ in range(steps):
+            assert step(term, situation(4, **there)) == pytest.approx([0.0] * 4)
+        return term, step(term, situation(4, **last))
+
+    level = 0.75 * fading(5)
+    scored = {"team_goal": [[1, 1, 0, 0]], "concede": [[0, 0, 1, 1]]}
+    _, paid = played(4, **there, events=scored)
+    assert paid == pytest.approx([5.5 * level] * 2 + [-4.5 * (1 - level)] * 2)
+    _, paid = played(4, **midfield)
+    assert paid == pytest.approx([0.0, 0.0] + [1.75 * 0.75 * fading(4)] * 2)
+    _, paid = played(2, **midfield)
+    assert paid == pytest.approx([0.0] * 4)
+    term, _ = played(3, **there)
+    start(term, situation(4, **midfield))
+    assert step(term, situation(4, **midfield)) == pytest.approx([0.0] * 4)
 
 
 def test_team_spirit_sums_to_zero_between_two_and_shares_in_a_team():
