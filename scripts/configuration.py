@@ -378,6 +378,22 @@ class LightLucyConfig(LucyConfig):
 
 
 @dataclass
+class NectoConfig(LucyConfig):
+    """Necto's network, normalised before each layer, and its learner's sizes, for env.kwargs.observation=necto."""
+
+    policy_kwargs: dict[str, Any] = field(
+        default_factory=lambda: {"features_extractor_kwargs": {"key_features": 24, "pre_norm": True}}
+    )
+    gamma: float = 0.995
+    n_steps: int = 12_500
+    batch_size: int = 10_000
+    n_epochs: int = 30
+    ent_coef: float = 0.01
+    reward_prediction: float = 0.0
+    state_representation: float = 0.0
+
+
+@dataclass
 class A2CConfig(AgentConfig):
     """Advantage actor-critic."""
 
@@ -463,6 +479,7 @@ agents: Mapping[str, type[AgentConfig]] = {
     "td3": TD3Config,
     "lucy": LucyConfig,
     "lucy/light": LightLucyConfig,
+    "lucy/necto": NectoConfig,
 }
 """Group `agent`: option -> configuration. What stands before a slash is the algorithm."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from envs.rocket.contest import Rules, play
-from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal
+from envs.rocket.matches import TICKS_PER_SECOND, in_goal
 from envs.rocket.recording import Recording
 from envs.rocket.rendering import picture
 from envs.rocket.starts import StartMixture
@@ -73,7 +73,6 @@ def pictures(recordings: Sequence[Recording], reward: str = "") -> tuple[list[Pi
     shown: list[Picture] = []
     seconds: list[float] = []
     paid = expression(reward, REWARDS, "reward") if reward else None
-    pads = Matches(1).pad_positions
     score = [0, 0]
     for number, recording in enumerate(recordings, 1):
         pause = recording.tick_skip / TICKS_PER_SECOND
@@ -87,7 +86,7 @@ def pictures(recordings: Sequence[Recording], reward: str = "") -> tuple[list[Pi
             score[0] += goal > 0
             score[1] += goal < 0
             caption = f"point {number}    {score[0]} : {score[1]}    {step * pause:.1f} s"
-            shown.append(captioned(picture(states, 0, pads, parts), caption))
+            shown.append(captioned(picture(states, 0, parts), caption))
             seconds.append(pause)
         seconds[-1] = LAST_FRAME_SECONDS
     return shown, seconds

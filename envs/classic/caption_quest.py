@@ -18,6 +18,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
+from envs.episode_seeds import EpisodeSeeds
 from envs.typing import Array, BoolArray, IntArray
 
 SIZE, LEVELS, STEP_LIMIT = 6, 3, 200
@@ -27,7 +28,6 @@ KEY, TRAPDOOR, BOULDER, FOUNTAIN = range(4)
 EVENTS = ("picked_up_key", "opened_trapdoor", "deeper_level")
 REPORTS = frozenset({"message", "caption", "events"})
 OBSERVATIONS = 17
-EVALUATION = 1 << 62
 
 CAPTIONS = (
     "",
@@ -97,8 +97,7 @@ class CaptionQuestVecEnv(VecEnv):
         for name, value in (("n_envs", n_envs), ("max_episode_steps", max_episode_steps)):
             if value < 1:
                 raise ValueError(f"{name}={value}: expected at least 1")
-        if split not in ("train", "eval"):
-            raise ValueError(f'split is "train" or "eval", not {split!r}')
+        self._seeds_of_episodes = EpisodeSeeds(n_envs, seed, split)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f'render_mode is {render_mode!r}; CaptionQuest renders "rgb_array" or nothing (None)')
         for given, known in ((report, sorted(REPORTS)), (events, EVENTS)):
@@ -111,9 +110,7 @@ class CaptionQuestVecEnv(VecEnv):
         self._limit = max_episode_steps
         self._texts = tuple(name for name in report if name != "events")
         self._events = tuple(events) if "events" in report else ()
-        self._seed, self._eval = seed, split == "eval"
         self._rows = np.arange(n_envs)
-        self._begun = np.zeros(n_envs, np.int64)
         self._episode_seeds = np.zeros(n_envs, np.int64)
         self._hero = np.zeros((n_envs, 2), np.int64)
         self._starts = np.zeros((n_envs, LEVELS, 2), np.int64)
@@ -127,8 +124,7 @@ class CaptionQuestVecEnv(VecEnv):
     def reset(self) -> Array:
         """Start new episodes everywhere and return their first observations."""
         if any(seed is not None for seed in self._seeds):
-            self._seed = int(next(seed for seed in self._seeds if seed is not None))
-            self._begun[:] = 0
+            self._seeds_of_episodes.restart(int(next(seed for seed in self._seeds if seed is not None)))
             self._reset_seeds()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         for index in range(self.num_envs):
@@ -138,11 +134,7 @@ class CaptionQuestVecEnv(VecEnv):
     def begin(self, index: int, episode_seed: int | None = None) -> None:
         """Start an episode in one world: the one of this seed, or the next of the stream."""
         if episode_seed is None:
-            words = np.random.SeedSequence([self._seed % 2**63, index, int(self._begun[index])])
-            episode_seed = int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | (
-                EVALUATION if self._eval else 0
-            )
-            self._begun[index] += 1
+            episode_seed = self._seeds_of_episodes.next(index)
         random = np.random.default_rng(episode_seed)
         cells = np.stack([random.permutation(SIZE * SIZE)[:5] for _ in range(LEVELS)])
         places = np.stack([cells % SIZE, cells // SIZE], axis=-1)
@@ -249,18 +241,12 @@ class CaptionQuestVecEnv(VecEnv):
         return [None] * self.num_envs if seed is None else list(super().seed(seed))
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream of episode seeds stands: the episodes in play count as begun, and are not continued."""
-        return {"episodes": self._begun.copy()}
+        """See `EpisodeSeeds.state_dict`."""
+        return self._seeds_of_episodes.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on in the stream of episode seeds; takes effect at the next reset.
-
-        Raises:
-            ValueError: for another number of environments.
-        """
-        if np.shape(state["episodes"]) != (self.num_envs,):
-            raise ValueError(f"the state is of {len(state['episodes'])} environments, these are {self.num_envs}")
-        self._begun[:] = state["episodes"]
+        """See `EpisodeSeeds.load_state_dict`."""
+        self._seeds_of_episodes.load_state_dict(state)
 
     def get_images(self) -> Sequence[Array | None]:
         if self.render_mode is None:

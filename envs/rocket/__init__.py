@@ -73,14 +73,19 @@ class RocketFamily:
         """See `envs.make_vec`; `n_envs` counts cars, and the remaining arguments are those of `MatchConfig`.
 
         Raises:
-            ValueError: workers, which this family does not have, an unknown argument, or one that cannot work.
+            ValueError: an unknown argument, or one that cannot work.
         """
-        if workers:
-            raise ValueError(f"workers={workers}: Rocket plays in one process; use workers=0, and several runs")
         known = [entry.name for entry in fields(MatchConfig)]
         if unknown := sorted(set(match) - set(known)):
             raise ValueError(f"{env_id} takes no {', '.join(unknown)}; it takes {', '.join(known)}, render_mode")
         config = MatchConfig(**{**TASKS[env_id], **match})
         return RocketVecEnv(
-            config, n_envs, seed=seed, split=split, report=report, events=events, render_mode=render_mode
+            config,
+            n_envs,
+            seed=seed,
+            split=split,
+            workers=workers,
+            report=report,
+            events=events,
+            render_mode=render_mode,
         )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.rocket.actions import ACTIONS
-from envs.rocket.observations import OBSERVATIONS
+from envs.rocket.observations import OBSERVATIONS, STEP_SECONDS
 from envs.rocket.states import MatchStates
 from envs.typing import Array, IntArray
 
@@ -39,15 +39,22 @@ class FrozenAgent(Driver):
         path: an SB3 checkpoint (.zip) of PPO, MaskablePPO, A2C, DQN or a subclass.
         observation, actions: what it was trained with: names in `OBSERVATIONS` and `ACTIONS`.
         n_arenas, orange: K, and which cars are orange (N,).
+        step_seconds: between two decisions.
 
     Raises:
         ValueError: the file holds no such agent, or one that saw or did something else.
     """
 
     def __init__(
-        self, path: str | Path, observation: str, actions: str, n_arenas: int, orange: npt.NDArray[np.bool_]
+        self,
+        path: str | Path,
+        observation: str,
+        actions: str,
+        n_arenas: int,
+        orange: npt.NDArray[np.bool_],
+        step_seconds: float = STEP_SECONDS,
     ) -> None:
-        self._observer = OBSERVATIONS[observation](n_arenas, orange)
+        self._observer = OBSERVATIONS[observation](n_arenas, orange, step_seconds)
         self._parser = ACTIONS[actions]()
         self._agent = _load(path)
         for what, theirs, ours in (

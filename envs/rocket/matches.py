@@ -74,8 +74,6 @@ class Matches:
         self._scores = np.zeros((k, 2), np.float32)
         self._demolished = np.zeros((k, n), np.bool_)
         self._last_touch = np.full((k, 2), -1, np.int64)  # car of blue, of orange, that touched the ball last
-        places = [pad.get_pos().as_tuple() for pad in self._arenas[0].get_boost_pads()]
-        self.pad_positions: npt.NDArray[np.float64] = np.array(sorted(places, key=lambda place: (place[1], place[0])))
         random = np.random.default_rng(0)
         for arena in range(k):
             self.reset(arena, kickoff(random, self.orange))
@@ -88,8 +86,7 @@ class Matches:
         """
         if controls.shape != (self.n_arenas, self.n_cars, 8):
             raise ValueError(f"controls have shape {controls.shape}; expected {(self.n_arenas, self.n_cars, 8)}")
-        if not (np.abs(controls) <= 1.0).all():  # NaN is not either
-            raise ValueError("controls are outside -1 to 1, or not numbers; RocketSim would take them in silence")
+        self.refuse(controls)
         known, ticks = self._controls, self.tick_skip
         flat = np.ascontiguousarray(controls, np.float32)
         for index, (arena, cars, rows) in enumerate(zip(self._arenas, self._cars, flat, strict=True)):
@@ -104,6 +101,12 @@ class Matches:
             else:
                 arena.step(ticks)
         return self.states()
+
+    @staticmethod
+    def refuse(controls: npt.NDArray[np.float32]) -> None:
+        """Raises ValueError for controls that no car has."""
+        if not (np.abs(controls) <= 1.0).all():  # NaN is not either
+            raise ValueError("controls are outside -1 to 1, or not numbers; RocketSim would take them in silence")
 
     def _step_with_respawns(self, index: int) -> None:
         """A step of an arena in which cars were demolished.

@@ -5,6 +5,7 @@
 | `shoot` | (21,) | one car and the ball, in the car's frame |
 | `flat` | (51 + 19 N,) | ball, pads, last action, itself, team mates, opponents |
 | `lucy` | (8, 64) | Lucy-SKG's matrix: query, ball, up to six cars, with the last five actions |
+| `necto` | (42, 33) | Necto's: query, ball, up to six cars, 34 boost pads, with timers and the last action |
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from abc import ABC, abstractmethod
 import numpy as np
 from gymnasium import spaces
 
-from envs.rocket.states import MatchStates
+from envs.rocket.states import BIG_PADS, PADS, MatchStates
 from envs.typing import Array, BoolArray
 
 POSITION, SPEED, SPIN = 2300.0, 2300.0, 5.5  # what lengths, velocities, angular velocities are divided by
 GOAL = np.array([0.0, 6000.0, 321.3875], np.float32)
-SLOTS = 6  # cars of Lucy's matrix
+SLOTS = 6  # cars of Lucy's and Necto's matrices
+STEP_SECONDS = 8 / 120
 TURN = np.array([-1.0, -1.0, 1.0], np.float32)
 
 
@@ -53,9 +55,10 @@ class Observation(ABC):
 
     Args:
         n_arenas, orange: K, and which of the N cars are orange (N,).
+        step_seconds: between two decisions.
     """
 
-    def __init__(self, n_arenas: int, orange: BoolArray) -> None:
+    def __init__(self, n_arenas: int, orange: BoolArray, step_seconds: float = STEP_SECONDS) -> None:
         self.n_arenas, self.orange = n_arenas, orange
 
     @property
@@ -121,8 +124,8 @@ class ShootObservation(Observation):
 class FlatObservation(Observation):
     """Ball (9), pads (34), last controls (8), then itself, team mates and opponents, 19 numbers each."""
 
-    def __init__(self, n_arenas: int, orange: BoolArray) -> None:
-        super().__init__(n_arenas, orange)
+    def __init__(self, n_arenas: int, orange: BoolArray, step_seconds: float = STEP_SECONDS) -> None:
+        super().__init__(n_arenas, orange, step_seconds)
         n = len(orange)
         self._last = np.zeros((n_arenas, n, 8), np.float32)
         # for each viewer: itself, its team, the others, in the order of the arena
@@ -171,8 +174,8 @@ class LucyObservation(Observation):
 
     STACK = 5
 
-    def __init__(self, n_arenas: int, orange: BoolArray) -> None:
-        super().__init__(n_arenas, orange)
+    def __init__(self, n_arenas: int, orange: BoolArray, step_seconds: float = STEP_SECONDS) -> None:
+        super().__init__(n_arenas, orange, step_seconds)
         self._actions = np.zeros((n_arenas, len(orange), self.STACK, 8), np.float32)
 
     @property
@@ -208,10 +211,107 @@ class LucyObservation(Observation):
         self._actions[arenas] = 0.0
 
 
+class NectoObservation(Observation):
+    """Necto's matrix (42, 33): row 0 the query (itself), row 1 the ball, rows 2 to 7 the cars, then 34 boost pads.
+
+    Columns: 0-4 flags itself, team mate, opponent, ball, pad; 5-7 position, 8-10 velocity, 11-13 forward, 14-16 up,
+    17-19 angular velocity; 20 boost (of a pad what it gives), 21 tens of seconds until a demolished car or a taken pad
+    is back, 22 on the ground, 23 has a flip; 24-31 the last action, in the query alone; 32 is 1 in rows that hold
+    nobody. The query is absolute, the other rows' positions and velocities relative to it. Timers run from the step
+    that saw the pad gone, so they are late by less than a step. Source: https://github.com/Rolv-Arild/Necto.
+    """
+
+    COLUMNS = 33
+    PAD_SECONDS = np.where(BIG_PADS, 10.0, 4.0).astype(np.float32)
+    PAD_BOOST = np.where(BIG_PADS, 1.0, 0.12).astype(np.float32)
+    RESPAWN_SECONDS = 3.0
+
+    def __init__(self, n_arenas: int, orange: BoolArray, step_seconds: float = STEP_SECONDS) -> None:
+        super().__init__(n_arenas, orange, step_seconds)
+        n = len(orange)
+        self._last = np.zeros((n_arenas, n, 8), np.float32)
+        self._pads = _Timers(n_arenas, self.PAD_SECONDS, step_seconds)
+        self._cars = _Timers(n_arenas, np.full(n, self.RESPAWN_SECONDS, np.float32), step_seconds)
+        # what never changes: flags, padding, where the pads are and what they give
+        rows = np.zeros((n, 2 + SLOTS + len(PADS), self.COLUMNS), np.float32)
+        rows[:, 1, 3] = 1.0
+        rows[:, 2 : 2 + n, 0], rows[:, 0, 0] = np.eye(n), 1.0
+        rows[:, 2 : 2 + n, 1] = orange[:, None] == orange[None]
+        rows[:, 2 : 2 + n, 2] = orange[:, None] != orange[None]
+        rows[:, 0, 1] = 1.0
+        rows[:, 2 + n : 2 + SLOTS, -1] = 1.0
+        pads = rows[:, 2 + SLOTS :]
+        pads[..., 4], pads[..., 5:8], pads[..., 20] = 1.0, PADS / POSITION, self.PAD_BOOST
+        self._constant = rows
+
+    @property
+    def space(self) -> spaces.Box:
+        return spaces.Box(-np.inf, np.inf, (2 + SLOTS + len(PADS), self.COLUMNS), np.float32)
+
+    def __call__(self, states: MatchStates, time_left: Array) -> Array:
+        seen, n, k = Seen(states), len(self.orange), len(states.ball_position)
+        rows = np.repeat(self._constant[None], k, axis=0)
+        cars, own = rows[:, :, 2 : 2 + n], np.arange(n)
+        cars[..., 5:8] = seen.cars(states.car_position) / POSITION
+        cars[..., 8:11] = seen.cars(states.car_velocity) / SPEED
+        cars[..., 11:14], cars[..., 14:17] = seen.cars(states.car_forward), seen.cars(states.car_up)
+        cars[..., 17:20] = seen.cars(states.car_angular_velocity) / SPIN
+        cars[..., 20] = states.boost[:, None]
+        cars[..., 21] = self._cars(states.demolished)[:, None] / 10.0
+        cars[..., 22], cars[..., 23] = states.on_ground[:, None], states.has_flip[:, None]
+        rows[:, :, 0, 5:24] = cars[:, own, own, 5:24]
+        rows[:, :, 0, 24:32] = self._last
+        ball = rows[:, :, 1]
+        ball[..., 5:8], ball[..., 8:11] = seen.ball_position / POSITION, seen.ball_velocity / SPEED
+        ball[..., 17:20] = seen.ball_spin / SPIN
+        timers = self._pads(~states.pads)[:, None] / 10.0
+        rows[:, :, 2 + SLOTS :, 21] = np.where(self.orange[:, None], timers[..., ::-1], timers)
+        rows[:, :, 1 : 2 + n, 5:11] -= rows[:, :, :1, 5:11]
+        rows[:, :, 2 + SLOTS :, 5:11] -= rows[:, :, :1, 5:11]
+        return rows
+
+    def acted(self, controls: Array) -> None:
+        self._last = np.array(controls, np.float32)
+        self._pads.run()
+        self._cars.run()
+
+    def begin(self, arenas: Array) -> None:
+        self._last[arenas] = 0.0
+        self._pads.begin(arenas)
+        self._cars.begin(arenas)
+
+
+class _Timers:
+    """Seconds until things (K, M) that are gone are back; each stays away for its `seconds` (M,).
+
+    What is still gone after its time came back and was taken again within a step.
+    """
+
+    def __init__(self, n_arenas: int, seconds: Array, step_seconds: float) -> None:
+        self._seconds, self._step = seconds, np.float32(step_seconds)
+        self._left = np.zeros((n_arenas, len(seconds)), np.float32)
+        self._gone = np.zeros(self._left.shape, np.bool_)
+
+    def __call__(self, gone: BoolArray) -> Array:
+        new = gone & (~self._gone | (self._left < -0.5 * self._step))
+        self._left = np.where(gone, np.where(new, self._seconds, self._left), np.float32(0.0))
+        self._gone = gone
+        return np.maximum(self._left, np.float32(0.0))
+
+    def run(self) -> None:
+        """A step is taken."""
+        self._left -= self._step
+
+    def begin(self, arenas: Array) -> None:
+        self._gone = self._gone.copy()  # the states' own
+        self._gone[arenas], self._left[arenas] = False, 0.0
+
+
 OBSERVATIONS: dict[str, type[Observation]] = {
     "shoot": ShootObservation,
     "flat": FlatObservation,
     "lucy": LucyObservation,
+    "necto": NectoObservation,
 }
 """Name -> observation, for `observation=`."""
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from envs.rocket.meshes import Field
-from envs.rocket.states import MatchStates
+from envs.rocket.states import BIG_PADS, PADS, MatchStates
 
 SCALE = 26.0  # uu a pixel
 EDGE = 14  # pixels around the field
@@ -25,7 +25,6 @@ _CAR = np.array([[80, 0], [-50, 42], [-30, 0], [-50, -42]], np.float64) * 1.7  #
 def picture(
     states: MatchStates,
     arena: int,
-    pads: npt.NDArray[np.float64],
     rewards: Mapping[str, float] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """One arena, (height, width, 3); the orange goal is at the top.
@@ -33,14 +32,13 @@ def picture(
     Args:
         states: of all arenas.
         arena: which.
-        pads: (34, 3), where the boost pads are.
         rewards: parts of a reward, written into the corner.
     """
     image = _field().copy()
     draw = ImageDraw.Draw(image)
-    for place, there in zip(pads.tolist(), states.pads[arena].tolist(), strict=True):
+    for place, big, there in zip(PADS.tolist(), BIG_PADS.tolist(), states.pads[arena].tolist(), strict=True):
         x, y = _pixel(place[0], place[1])
-        size = 5 if place[2] > 71 else 2
+        size = 5 if big else 2
         draw.ellipse([x - size, y - size, x + size, y + size], fill=_PAD if there else _PAD_TAKEN)
     for car in range(len(states.orange)):
         _draw_car(draw, states, arena, car)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from envs.typing import Array, BoolArray
 
 EVENTS = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed", "boost_pickup")
 """What is counted for every car: it scored, its team scored, the other team scored, it touched the ball, shot at the
 goal, saved, demolished another, was demolished, took a boost pad."""
+
+_HALF = (
+    (0, -4240, 70), (-1792, -4184, 70), (1792, -4184, 70), (-3072, -4096, 73), (3072, -4096, 73), (-940, -3308, 70),
+    (940, -3308, 70), (0, -2816, 70), (-3584, -2484, 70), (3584, -2484, 70), (-1788, -2300, 70), (1788, -2300, 70),
+    (-2048, -1036, 70), (2048, -1036, 70), (0, -1024, 70), (-3584, 0, 73), (-1024, 0, 70),
+)  # fmt: skip
+PADS = np.array([*_HALF, *((-x, -y, z) for x, y, z in _HALF[::-1])], np.float32)
+"""Where the boost pads are (34, 3), sorted by y, then x; those at a height of 73 are the big ones."""
+BIG_PADS = PADS[:, 2] > 71
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
+from envs.episode_seeds import EpisodeSeeds
 from envs.rocket.actions import ACTIONS
 from envs.rocket.bots import BOTS
 from envs.rocket.drivers import Driver, FrozenAgent
@@ -17,10 +18,10 @@ from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal, refuse_teams
 from envs.rocket.observations import OBSERVATIONS
 from envs.rocket.starts import Start, StartMixture
 from envs.rocket.states import EVENTS, MatchStates
+from envs.rocket.workers import MatchWorkers
 from envs.typing import Array, BoolArray
 
 REPORTS = frozenset({"states", "events"})
-EVALUATION = 1 << 62
 SELF = "self"
 
 
@@ -100,6 +101,7 @@ class RocketVecEnv(VecEnv):
         n_envs: rows; a multiple of the cars in an arena.
         seed: of the stream of episode seeds.
         split: "train" or "eval": the two never share a start.
+        workers: processes beside this one that play a share of the arenas.
         report, events: see above.
         render_mode: "rgb_array" or None.
 
@@ -114,6 +116,7 @@ class RocketVecEnv(VecEnv):
         *,
         seed: int = 0,
         split: str = "train",
+        workers: int = 0,
         report: Sequence[str] = (),
         events: Sequence[str] = (),
         render_mode: str | None = None,
@@ -121,8 +124,6 @@ class RocketVecEnv(VecEnv):
         cars, own = config.blue + config.orange, config.rows
         if n_envs < 1 or n_envs % own:
             raise ValueError(f"n_envs={n_envs}: an arena has {own} cars, each a row; give a multiple of {own}")
-        if split not in ("train", "eval"):
-            raise ValueError(f'split is "train" or "eval", not {split!r}')
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f'render_mode is {render_mode!r}; Rocket renders "rgb_array" or nothing (None)')
         for given, known in ((report, sorted(REPORTS)), (events, EVENTS)):
@@ -130,17 +131,20 @@ class RocketVecEnv(VecEnv):
                 raise ValueError(f"Rocket reports {', '.join(known)}, not {', '.join(unknown)}")
         self.config = config
         k = n_envs // own
+        self._seeds_of_episodes = EpisodeSeeds(k, seed, split)
         observation = OBSERVATIONS[config.observation]
         self._start = StartMixture(config.starts, cars, config.replay_file)
-        self.matches = Matches(
-            k,
-            config.blue,
-            config.orange,
-            tick_skip=config.tick_skip,
-            mesh_dir=config.mesh_dir,
-            flips=observation.reads_flips,
+        physics: dict[str, Any] = {
+            "tick_skip": config.tick_skip,
+            "mesh_dir": config.mesh_dir,
+            "flips": observation.reads_flips,
+        }
+        self.matches: Matches | MatchWorkers = (
+            MatchWorkers(workers, k, config.blue, config.orange, **physics)
+            if workers
+            else Matches(k, config.blue, config.orange, **physics)
         )
-        self._observer = observation(k, self.matches.orange)
+        self._observer = observation(k, self.matches.orange, config.tick_skip / TICKS_PER_SECOND)
         self._parser = ACTIONS[config.actions]()
         self.render_mode = render_mode
         super().__init__(n_envs, self._observer.space, self._parser.space)
@@ -150,8 +154,6 @@ class RocketVecEnv(VecEnv):
         self._opponent = None if own == cars else self._driver(config, seed)
         self._report_states = "states" in report
         self._events = tuple(events) if "events" in report else ()
-        self._seed, self._eval = seed, split == "eval"
-        self._begun = np.zeros(k, np.int64)
         self._episode_seeds = np.zeros(k, np.int64)
         self._steps = np.zeros(k, np.int64)
         self._idle = np.zeros(k, np.int64)
@@ -163,8 +165,7 @@ class RocketVecEnv(VecEnv):
     def reset(self) -> Array:
         """Start new episodes everywhere and return their first observations."""
         if any(seed is not None for seed in self._seeds):
-            self._seed = int(next(seed for seed in self._seeds if seed is not None))
-            self._begun[:] = 0
+            self._seeds_of_episodes.restart(int(next(seed for seed in self._seeds if seed is not None)))
             self._reset_seeds()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         arenas = np.arange(self._k)
@@ -187,13 +188,17 @@ class RocketVecEnv(VecEnv):
     def _driver(self, config: MatchConfig, seed: int) -> Driver:
         if str(config.opponent) in BOTS:
             return BOTS[str(config.opponent)](seed)
-        return FrozenAgent(config.opponent, config.observation, config.actions, self._k, self.matches.orange)
+        return FrozenAgent(
+            config.opponent,
+            config.observation,
+            config.actions,
+            self._k,
+            self.matches.orange,
+            config.tick_skip / TICKS_PER_SECOND,
+        )
 
     def _begin(self, arena: int) -> None:
-        words = np.random.SeedSequence([self._seed % 2**63, arena, int(self._begun[arena])])
-        seed = int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | (EVALUATION if self._eval else 0)
-        self._begun[arena] += 1
-        self._play(arena, seed)
+        self._play(arena, self._seeds_of_episodes.next(arena))
 
     def _play(self, arena: int, seed: int) -> None:
         self._episode_seeds[arena] = seed
@@ -297,25 +302,19 @@ class RocketVecEnv(VecEnv):
         return [None] * self.num_envs if seed is None else list(super().seed(seed))
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream of episode seeds stands: the episodes in play count as begun, and are not continued."""
-        return {"episodes": self._begun.copy()}
+        """See `EpisodeSeeds.state_dict`."""
+        return self._seeds_of_episodes.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on in the stream of episode seeds; takes effect at the next reset.
-
-        Raises:
-            ValueError: for another number of arenas.
-        """
-        if np.shape(state["episodes"]) != (self._k,):
-            raise ValueError(f"the state is of {len(state['episodes'])} arenas, these are {self._k}")
-        self._begun[:] = state["episodes"]
+        """See `EpisodeSeeds.load_state_dict`."""
+        self._seeds_of_episodes.load_state_dict(state)
 
     def get_images(self) -> Sequence[Array | None]:
         if self.render_mode is None:
             return [None] * self.num_envs
         from envs.rocket.rendering import picture
 
-        pictures = [picture(self.states, arena, self.matches.pad_positions) for arena in range(self._k)]
+        pictures = [picture(self.states, arena) for arena in range(self._k)]
         return [pictures[row // self._n] for row in range(self.num_envs)]
 
     def render(self, mode: str | None = None) -> Array | None:

@@ -73,7 +73,7 @@ def test_mirrored_matches_look_and_pay_the_same_to_both_sides():
         assert seen[0] == pytest.approx(seen[1][::-1], abs=2e-3)
 
 
-@pytest.mark.parametrize("observation", ["flat", "lucy"])
+@pytest.mark.parametrize("observation", ["flat", "lucy", "necto"])
 @pytest.mark.parametrize(("blue", "orange"), [(1, 0), (1, 1), (2, 1), (3, 3)])
 def test_teams_of_every_size_play(observation, blue, orange):
     cars = blue + orange
@@ -109,6 +109,41 @@ def test_lucys_matrix_has_its_columns():
         assert not rows[4:, :63].any()
         assert rows[0, 23:31].tolist() == lookup_table()[[BOOST, FORWARD][car]].tolist()
         assert not rows[0, 31:63].any()
+
+
+def test_nectos_matrix_has_its_columns_and_times_what_is_gone():
+    venv = RocketVecEnv(MatchConfig(1, 1, observation="necto"), 2)
+    venv.reset()
+    big, small = np.array([-3072.0, -4096.0]), np.array([0.0, -2816.0])  # pads 3 and 7
+    cars = np.array([[*big, CAR_REST], [*-small, CAR_REST]])
+    venv.begin(0, Start(np.array([0.0, 0.0, 93.0]), cars, yaw=np.array([0.5, -2.0])))
+    observations, *_ = venv.step(np.array([NOTHING, FORWARD]))
+    states = venv.states
+    for car, (taken, other) in enumerate(((3, 33 - 7), (7, 33 - 3))):
+        rows, side = observations[car], (np.ones(3), TURN)[car]
+        place = states.car_position[0, car] * side
+        assert rows[0, :5].tolist() == [1, 1, 0, 0, 0]
+        assert rows[1, :5].tolist() == [0, 0, 0, 1, 0]
+        assert rows[2 + car, :5].tolist() == [1, 1, 0, 0, 0]
+        assert rows[3 - car, :5].tolist() == [0, 0, 1, 0, 0]
+        assert (rows[8:, :5] == [0, 0, 0, 0, 1]).all()
+        assert rows[:, 32].tolist() == [0] * 4 + [1] * 4 + [0] * 34
+        assert rows[0, 5:8] == pytest.approx(place / 2300, abs=1e-5)
+        assert rows[8 + taken, 5:7] == pytest.approx(((big, -small)[car] * side[:2] - place[:2]) / 2300, abs=1e-5)
+        assert rows[0, 20] == pytest.approx(states.boost[0, car])
+        assert rows[8 + taken, 20] == pytest.approx((1.0, 0.12)[car])
+        assert rows[8 + taken, 21] == pytest.approx((1.0, 0.4)[car])
+        assert rows[8 + other, 21] == pytest.approx((0.4, 1.0)[car])
+        assert np.count_nonzero(rows[8:, 21]) == 2
+        assert rows[0, 24:32].tolist() == lookup_table()[[NOTHING, FORWARD][car]].tolist()
+        assert not rows[1:, 24:32].any()
+    for step in range(1, 10 * 15 + 3):  # orange stays on its pad and takes it again whenever it is back
+        seconds = venv._observe()[0, [8 + 3, 8 + 33 - 7], 21] * 10
+        assert seconds[0] == pytest.approx(max(0.0, 10 - (step - 1) / 15), abs=1e-3)
+        since = (step - 1) / 15 % 4
+        assert seconds[1] == pytest.approx(4 - since, abs=0.2) or min(since, 4 - since) < 0.3
+        assert venv.states.pads[0, 3] == (step >= 10 * 15 + 1), step
+        venv.step(np.array([NOTHING, NOTHING]))
 
 
 def test_action_tables_are_the_communitys():
@@ -148,7 +183,7 @@ def test_the_stream_of_starts_goes_on_after_a_resume():
     other.load_state_dict(state)
     other.reset()
     assert {i["episode_seed"] for i in venv.reset_infos}.isdisjoint(i["episode_seed"] for i in other.reset_infos)
-    with pytest.raises(ValueError, match="arenas"):
+    with pytest.raises(ValueError, match="5 environments, these are 2"):
         other.load_state_dict({"episodes": np.zeros(5)})
 
 
@@ -209,7 +244,7 @@ def test_pictures_show_the_match():
         ({"starts": {"kickoff": 0.0}}, "above 0"),
         ({"starts": {"replay": 1.0}}, "replay_file"),
         ({"wheels": 5}, "wheels"),
-        ({"workers": 1}, "workers=1"),
+        ({"workers": 2}, "3 share 2 arenas"),
         ({"report": ["caption"]}, "caption"),
     ],
 )
