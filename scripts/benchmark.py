@@ -4,6 +4,7 @@
     [train_steps=12288]
     python -m scripts.benchmark annotation [json=PATH] [repeats=3] [train_steps=12288]
     python -m scripts.benchmark oni [json=PATH] [repeats=3] [train_steps=12288]
+    python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1] [steps=30000] [rlgym=install]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
@@ -24,6 +25,11 @@ question in flight; how many were answered stands in the table.
 
 `oni` measures PPO with the oni term, labels at hand, and retrieval beside an annotator that takes a second an answer;
 `oni_share_NAME` is the share of training time in the term, learning included.
+
+`rocket` measures steps of 1v1 and 2v2 matches, 8 ticks each, `n_envs` arenas: RocketSim's Arena.step alone, ours with
+the flat observation, with Lucy's, with Lucy's and her reward, and rlgym 2 on its own RocketSim engine, which
+`rlgym=install` puts into an environment that is thrown away (`rlgym=PYTHON`: one that has it; `none`: without).
+`reward_adds_NAME` is what the reward adds to the time of a step.
 """
 
 from __future__ import annotations
@@ -67,6 +73,7 @@ class Options:
         workers: processes beside the caller, for ours.
         steps: environment steps of one turn.
         train_steps: steps of one PPO turn.
+        rlgym: of the benchmark rocket; see the module's text.
     """
 
     json: str | None = None
@@ -75,6 +82,7 @@ class Options:
     workers: int = 1
     steps: int = 30_000
     train_steps: int = 12_288
+    rlgym: str = "install"
 
 
 def steps_per_second(step: Callable[[int], None], turns: int) -> float:
@@ -513,10 +521,36 @@ def oni_study(seeds: Sequence[int], picture: Path) -> list[Row]:
     return rows
 
 
+def rocket(options: Options) -> dict[str, Any]:
+    """Steps of whole matches, layer by layer; {"rows": [...], "ratios": {...}}."""
+    from scripts import rocket_benchmark as layers
+
+    rows: list[dict[str, Any]] = []
+    found: dict[str, float] = {}
+    with layers.rlgym_python(options.rlgym) as python:
+        for cars in layers.CARS:
+            rlgym = None if python is None else layers.RlgymProcess(python, cars)
+            measured = median_of_turns(
+                layers.paths(cars, options.n_envs, options.workers, options.steps, rlgym), options.repeats
+            )
+            if rlgym is not None:
+                rlgym.close()
+            medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
+            rows += [
+                {"task": f"{cars}v{cars}", "path": name, "steps_per_second": round(medians[name]),
+                 "lowest": round(min(speeds)), "highest": round(max(speeds)),
+                 "ratio": round(medians[name] / medians[layers.RAW], 3), "against": layers.RAW}
+                for name, speeds in measured.items()
+            ]  # fmt: skip
+            found |= layers.ratios(medians, f"{cars}v{cars}")
+    return {"rows": rows, "ratios": {name: round(value, 4) for name, value in found.items()}}
+
+
 BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "throughput": throughput,
     "annotation": annotation,
     "oni": oni,
+    "rocket": rocket,
 }
 
 

@@ -76,12 +76,14 @@ def pictures(recordings: Sequence[Recording], reward: str = "") -> tuple[list[Pi
     score = [0, 0]
     for number, recording in enumerate(recordings, 1):
         pause = recording.tick_skip / TICKS_PER_SECOND
+        view = None
         for step, states in enumerate(recording.play()):
             parts: dict[str, float] = {}
             if paid is not None:
-                seen: dict[str, np.ndarray] = {}
-                parts["reward"] = float(paid(View(states), seen)[0, 0])
-                parts |= {name: float(values[0, 0]) for name, values in seen.items()}
+                view = View(states, view, memory={} if view is None else view.memory)
+                parts["reward"] = float(paid(view)[0, 0])
+                parts |= {name: float(values[0, 0]) for name, values in view.seen.items()}
+                view.forget_before()
             goal = float(in_goal(states)[0])
             score[0] += goal > 0
             score[1] += goal < 0

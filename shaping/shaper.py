@@ -113,6 +113,7 @@ class Shaper:
         self.part_names = list(self.combiner.bind(self.names))
         self._shape = (n_envs,)
         self._learned = [name for name, term in self.terms.items() if type(term).update is not RewardTerm.update]
+        self._records = any(self.terms[name].reads_rollout for name in self._learned)
         self._relabels = [name for name, term in self.terms.items() if term.relabels]
         for name in self._relabels:
             if name in self.transforms:
@@ -169,7 +170,7 @@ class Shaper:
         names = self.part_names
         for info, row in zip(batch.infos, stacked[1:].T.tolist(), strict=True):
             info["reward_terms"] = dict(zip(names, row, strict=True))
-        if self._learned:
+        if self._records:
             self._recorded.append(batch)
         self.steps += self.n_envs
         rewards: FloatArray = stacked[0]
@@ -234,7 +235,7 @@ class Shaper:
         return frozenset().union(*(term.requires for term in self.terms.values()))
 
     def take_rollout(self) -> Rollout:
-        """The transitions since the last call, at most the newest 4096; empty if no term learns."""
+        """The transitions since the last call, at most the newest 4096; empty if no term reads them."""
         rollout = Rollout(self._recorded)
         self._recorded.clear()
         return rollout
@@ -243,7 +244,7 @@ class Shaper:
         """One training step of every learned term on the transitions since the last call: "terms/<name>/<metric>"."""
         rollout = self.take_rollout()
         metrics: dict[str, float] = {}
-        if not len(rollout):
+        if self._records and not len(rollout):
             return metrics
         for name in self._learned:
             for metric, value in self.terms[name].update(rollout).items():

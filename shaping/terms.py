@@ -129,6 +129,9 @@ class RewardTerm(ABC):
         """Learned terms: one training step on what happened since the last one. Returns its metrics."""
         return {}
 
+    reads_rollout: bool = True
+    """Does `update` read the rollout? Where no term does, its metrics alone being wanted, none is kept."""
+
     relabels: bool = False
     """Does it score a rollout again at its end? Then `relabel` is asked for after `update`."""
 

@@ -125,7 +125,7 @@ class ShapedVecEnv(VecEnvWrapper):
         return self.shaper.terms
 
     def take_rollout(self) -> Rollout:
-        """The transitions since the last call; empty if no term learns."""
+        """The transitions since the last call; empty if no term reads them."""
         return self.shaper.take_rollout()
 
     def update_terms(self) -> dict[str, float]:

@@ -22,6 +22,7 @@ MOST_CARS = 3  # in a team
 # Columns of RocketSim's get_gym_state
 _SAVES, _SHOTS, _DEMOS, _PICKUPS, _DEMOED, _GROUND, _HIT, _BOOST = 3, 4, 5, 6, 7, 8, 9, 10
 _POSITION, _VELOCITY, _SPIN, _FORWARD, _UP = (slice(low, low + 3) for low in (11, 18, 21, 24, 30))
+_ROW = 8 * 4  # bytes of a car's controls
 _COUNTERS = [_SHOTS, _SAVES, _DEMOS, _DEMOED, _PICKUPS]
 _COUNTED = ("shot", "save", "demo", "demoed", "boost_pickup")
 
@@ -88,15 +89,17 @@ class Matches:
             raise ValueError(f"controls have shape {controls.shape}; expected {(self.n_arenas, self.n_cars, 8)}")
         self.refuse(controls)
         known, ticks = self._controls, self.tick_skip
-        flat = np.ascontiguousarray(controls, np.float32)
-        for index, (arena, cars, rows) in enumerate(zip(self._arenas, self._cars, flat, strict=True)):
-            for car, row in zip(cars, rows, strict=True):
-                key = row.tobytes()
+        waiting = self._demolished.any(axis=1).tolist()
+        data, row = np.ascontiguousarray(controls, np.float32).tobytes(), 0
+        for index, (arena, cars) in enumerate(zip(self._arenas, self._cars, strict=True)):
+            for car in cars:
+                key = data[row : row + _ROW]
+                row += _ROW
                 control = known.get(key)
                 if control is None:
-                    control = known[key] = self._new_controls(row)
+                    control = known[key] = self._new_controls(np.frombuffer(key, np.float32))
                 car.set_controls(control)
-            if self._demolished[index].any():
+            if waiting[index]:
                 self._step_with_respawns(index)
             else:
                 arena.step(ticks)
@@ -128,14 +131,11 @@ class Matches:
 
     def states(self) -> MatchStates:
         """The situation now, and what happened since the last call (RocketSim forgets touches once they are read)."""
-        k, n = self.n_arenas, self.n_cars
-        game, pads = np.empty((k, 4), np.float32), np.empty((k, 34), np.float32)
-        ball, cars = np.empty((k, 25), np.float32), np.empty((k, n, 36), np.float32)
-        for index, arena in enumerate(self._arenas):
-            state = arena.get_gym_state()
-            game[index], pads[index], ball[index] = state[0], state[1][0], state[2][0]
-            for car in range(n):
-                cars[index, car] = state[3 + car][0]
+        read = zip(*[arena.get_gym_state() for arena in self._arenas], strict=True)
+        # of each array's two rows the first is the field as it is, the second the field turned by 180°
+        game, pads, ball, *each = (np.concatenate(arrays) for arrays in read)
+        game, pads, ball = game.reshape(self.n_arenas, 4), pads[::2], ball[::2]
+        cars = np.stack([car[::2] for car in each], axis=1)
         on_ground = cars[:, :, _GROUND] > 0
         self._demolished = cars[:, :, _DEMOED] > 0
         return MatchStates(

@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from shaping.kinesthetic.states import EVENTS, TURN, View
+from shaping.kinesthetic.states import EVENTS, GOAL, TINY, TURN, View, along, dot, length
 from shaping.terms import BoolArray, FloatArray
 
-GOAL = np.array([0.0, 6000.0, 321.3875])
-OWN_GOAL = np.array([0.0, -6000.0, 321.3875])
+OWN_GOAL = GOAL * TURN
 BALL_RADIUS = 92.75  # the paper's; RocketSim's ball has 91.25
 GOAL_DISTANCE = 6000.0 - 5120.0 + BALL_RADIUS  # of the goal's back to a ball on the line
 CAR_SPEED, BALL_SPEED = 2300.0, 6000.0
@@ -27,20 +26,9 @@ ZONE = 3680.0  # uu around a goal in which `pressure` is felt
 Component = Callable[..., FloatArray]
 
 
-def length(vectors: FloatArray) -> FloatArray:
-    """(..., 3) -> (...)."""
-    return np.asarray(np.linalg.norm(vectors, axis=-1))
-
-
-def unit(vectors: FloatArray) -> FloatArray:
-    """Directions; 0 for a vector without length."""
-    norm = length(vectors)[..., None]
-    return np.asarray(np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0))
-
-
-def cosine(a: FloatArray, b: FloatArray) -> FloatArray:
+def cosine(a: FloatArray, b: FloatArray, length_of_a: FloatArray) -> FloatArray:
     """Of the angle between vectors; 0 where one has no length."""
-    return np.asarray((unit(a) * unit(b)).sum(-1))
+    return np.asarray(dot(a, b) / np.maximum(length_of_a * length(b), TINY))
 
 
 def _positive(**numbers: float) -> None:
@@ -50,13 +38,13 @@ def _positive(**numbers: float) -> None:
 
 
 def _near(distance: FloatArray, scale: float, dispersion: float, density: float) -> FloatArray:
-    return np.asarray(np.exp(-0.5 * distance / (scale * dispersion)) ** (1.0 / density))
+    return np.asarray(np.exp(distance * (-0.5 / (scale * dispersion * density))))
 
 
 def player_to_ball_distance(view: View, dispersion: float = 1.0, density: float = 1.0) -> FloatArray:
     """exp(-½ (‖p-b‖ - R) / (2300 dispersion))^(1/density): 1 at the ball. Dispersion spreads it, density lifts it."""
     _positive(dispersion=dispersion, density=density)
-    return _near(length(view.car - view.ball) - BALL_RADIUS, CAR_SPEED, dispersion, density)
+    return _near(view.ball_distance - BALL_RADIUS, CAR_SPEED, dispersion, density)
 
 
 def ball_to_goal_distance(
@@ -64,8 +52,8 @@ def ball_to_goal_distance(
 ) -> FloatArray:
     """exp(-½ (‖b-G‖ - D) / (6000 dispersion))^(1/density): 1 on the goal line."""
     _positive(dispersion=dispersion, density=density)
-    goal = OWN_GOAL if own_goal else GOAL
-    return _near(length(view.ball - goal) - GOAL_DISTANCE, BALL_SPEED, dispersion, density)
+    distance = length(view.ball - OWN_GOAL) if own_goal else view.goal_distance
+    return _near(distance - GOAL_DISTANCE, BALL_SPEED, dispersion, density)
 
 
 def ball_to_goal_difference(
@@ -86,7 +74,7 @@ def ball_to_goal_difference(
 def signed_ball_to_goal_distance(view: View, dispersion: float = 1.0, density: float = 1.0) -> FloatArray:
     """s = 2 (exp(-½ (‖b-G‖ - D) / (4570 dispersion)) - ½), sign(s) |s|^(1/density): about 0 in midfield."""
     _positive(dispersion=dispersion, density=density)
-    s = 2.0 * (_near(length(view.ball - GOAL) - GOAL_DISTANCE, 4570.0, dispersion, 1.0) - 0.5)
+    s = 2.0 * (_near(view.goal_distance - GOAL_DISTANCE, 4570.0, dispersion, 1.0) - 0.5)
     return np.asarray(np.sign(s) * np.abs(s) ** (1.0 / density))
 
 
@@ -99,23 +87,23 @@ def ball_y(view: View, exponent: float = 1.0) -> FloatArray:
 
 def ball_to_goal_velocity(view: View) -> FloatArray:
     """The ball's speed towards the opponents' goal, over 6000."""
-    return np.asarray((unit(GOAL - view.ball) * view.ball_velocity).sum(-1) / BALL_SPEED)
+    return view.approach / BALL_SPEED
 
 
 def player_to_ball_velocity(view: View) -> FloatArray:
     """The car's speed towards the ball, over 2300."""
-    return np.asarray((unit(view.ball - view.car) * view.velocity).sum(-1) / CAR_SPEED)
+    return along(view.velocity, view.to_ball, view.ball_distance) / CAR_SPEED
 
 
 def face_ball(view: View) -> FloatArray:
     """How much the car looks at the ball."""
-    return np.asarray((unit(view.ball - view.car) * view.forward).sum(-1))
+    return along(view.forward, view.to_ball, view.ball_distance)
 
 
 def align(view: View, defensive: float = 0.5, offensive: float = 0.5) -> FloatArray:
     """defensive cos(b-p, p-O) + offensive cos(b-p, G-p): 1 with the ball between the car and the opponents' goal."""
-    to_ball = view.ball - view.car
-    behind, ahead = cosine(to_ball, view.car - OWN_GOAL), cosine(to_ball, GOAL - view.car)
+    behind = cosine(view.to_ball, view.car - OWN_GOAL, view.ball_distance)
+    ahead = cosine(view.to_ball, GOAL - view.car, view.ball_distance)
     return defensive * behind + offensive * ahead
 
 
@@ -144,17 +132,12 @@ def goal_nearness(view: View, scale: float = 2300.0, own_goal: bool = False) -> 
 def ball_nearness(view: View, scale: float = 1410.0) -> FloatArray:
     """exp(-‖b-p‖ / scale). Source: Necto."""
     _positive(scale=scale)
-    return np.asarray(np.exp(-length(view.ball - view.car) / scale))
-
-
-def approach(view: View) -> FloatArray:
-    """The ball's speed towards the opponents' goal, uu/s."""
-    return np.asarray((unit(GOAL - view.ball) * view.ball_velocity).sum(-1))
+    return np.asarray(np.exp(-view.ball_distance / scale))
 
 
 def touch_acceleration(view: View) -> FloatArray:
     """What the ball gained in speed towards the opponents' goal on a touch, over 2300."""
-    return np.where(view.states.touched, (approach(view) - approach(view.before)) / CAR_SPEED, 0.0)
+    return np.where(view.states.touched, (view.approach - view.before.approach) / CAR_SPEED, 0.0)
 
 
 def touch_speed_change(view: View) -> FloatArray:
@@ -179,7 +162,7 @@ def goal_speed(view: View) -> FloatArray:
 
 def concede_distance(view: View) -> FloatArray:
     """On a goal of the opponents, 1 - exp(-‖b-p‖ / 2300): more for those who were far away. Source: Necto."""
-    return np.asarray(view.states.events["concede"] * (1.0 - np.exp(-length(view.ball - view.car) / CAR_SPEED)))
+    return np.asarray(view.states.events["concede"] * (1.0 - np.exp(-view.ball_distance / CAR_SPEED)))
 
 
 def pressure(view: View, offensive: float = 5.5, defensive: float = -4.5, counter: float = 1.75) -> FloatArray:

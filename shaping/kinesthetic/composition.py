@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +31,8 @@ class Expression(ABC):
     """A reward: the states as each car sees them -> (K, N)."""
 
     @abstractmethod
-    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
-        """The values; those of the components too, by their text, where `seen` is given."""
+    def __call__(self, view: View) -> FloatArray:
+        """The values; those of the components are kept in `view.seen`, by their text. Not to be written to."""
 
     @abstractmethod
     def components(self) -> Iterator[Leaf]:
@@ -45,13 +47,21 @@ class Leaf(Expression):
     arguments: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         inner = ", ".join(f"{name}={value:g}" for name, value in self.arguments)
         return f"{self.name}({inner})" if inner else self.name
 
-    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
-        values = COMPONENTS[self.name](view, **dict(self.arguments))
-        if seen is not None:
-            seen[str(self)] = values
+    @cached_property
+    def _function(self) -> Callable[[View], FloatArray]:
+        return partial(COMPONENTS[self.name], **dict(self.arguments))
+
+    def __call__(self, view: View) -> FloatArray:
+        values = view.seen.get(self._text)
+        if values is None:
+            values = view.seen[self._text] = self._function(view)
         return values
 
     def components(self) -> Iterator[Leaf]:
@@ -66,8 +76,8 @@ class Combination(Expression):
     parts: tuple[Expression, ...]
     eps: float = 0.0
 
-    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
-        return combine(self.kind, [part(view, seen) for part in self.parts], self.eps)
+    def __call__(self, view: View) -> FloatArray:
+        return combine(self.kind, [part(view) for part in self.parts], self.eps)
 
     def components(self) -> Iterator[Leaf]:
         for part in self.parts:
@@ -81,10 +91,10 @@ class Sum(Expression):
     terms: tuple[tuple[float, Expression], ...]
     constant: float = 0.0
 
-    def __call__(self, view: View, seen: dict[str, FloatArray] | None = None) -> FloatArray:
+    def __call__(self, view: View) -> FloatArray:
         total = np.full(view.boost.shape, self.constant)
         for weight, part in self.terms:
-            total = total + weight * part(view, seen)
+            total += weight * part(view)
         return total
 
     def components(self) -> Iterator[Leaf]:
@@ -101,13 +111,16 @@ def combine(kind: str, values: Sequence[FloatArray], eps: float = 0.0) -> FloatA
     >>> combine("krc", [np.array([0.25, -0.25, -0.5]), np.array([1.0, 1.0, -0.5])]).tolist()
     [0.5, -0.5, -0.5]
     """
-    stacked = np.stack(values)
     if kind == "linear":
-        return np.asarray(stacked.mean(axis=0))
+        return np.asarray(sum(values) / len(values))
     if kind == "product":
-        return np.asarray(stacked.prod(axis=0))
-    size = np.prod(np.abs(stacked) + eps, axis=0) ** (1.0 / len(values))
-    return np.where((stacked >= 0).all(axis=0), size, -size)
+        return np.asarray(math.prod(values))
+    size, least = np.abs(values[0]) + eps, values[0]
+    for value in values[1:]:
+        size = size * (np.abs(value) + eps)
+        least = np.minimum(least, value)
+    root = np.sqrt(size) if len(values) == 2 else np.cbrt(size) if len(values) == 3 else size ** (1.0 / len(values))
+    return np.where(least >= 0, root, -root)
 
 
 def parse(text: str) -> Expression:

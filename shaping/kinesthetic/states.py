@@ -7,6 +7,7 @@ game with cars and a ball can do the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Protocol
 
@@ -15,6 +16,9 @@ import numpy as np
 from shaping.terms import Array, BoolArray, FloatArray
 
 TURN = np.array([-1.0, -1.0, 1.0])
+GOAL = np.array([0.0, 6000.0, 321.3875])
+"""The back of the opponents' goal."""
+TINY = 1e-9
 EVENTS = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed")
 
 
@@ -73,6 +77,8 @@ class MatchStates(Protocol):
 class View:
     """The states as each car sees them, in float64: orange cars see the field turned by 180°.
 
+    What several components read is computed once, when the first asks for it.
+
     Args:
         states: of a step.
         before: one step earlier; None where an episode begins, and then nothing has changed.
@@ -83,6 +89,7 @@ class View:
         car, velocity, forward: (K, N, 3), each car's own.
         boost: (K, N).
         before: the view one step earlier, or this one.
+        seen: the text of a component -> its values (K, N), for all that were asked for.
     """
 
     ARRAYS = ("ball", "ball_velocity", "car", "velocity", "forward", "boost")
@@ -93,23 +100,64 @@ class View:
         self.states = states
         self.memory = {} if memory is None else memory
         self.before = self if before is None else before
+        self.seen: dict[str, FloatArray] = {}
         turn = np.where(np.asarray(states.orange)[:, None], TURN, 1.0)
-        self.ball = states.ball_position[:, None].astype(np.float64) * turn
-        self.ball_velocity = states.ball_velocity[:, None].astype(np.float64) * turn
-        self.car = states.car_position.astype(np.float64) * turn
-        self.velocity = states.car_velocity.astype(np.float64) * turn
-        self.forward = states.car_forward.astype(np.float64) * turn
+        self.ball = states.ball_position[:, None] * turn
+        self.ball_velocity = states.ball_velocity[:, None] * turn
+        self.car = states.car_position * turn
+        self.velocity = states.car_velocity * turn
+        self.forward = states.car_forward * turn
         self.boost = states.boost.astype(np.float64)
+
+    @cached_property
+    def to_ball(self) -> FloatArray:
+        """(K, N, 3), from the car."""
+        return np.asarray(self.ball - self.car)
+
+    @cached_property
+    def ball_distance(self) -> FloatArray:
+        """(K, N), from the car's centre."""
+        return length(self.to_ball)
+
+    @cached_property
+    def ball_to_goal(self) -> FloatArray:
+        """(K, N, 3), from the ball to the back of the opponents' goal."""
+        return np.asarray(GOAL - self.ball)
+
+    @cached_property
+    def goal_distance(self) -> FloatArray:
+        """(K, N), of the ball from the back of the opponents' goal."""
+        return length(self.ball_to_goal)
+
+    @cached_property
+    def approach(self) -> FloatArray:
+        """(K, N): the ball's speed towards the opponents' goal, uu/s."""
+        return along(self.ball_velocity, self.ball_to_goal, self.goal_distance)
 
     def forget_before(self) -> None:
         """Let go of the step before."""
         self.before = self
 
     def keep_from(self, old: View, kept: BoolArray) -> None:
-        """Take over the arenas `kept` (K,) of an older view."""
+        """Take over the arenas `kept` (K,) of an older view; only before anything was asked of this one."""
         for name in self.ARRAYS:
             array, theirs = getattr(self, name), getattr(old, name)
             array[kept] = theirs[kept]
+
+
+def dot(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(..., 3) and (..., 3) -> (...)."""
+    return np.asarray(np.einsum("...i,...i->...", a, b))
+
+
+def length(vectors: FloatArray) -> FloatArray:
+    """(..., 3) -> (...)."""
+    return np.asarray(np.sqrt(dot(vectors, vectors)))
+
+
+def along(vectors: FloatArray, way: FloatArray, distance: FloatArray) -> FloatArray:
+    """The part of vectors (..., 3) that goes along a way (..., 3) of this length (...); 0 for a way without length."""
+    return np.asarray(dot(vectors, way) / np.maximum(distance, TINY))
 
 
 def example() -> View:

@@ -53,6 +53,7 @@ class KinestheticTerm(RewardTerm):
     """
 
     requires = frozenset({STATES})
+    reads_rollout = False
 
     def __init__(
         self,
@@ -86,8 +87,10 @@ class KinestheticTerm(RewardTerm):
         self._before: View | None = None  # the step before
         self._potential: FloatArray = np.zeros(0)  # (K, N), its
         self._memory: dict[str, FloatArray] = {}
-        self._sums: dict[str, list[float]] = {}
-        self._steps = 0
+        self._shares: FloatArray | None = None
+        self._names: list[str] = []
+        self._sums: list[FloatArray] = []
+        self._steps = 0  # in the sums
 
     def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
         view = self._view(infos)
@@ -105,10 +108,9 @@ class KinestheticTerm(RewardTerm):
         if self._before is None:
             raise RewardTermError("kinesthetic: a step before the first reset")
         view.before = self._before
-        seen: dict[str, FloatArray] = {}
-        phi = self.shape(view, seen)
+        phi = self.shape(view)
         if self.form == "direct":
-            rewards = phi.copy()
+            rewards = phi
         else:
             after = phi
             if self.terminal == "zero":
@@ -117,22 +119,26 @@ class KinestheticTerm(RewardTerm):
             rewards = self._gamma * after - self._potential
             if self.negative_slope != 1.0:
                 rewards = np.where(rewards < 0, self.negative_slope * rewards, rewards)
-        rewards = rewards + self.events(view, seen)
+        rewards = rewards + self.events(view)
         view.forget_before()
         self._potential, self._before = phi, view
         if self.team_spirit is not None:
-            rewards = share(rewards, np.asarray(view.states.orange), self.team_spirit)
-        self._count(seen)
+            if self._shares is None:
+                self._shares = shares(np.asarray(view.states.orange), self.team_spirit)
+            rewards = rewards @ self._shares
+        self._count(view.seen)
         return np.asarray(rewards[:, np.asarray(view.states.rows)].reshape(-1), np.float64)
 
     def update(self, rollout: Rollout) -> Mapping[str, float]:
         metrics = {}
-        for name, (total, squares, low, high) in self._sums.items():
-            mean = total / max(1, self._steps)
-            deviation = math.sqrt(max(0.0, squares / max(1, self._steps) - mean * mean))
-            for what, value in (("mean", mean), ("std", deviation), ("min", low), ("max", high)):
-                metrics[f"{name}/{what}"] = value
-        self._sums, self._steps = {}, 0
+        if self._steps:
+            total, squares, low, high = self._sums
+            mean = total.mean(axis=(1, 2)) / self._steps
+            deviation = np.sqrt(np.maximum(squares.mean(axis=(1, 2)) / self._steps - mean * mean, 0.0))
+            columns = {"mean": mean, "std": deviation, "min": low.min(axis=(1, 2)), "max": high.max(axis=(1, 2))}
+            for what, values in columns.items():
+                metrics |= {f"{name}/{what}": value for name, value in zip(self._names, values.tolist(), strict=True)}
+        self._steps = 0
         return metrics
 
     def _view(self, infos: Sequence[Info]) -> View:
@@ -152,30 +158,29 @@ class KinestheticTerm(RewardTerm):
         return View(states, memory=self._memory)
 
     def _count(self, seen: Mapping[str, FloatArray]) -> None:
+        """Sums, sums of squares, least and greatest (C, K, N) of every component since the last `update`."""
+        values = np.stack(list(seen.values()))
+        if not self._steps:
+            self._names = [_metric(name) for name in seen]
+            self._sums = [values.copy(), values * values, values.copy(), values]
+        else:
+            total, squares, low, high = self._sums
+            total += values
+            squares += values * values
+            np.minimum(low, values, out=low)
+            np.maximum(high, values, out=high)
         self._steps += 1
-        for name, values in seen.items():
-            mean, square = float(values.mean()), float(np.square(values).mean())
-            low, high = float(values.min()), float(values.max())
-            kept = self._sums.setdefault(_metric(name), [0.0, 0.0, low, high])
-            kept[0] += mean
-            kept[1] += square
-            kept[2], kept[3] = min(kept[2], low), max(kept[3], high)
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing lasts longer than an episode."""
         return {}
 
 
-def share(rewards: FloatArray, orange: BoolArray, team_spirit: float) -> FloatArray:
-    """(1-τ) r + τ mean(team) - mean(opponents) for rewards (K, N); a team without opponents loses nothing."""
-    found = np.empty_like(rewards)
-    for team in (False, True):
-        own, others = rewards[:, orange == team], rewards[:, orange != team]
-        if not own.size:
-            continue
-        against = others.mean(axis=1, keepdims=True) if others.size else 0.0
-        found[:, orange == team] = (1 - team_spirit) * own + team_spirit * own.mean(axis=1, keepdims=True) - against
-    return found
+def shares(orange: BoolArray, team_spirit: float) -> FloatArray:
+    """(N, N) M so that r M is (1-τ) r + τ mean(team) - mean(opponents); a team without opponents loses nothing."""
+    own = orange[:, None] == orange[None]
+    team, others = own / own.sum(axis=0), ~own / np.maximum((~own).sum(axis=0), 1)
+    return np.asarray((1 - team_spirit) * np.eye(len(orange)) + team_spirit * team - others)
 
 
 def expression(text: str, presets: Mapping[str, str], argument: str) -> Expression:

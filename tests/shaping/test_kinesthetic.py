@@ -11,7 +11,7 @@ from shaping import ShapedVecEnv, make_term
 from shaping.kinesthetic import EVENTS, REWARDS, combine, parse
 from shaping.kinesthetic.components import BALL_RADIUS, COMPONENTS, GOAL, GOAL_DISTANCE
 from shaping.kinesthetic.states import View
-from shaping.kinesthetic.term import share
+from shaping.kinesthetic.term import shares
 from shaping.terms import RewardTermError, Setting, Transitions
 from tests.shaping.worlds import corridors, driven, situation
 
@@ -99,11 +99,11 @@ def test_krc_is_the_geometric_mean_negative_unless_nothing_is():
 
 def test_combinations_nest_and_components_are_seen():
     expression = parse("2*krc(linear(save_boost, face_ball), player_to_ball_distance) - 1")
-    view, seen = View(situation()), {}
+    view = View(situation())
     boost, face = 0.5, float(parse("face_ball")(view)[0, 0])
     distance = float(parse("player_to_ball_distance")(view)[0, 0])
-    assert expression(view, seen)[0, 0] == pytest.approx(2 * math.sqrt((boost + face) / 2 * distance) - 1)
-    assert set(seen) == {"save_boost", "face_ball", "player_to_ball_distance"}
+    assert expression(view)[0, 0] == pytest.approx(2 * math.sqrt((boost + face) / 2 * distance) - 1)
+    assert set(view.seen) == {"save_boost", "face_ball", "player_to_ball_distance"}
     assert [str(leaf) for leaf in expression.components()] == ["save_boost", "face_ball", "player_to_ball_distance"]
 
 
@@ -288,10 +288,10 @@ def test_pressure_is_paid_when_it_ends_and_forgotten_with_the_episode():
 
 def test_team_spirit_sums_to_zero_between_two_and_shares_in_a_team():
     rewards = np.array([[3.0, 1.0]])
-    assert share(rewards, np.array([False, True]), 0.3) == pytest.approx(np.array([[2.0, -2.0]]))
-    four = share(np.array([[4.0, 0.0, 1.0, 3.0]]), np.array([False, False, True, True]), 0.5)
+    assert rewards @ shares(np.array([False, True]), 0.3) == pytest.approx(np.array([[2.0, -2.0]]))
+    four = np.array([[4.0, 0.0, 1.0, 3.0]]) @ shares(np.array([False, False, True, True]), 0.5)
     assert four == pytest.approx(np.array([[3 - 2, 1 - 2, 1.5 - 2, 2.5 - 2]]))
-    assert share(np.array([[4.0, 0.0]]), np.array([False, False]), 1.0).tolist() == [[2.0, 2.0]]
+    assert (np.array([[4.0, 0.0]]) @ shares(np.array([False, False]), 1.0)).tolist() == [[2.0, 2.0]]
     term = bound(2, events="goals", team_spirit=0.3)
     start(term, at(0.0, 2))
     scored = at(0.0, 2, events={"team_goal": [[1.0, 0.0]], "concede": [[0.0, 1.0]]})

@@ -1,0 +1,167 @@
+"""Steps a second of Rocket, layer by layer, beside RocketSim alone and rlgym 2: `scripts.benchmark rocket`."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.rocket import MatchConfig, RocketVecEnv
+from envs.rocket.actions import lookup_table
+from envs.rocket.matches import Matches
+from shaping import ShapedVecEnv, make_term
+
+RLGYM = "rlgym-rocket-league[sim]==2.0.1"
+CARS = (1, 2)
+TICKS = 8
+LUCY: dict[str, Any] = {"reward": "lucy", "events": "lucy", "form": "potential", "team_spirit": 0.3}
+
+
+def paths(
+    cars: int, arenas: int, workers: int, steps: int, rlgym: RlgymProcess | None
+) -> dict[str, Callable[[], float]]:
+    """Name of a path -> a function that measures it once; a step is one of an arena, whatever its cars."""
+    found: dict[str, Callable[[], float]] = {
+        RAW: lambda: raw_physics(cars, arenas, steps),
+        FLAT: lambda: speed(_matches(cars, arenas, "flat"), cars, steps),
+        LUCY_OBSERVATION: lambda: speed(_matches(cars, arenas, "lucy"), cars, steps),
+        FULL: lambda: speed(_shaped(cars, arenas, 0), cars, steps),
+    }
+    if workers:
+        found[f"{FULL}, {workers + 1} processes"] = lambda: speed(_shaped(cars, arenas, workers), cars, steps)
+    if rlgym is not None:
+        found[RLGYM_PATH] = lambda: rlgym.speed(max(1, steps // 8))
+    return found
+
+
+RAW = "RocketSim's Arena.step alone"
+FLAT = "ours, flat observation"
+LUCY_OBSERVATION = "ours, Lucy observation"
+FULL = "ours, Lucy observation and reward"
+RLGYM_PATH = "rlgym 2, its default observation, no reward"
+
+
+def ratios(medians: dict[str, float], task: str) -> dict[str, float]:
+    """What is claimed, by name."""
+    found = {
+        f"flat_vs_raw_{task}": medians[FLAT] / medians[RAW],
+        f"full_vs_raw_{task}": medians[FULL] / medians[RAW],
+        f"reward_adds_{task}": medians[LUCY_OBSERVATION] / medians[FULL] - 1.0,
+    }
+    if RLGYM_PATH in medians:
+        found[f"full_vs_rlgym_{task}"] = medians[FULL] / medians[RLGYM_PATH]
+    return found
+
+
+def raw_physics(cars: int, arenas: int, steps: int) -> float:
+    """Arena steps a second of `Arena.step(8)` and nothing else, one arena after another on one core.
+
+    Cars do what the ninety actions have them do, drawn anew while the clock stands still.
+    """
+    matches = Matches(arenas, cars, cars)
+    controls, random = [matches._new_controls(row) for row in lookup_table()], np.random.default_rng(0)
+    spent, played = 0.0, 0
+    while played < steps:
+        for group in matches._cars:
+            for car, chosen in zip(group, random.integers(len(controls), size=2 * cars), strict=True):
+                car.set_controls(controls[chosen])
+        start = time.perf_counter()
+        for arena in matches._arenas:
+            arena.step(TICKS)
+        spent += time.perf_counter() - start
+        played += arenas
+    return played / spent
+
+
+def speed(venv: Any, cars: int, steps: int) -> float:
+    """Arena steps a second of a vector environment under random actions, resets included; closes it."""
+    arenas = venv.num_envs // (2 * cars)
+    turns = max(1, steps // arenas)
+    actions = np.random.default_rng(0).integers(90, size=(turns + 10, venv.num_envs))
+    venv.reset()
+    for turn in range(10):
+        venv.step(actions[turn])
+    start = time.perf_counter()
+    for turn in range(turns):
+        venv.step(actions[turn + 10])
+    found = turns * arenas / (time.perf_counter() - start)
+    venv.close()
+    return found
+
+
+def _matches(cars: int, arenas: int, observation: str, *, workers: int = 0, states: bool = False) -> RocketVecEnv:
+    return RocketVecEnv(
+        MatchConfig(cars, cars, observation=observation),
+        2 * cars * arenas,
+        workers=workers,
+        report=("states",) if states else (),
+    )
+
+
+def _shaped(cars: int, arenas: int, workers: int) -> ShapedVecEnv:
+    matches = _matches(cars, arenas, "lucy", workers=workers, states=True)
+    return ShapedVecEnv(matches, {"kinesthetic": make_term("kinesthetic", **LUCY)}, gamma=0.99539)
+
+
+class RlgymProcess:
+    """rlgym 2 in a process of its own Python; see `scripts/rlgym_speed.py`."""
+
+    def __init__(self, python: str | Path, cars: int) -> None:
+        script = Path(__file__).with_name("rlgym_speed.py")
+        self._process = subprocess.Popen(
+            [str(python), str(script), str(cars)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._answer()
+
+    def speed(self, steps: int) -> float:
+        """Environment steps a second."""
+        assert self._process.stdin is not None
+        print(steps, file=self._process.stdin, flush=True)
+        return float(self._answer())
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"rlgym ended with status {self._process.wait()}; what it said stands above")
+        return line
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def rlgym_python(choice: str) -> Iterator[Path | None]:
+    """A Python that has rlgym 2: `install` makes a throw-away environment, `none` is none, else its path.
+
+    Raises:
+        ValueError: there is no such Python.
+    """
+    if choice == "none":
+        yield None
+    elif choice != "install":
+        if not Path(choice).is_file():
+            raise ValueError(f"rlgym={choice}: expected install, none, or a Python that has {RLGYM}")
+        yield Path(choice)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"  installing {RLGYM} into an environment that is thrown away ...", file=sys.stderr, flush=True)
+            venv.create(folder, with_pip=True)
+            python = Path(folder) / "bin" / "python"
+            done = subprocess.run(
+                [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", RLGYM], check=False
+            )
+            if done.returncode:
+                print(f"  {RLGYM} does not install here: its rows are left out", file=sys.stderr, flush=True)
+            yield None if done.returncode else python
