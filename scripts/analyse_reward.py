@@ -38,7 +38,7 @@ from shaping.kinesthetic.composition import Expression
 from shaping.kinesthetic.states import EVENTS as EVENT_NAMES
 from shaping.kinesthetic.states import View
 from shaping.kinesthetic.term import shares
-from shaping.terms import FloatArray
+from shaping.terms import Array, BoolArray, FloatArray
 
 LEVELS = 80
 REFINEMENTS = 6  # of the octagon's triangles: 16,577 places
@@ -156,7 +156,7 @@ def draw_field(path: Path, options: Options) -> None:
     ring, field = octagon(), Field()
     corners = np.concatenate([np.zeros((1, 2)), ring])
     fan = [[0, 1 + i, 1 + (i + 1) % len(ring)] for i in range(len(ring))]
-    mesh = UniformTriRefiner(Triangulation(*corners.T, fan)).refine_triangulation(subdiv=REFINEMENTS)
+    mesh = UniformTriRefiner(Triangulation(corners[:, 0], corners[:, 1], fan)).refine_triangulation(subdiv=REFINEMENTS)
     moved = np.column_stack([mesh.x, mesh.y])
     values = over_field(reward, options, moved)
     here = over_field(reward, options, np.array([(options.car if options.move == "car" else options.ball)[:2]]))[0]
@@ -184,7 +184,7 @@ def draw_field(path: Path, options: Options) -> None:
             axes.scatter(x, y, s=size, c="#ffd646", edgecolors="#333840", linewidths=0.5, zorder=3)
         _things(axes, options)
         place = options.car if options.move == "car" else options.ball
-        axes.annotate(f"{here:+.3f} here", place[:2], (-14, -16), **_WORDS)
+        axes.annotate(f"{here:+.3f} here", (place[0], place[1]), (-14, -16), **_WORDS)
         axes.set_xlim(field.side + 250, -field.side - 250)  # the game's axes are left-handed: +x is left
         axes.set_ylim(-field.goal_back - 150, field.goal_back + 150)
         axes.set_aspect("equal")
@@ -239,7 +239,7 @@ class Series:
     step: FloatArray
     seconds: float
     goals: FloatArray
-    orange: FloatArray
+    orange: BoolArray
 
 
 def over_recordings(reward: Expression, events: Expression, recordings: Sequence[Recording]) -> Series:
@@ -273,9 +273,9 @@ def over_recordings(reward: Expression, events: Expression, recordings: Sequence
     )  # fmt: skip
 
 
-def car_names(orange: Sequence[bool] | FloatArray) -> list[str]:
+def car_names(orange: BoolArray) -> list[str]:
     """blue-0, ..., orange-0, ..."""
-    blue = int((~np.asarray(orange, bool)).sum())
+    blue = int((~orange).sum())
     return [f"blue-{i}" for i in range(blue)] + [f"orange-{i}" for i in range(len(orange) - blue)]
 
 
@@ -353,7 +353,7 @@ def draw_correlations(path: Path, series: Series) -> None:
         axes.set_title("Correlations over steps and cars")
 
 
-def _varying(series: Series) -> tuple[list[str], FloatArray]:
+def _varying(series: Series) -> tuple[list[str], Array]:
     """Names, short enough for an axis, and columns of what varies.
 
     Raises:

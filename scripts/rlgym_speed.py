@@ -23,7 +23,7 @@ from rlgym.rocket_league.sim import RocketSimEngine
 from rlgym.rocket_league.state_mutators import FixedTeamSizeMutator, KickoffMutator, MutatorSequence
 
 
-class NoReward(RewardFunction):  # type: ignore[misc]
+class NoReward(RewardFunction):
     """Costs nothing."""
 
     def reset(self, agents: Any, initial_state: Any, shared_info: Any) -> None:

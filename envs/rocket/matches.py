@@ -89,7 +89,7 @@ class Matches:
             raise ValueError(f"controls have shape {controls.shape}; expected {(self.n_arenas, self.n_cars, 8)}")
         self.refuse(controls)
         known, ticks = self._controls, self.tick_skip
-        waiting = self._demolished.any(axis=1).tolist()
+        waiting: list[bool] = np.any(self._demolished, axis=1).tolist()
         data, row = np.ascontiguousarray(controls, np.float32).tobytes(), 0
         for index, (arena, cars) in enumerate(zip(self._arenas, self._cars, strict=True)):
             for car in cars:

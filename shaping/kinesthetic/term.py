@@ -130,7 +130,7 @@ class KinestheticTerm(RewardTerm):
         return np.asarray(rewards[:, np.asarray(view.states.rows)].reshape(-1), np.float64)
 
     def update(self, rollout: Rollout) -> Mapping[str, float]:
-        metrics = {}
+        metrics: dict[str, float] = {}
         if self._steps:
             total, squares, low, high = self._sums
             mean = total.mean(axis=(1, 2)) / self._steps
