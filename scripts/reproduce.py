@@ -55,6 +55,7 @@ class Experiment:
         metric: what the picture shows.
         equal: the two arms are claimed to learn equally well; the section says whether they did.
         goals: success is a goal; the twin then has that of the evaluation as `goal_rate`, too.
+        together: the finished runs of a seed, by arm -> further metrics of each arm.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Experiment:
     metric: str = "success_rate"
     equal: bool = False
     goals: bool = False
+    together: Callable[[Mapping[str, Path]], Mapping[str, Mapping[str, float | None]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -396,9 +398,23 @@ def reproduce(
     rows = [_row(job) for job in sorted(planned, key=lambda job: (list(experiment.arms).index(job.arm), job.seed))]
     if experiment.goals:
         rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics["eval_success_rate"]}) for row in rows]
+    if experiment.together is not None:
+        rows = _measured_together(experiment.together, planned, rows)
     draw_curves(rows, _picture(name, Path(out)), experiment.metric)
     write_results(name, experiment, _command(name, experiment, chosen, steps), rows, Path(out))
     return rows
+
+
+def _measured_together(
+    together: Callable[[Mapping[str, Path]], Mapping[str, Mapping[str, float | None]]],
+    jobs: Sequence[Job],
+    rows: Sequence[Row],
+) -> list[Row]:
+    found = {}
+    for seed in dict.fromkeys(job.seed for job in jobs):
+        print(f"measuring the runs of seed {seed} together", flush=True)
+        found[seed] = together({job.arm: job.run_dir for job in jobs if job.seed == seed})
+    return [replace(row, metrics={**row.metrics, **found[row.seed][row.arm]}) for row in rows]
 
 
 def plan(experiment: Experiment, seeds: Sequence[int], steps: int, folder: Path) -> list[Job]:

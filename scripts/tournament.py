@@ -30,6 +30,8 @@ from scripts.options import run as run_command
 from scripts.statistics import Interval, wilson
 
 OUT = "outputs/tournament"
+STUDY_POINTS = 100
+STUDY_BOTS = ("random", "chase_ball", "goalie", "kickoff")
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,24 @@ def draw(path: Path, pairings: Sequence[Pairing], skills: Mapping[str, tuple[flo
             if np.isfinite(value):
                 strong = abs(value - 0.5) > 0.3
                 right.text(column, row, f"{value:.0%}", ha="center", va="center", color="w" if strong else "k", size=8)
+
+
+def study(runs: Mapping[str, Path], points: int = STUDY_POINTS) -> dict[str, dict[str, float | None]]:
+    """Agents by name against each other and against the bots that drive: shares of goals and ratings of each agent."""
+    players = dict(player(f"{name}:{path}") for name, path in runs.items())
+    players |= dict(player(name) for name in STUDY_BOTS)
+    pairings = play_all(players, points, Rules())
+    skills = ratings(pairings)
+    found: dict[str, dict[str, float | None]] = {name: {"rating": round(skills[name][0], 4)} for name in runs}
+    for pairing in pairings:
+        share = _finite(pairing.goal_share().value)
+        for name, other, own in (
+            (pairing.first, pairing.second, share),
+            (pairing.second, pairing.first, None if share is None else 1.0 - share),
+        ):
+            if name in runs:
+                found[name][f"goal_share_against_{other}"] = None if own is None else round(own, 4)
+    return found
 
 
 def _seen_and_done(run_dir: Path) -> tuple[str, str]:
