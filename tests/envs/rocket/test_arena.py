@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from envs.rocket.matches import GOAL_LINE, Matches
 from envs.rocket.meshes import Field, field_meshes, mesh_folder, read_cmf
 from envs.rocket.simulator import simulator
 from envs.rocket.starts import CAR_REST, Start, inside
+from tests.envs.rocket import reference_throws
 
 REPOSITORY = Path(__file__).parents[3]
 RADIUS = 91.25
@@ -79,6 +81,18 @@ def test_thousands_of_throws_leave_the_field_through_the_goal_mouth_alone():
             goals += int((y > GOAL_LINE).sum() > 0)
     assert throws == 2200
     assert goals > 5
+
+
+def test_free_balls_go_where_they_go_on_the_games_own_meshes():
+    theirs = np.array([[p or [np.nan] * 3 for p in row] for row in json.loads(reference_throws.FILE.read_text())])
+    ours = reference_throws.throws()
+    np.testing.assert_array_equal(np.isnan(ours[..., 0]), np.isnan(theirs[..., 0]), "the same throws are goals")
+    near = np.linalg.norm(ours - theirs, axis=-1) < 50.0
+    playing = ~np.isnan(theirs[..., 0])
+    shares = [float(near[playing[:, i], i].mean()) for i in range(len(reference_throws.SECONDS))]
+    assert shares[0] > 0.95, shares  # measured 0.98, 0.94, 0.85 after 1, 2, 5 seconds
+    assert shares[1] > 0.9, shares
+    assert shares[2] > 0.78, shares
 
 
 def test_triangles_face_the_field():
