@@ -1,6 +1,6 @@
 """Three hundred throws of a free ball, and where they went on the game's own collision meshes.
 
-    python -m tests.envs.rocket.reference_throws MESH_DIR      # writes reference_throws.json anew, MESH_DIR/soccar/*.cmf
+    python -m tests.envs.rocket.reference_throws MESH_DIR      # writes reference_throws.json anew
 
 `reference_throws.json` holds where the balls were after 1, 2 and 5 seconds, in uu.
 """
