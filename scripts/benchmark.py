@@ -29,7 +29,8 @@ question in flight; how many were answered stands in the table.
 `rocket` measures steps of 1v1 and 2v2 matches, 8 ticks each, `n_envs` arenas: RocketSim's Arena.step alone, ours with
 the flat observation, with Lucy's, with Lucy's and her reward, and rlgym 2 on its own RocketSim engine, which
 `rlgym=install` puts into an environment that is thrown away (`rlgym=PYTHON`: one that has it; `none`: without).
-`reward_adds_NAME` is what the reward adds to the time of a step.
+`reward_adds_NAME` is what the reward adds to the time of a step; the ratios are of one process each, those that end in
+`_workers` of all of ours against rlgym's one.
 """
 
 from __future__ import annotations
@@ -530,8 +531,9 @@ def rocket(options: Options) -> dict[str, Any]:
     with layers.rlgym_python(options.rlgym) as python:
         for cars in layers.CARS:
             rlgym = None if python is None else layers.RlgymProcess(python, cars)
+            added: list[float] = []
             measured = median_of_turns(
-                layers.paths(cars, options.n_envs, options.workers, options.steps, rlgym), options.repeats
+                layers.paths(cars, options.n_envs, options.workers, options.steps, rlgym, added), options.repeats
             )
             if rlgym is not None:
                 rlgym.close()
@@ -542,7 +544,7 @@ def rocket(options: Options) -> dict[str, Any]:
                  "ratio": round(medians[name] / medians[layers.RAW], 3), "against": layers.RAW}
                 for name, speeds in measured.items()
             ]  # fmt: skip
-            found |= layers.ratios(medians, f"{cars}v{cars}")
+            found |= layers.ratios(medians, statistics.median(added), f"{cars}v{cars}")
     return {"rows": rows, "ratios": {name: round(value, 4) for name, value in found.items()}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ class Matches:
         self._cars = [[arena.add_car(team, octane) for team in teams] for arena in self._arenas]
         self._ids = [car.id for car in self._cars[0]]
         self._controls: dict[bytes, Any] = {}
+        self._raw: list[Any] = [None] * n_arenas  # arrays of each arena as RocketSim gave them
+        self._can_flip: list[list[bool]] = [[] for _ in range(n_arenas)]
         k, n = n_arenas, self.n_cars
         self._counters = np.zeros((k, n, len(_COUNTERS)), np.float32)
         self._scores = np.zeros((k, 2), np.float32)
@@ -103,7 +106,9 @@ class Matches:
                 self._step_with_respawns(index)
             else:
                 arena.step(ticks)
-        return self.states()
+            self._read(index)  # now, while the arena is in the processor's cache
+        states, cars = self._states()
+        return replace(states, touched=cars[:, :, _HIT] > 0, events=self._events(cars))
 
     @staticmethod
     def refuse(controls: npt.NDArray[np.float32]) -> None:
@@ -130,15 +135,25 @@ class Matches:
         arena.step(self.tick_skip - done)
 
     def states(self) -> MatchStates:
-        """The situation now, and what happened since the last call (RocketSim forgets touches once they are read)."""
-        read = zip(*[arena.get_gym_state() for arena in self._arenas], strict=True)
+        """The situation now, in which nothing has happened: what did was told by the step."""
+        return self._states()[0]
+
+    def _read(self, index: int) -> None:
+        """Look at one arena. RocketSim forgets who touched the ball once that is read: once a step, and at a reset."""
+        self._raw[index] = self._arenas[index].get_gym_state()
+        if self._flips:
+            self._can_flip[index] = [car.get_state().has_flip_or_jump() for car in self._cars[index]]
+
+    def _states(self) -> tuple[MatchStates, Array]:
+        """What was read, as states, and the cars' columns (K, N, 36)."""
         # of each array's two rows the first is the field as it is, the second the field turned by 180°
-        game, pads, ball, *each = (np.concatenate(arrays) for arrays in read)
-        game, pads, ball = game.reshape(self.n_arenas, 4), pads[::2], ball[::2]
+        game, pads, ball, *each = (np.concatenate(arrays) for arrays in zip(*self._raw, strict=True))
+        self._game, pads, ball = game.reshape(self.n_arenas, 4), pads[::2], ball[::2]
         cars = np.stack([car[::2] for car in each], axis=1)
         on_ground = cars[:, :, _GROUND] > 0
         self._demolished = cars[:, :, _DEMOED] > 0
-        return MatchStates(
+        nothing = np.zeros(on_ground.shape, np.float32)
+        states = MatchStates(
             ball_position=ball[:, 0:3],
             ball_velocity=ball[:, 7:10],
             ball_angular_velocity=ball[:, 10:13],
@@ -149,17 +164,18 @@ class Matches:
             car_up=cars[:, :, _UP],
             boost=cars[:, :, _BOOST] / 100.0,
             on_ground=on_ground,
-            has_flip=self._has_flip() if self._flips else on_ground,
+            has_flip=np.array(self._can_flip) if self._flips else on_ground,
             demolished=self._demolished,
             pads=pads > 0,
-            touched=cars[:, :, _HIT] > 0,
-            events=self._events(game, cars),
+            touched=nothing > 0,
+            events=dict.fromkeys(EVENTS, nothing),
             orange=self.orange,
             rows=self.rows,
         )
+        return states, cars
 
     def reset(self, arena: int, start: Start) -> None:
-        """Put one arena into a situation. Its counters go on; call `states` afterwards.
+        """Put one arena into a situation. Its counters go on; `states` shows it.
 
         Raises:
             ValueError: a situation that cannot be.
@@ -170,7 +186,8 @@ class Matches:
         self._place(arena, start)
         own.step(1)
         self._place(arena, start)
-        state = own.get_gym_state()
+        self._read(arena)
+        state = self._raw[arena]
         cars = np.stack([state[3 + car][0] for car in range(self.n_cars)])
         self._counters[arena] = cars[:, _COUNTERS]
         self._scores[arena] = state[0][2:4]
@@ -198,9 +215,9 @@ class Matches:
             car.set_state(state)
             car.set_controls(rs.CarControls())
 
-    def _events(self, game: Array, cars: Array) -> dict[str, Array]:
-        k, n = self.n_arenas, self.n_cars
-        events = {name: np.zeros((k, n), np.float32) for name in EVENTS}
+    def _events(self, cars: Array) -> dict[str, Array]:
+        game = self._game
+        events = dict.fromkeys(EVENTS, np.zeros(cars.shape[:2], np.float32))
         counted = np.maximum(cars[:, :, _COUNTERS] - self._counters, 0.0)
         self._counters = cars[:, :, _COUNTERS].copy()
         for column, name in enumerate(_COUNTED):
@@ -214,11 +231,13 @@ class Matches:
         if scored.any():
             events["team_goal"] = np.where(self.orange, scored[:, 1:], scored[:, :1])
             events["concede"] = np.where(self.orange, scored[:, :1], scored[:, 1:])
+            goals = np.zeros(cars.shape[:2], np.float32)
             for arena, team in np.argwhere(scored > 0).tolist():
                 # RocketSim names a scorer only sometimes: it is the last of the team that touched the ball
                 car = int(self._last_touch[arena, team])
                 if car >= 0:
-                    events["goal"][arena, car] = 1.0
+                    goals[arena, car] = 1.0
+            events["goal"] = goals
         return events
 
     def _remember_touches(self, touched: BoolArray, last_hit: Array) -> None:
@@ -230,9 +249,6 @@ class Matches:
             car = self._ids.index(int(last_hit[arena])) if int(last_hit[arena]) in self._ids else -1
             if car >= 0 and touched[arena, car]:
                 self._last_touch[arena, int(self.orange[car])] = car
-
-    def _has_flip(self) -> BoolArray:
-        return np.array([[car.get_state().has_flip_or_jump() for car in cars] for cars in self._cars])
 
     def _new_controls(self, row: Array) -> Any:
         throttle, steer, pitch, yaw, roll, jump, boost, handbrake = row.tolist()
