@@ -17,11 +17,13 @@ import numpy as np
 from envs.rocket import MatchConfig, RocketVecEnv
 from envs.rocket.actions import lookup_table
 from envs.rocket.matches import Matches
+from envs.rocket.starts import kickoff
 from shaping import ShapedVecEnv, make_term
 
 RLGYM = "rlgym-rocket-league[sim]==2.0.1"
 CARS = (1, 2)
 TICKS = 8
+EPISODE = 45 * 15  # steps in which nobody touches the ball
 LUCY: dict[str, Any] = {"reward": "lucy", "events": "lucy", "form": "potential", "team_spirit": 0.3}
 
 
@@ -32,14 +34,16 @@ def paths(
 
     Every measurement of `FULL` puts into `added` what the reward adds to the time of a step.
     """
+    raw, flat, seen = RawPhysics(cars, arenas), _matches(cars, arenas, "flat"), _matches(cars, arenas, "lucy")
+    full = _shaped(cars, arenas, 0)
     found: dict[str, Callable[[], float]] = {
-        RAW: lambda: raw_physics(cars, arenas, steps),
-        FLAT: lambda: speed(_matches(cars, arenas, "flat"), cars, steps),
-        LUCY_OBSERVATION: lambda: speed(_matches(cars, arenas, "lucy"), cars, steps),
-        FULL: lambda: speed(_shaped(cars, arenas, 0), cars, steps, added),
+        RAW: lambda: raw.speed(steps),
+        FLAT: Played(flat, cars, steps),
+        LUCY_OBSERVATION: Played(seen, cars, steps),
+        FULL: Played(full, cars, steps, added),
     }
     if workers:
-        found[f"{FULL}, {workers + 1} processes"] = lambda: speed(_shaped(cars, arenas, workers), cars, steps)
+        found[f"{FULL}, {workers + 1} processes"] = Played(_shaped(cars, arenas, workers), cars, steps)
     if rlgym is not None:
         found[RLGYM_PATH] = lambda: rlgym.speed(max(1, steps // 8))
     return found
@@ -67,56 +71,71 @@ def ratios(medians: dict[str, float], added: float, task: str) -> dict[str, floa
     return found
 
 
-def raw_physics(cars: int, arenas: int, steps: int) -> float:
-    """Arena steps a second of `Arena.step(8)` and nothing else, one arena after another on one core.
+class RawPhysics:
+    """`Arena.step(8)` and nothing else, one arena after another on one core.
 
-    Cars do what the ninety actions have them do, drawn anew while the clock stands still.
+    Cars do what the ninety actions have them do, drawn anew while the clock stands still, and matches begin anew after
+    the time that random play without a touch has in an episode.
     """
-    matches = Matches(arenas, cars, cars)
-    controls, random = [matches._new_controls(row) for row in lookup_table()], np.random.default_rng(0)
-    spent, played = 0.0, 0
-    while played < steps:
-        for group in matches._cars:
-            for car, chosen in zip(group, random.integers(len(controls), size=2 * cars), strict=True):
-                car.set_controls(controls[chosen])
+
+    def __init__(self, cars: int, arenas: int) -> None:
+        self._matches, self._random = Matches(arenas, cars, cars), np.random.default_rng(0)
+        self._controls = [self._matches._new_controls(row) for row in lookup_table()]
+        self._steps = 0
+
+    def speed(self, steps: int) -> float:
+        """Arena steps a second."""
+        matches, spent, played = self._matches, 0.0, 0
+        while played < steps:
+            if self._steps % EPISODE == EPISODE - 1:
+                for arena in range(matches.n_arenas):
+                    matches.reset(arena, kickoff(self._random, matches.orange))
+            for group in matches._cars:
+                for car, chosen in zip(group, self._random.integers(len(self._controls), size=len(group)), strict=True):
+                    car.set_controls(self._controls[chosen])
+            start = time.perf_counter()
+            for arena in matches._arenas:
+                arena.step(TICKS)
+            spent += time.perf_counter() - start
+            played += matches.n_arenas
+            self._steps += 1
+        return played / spent
+
+
+class Played:
+    """Arena steps a second of a vector environment under random actions, resets included; it goes on from call to call.
+
+    Two measurements differ by more than a reward costs, as the machine drifts. So a clock inside each tells `added` how
+    much longer a step is with the reward than without.
+    """
+
+    def __init__(self, venv: Any, cars: int, steps: int, added: list[float] | None = None) -> None:
+        self._venv, self._added, self._within = venv, added, 0.0
+        self._arenas = venv.num_envs // (2 * cars)
+        self._turns = max(1, steps // self._arenas)
+        self._random = np.random.default_rng(0)
+        inner = venv.venv if added is not None else venv
+        wait = inner.step_wait
+
+        def timed() -> Any:
+            begun = time.perf_counter()
+            result = wait()
+            self._within += time.perf_counter() - begun
+            return result
+
+        inner.step_wait = timed
+        venv.reset()
+
+    def __call__(self) -> float:
+        actions = self._random.integers(90, size=(self._turns, self._venv.num_envs))
+        self._within = 0.0
         start = time.perf_counter()
-        for arena in matches._arenas:
-            arena.step(TICKS)
-        spent += time.perf_counter() - start
-        played += arenas
-    return played / spent
-
-
-def speed(venv: Any, cars: int, steps: int, added: list[float] | None = None) -> float:
-    """Arena steps a second of a vector environment under random actions, resets included; closes it.
-
-    Two measurements differ by more than a reward costs, as the machine drifts. So a clock inside this one tells
-    `added` how much longer a step is with the reward than without.
-    """
-    arenas = venv.num_envs // (2 * cars)
-    turns = max(1, steps // arenas)
-    actions = np.random.default_rng(0).integers(90, size=(turns + 10, venv.num_envs))
-    venv.reset()
-    for turn in range(10):
-        venv.step(actions[turn])
-    inner = venv.venv if added is not None else venv
-    wait, within = inner.step_wait, [0.0]
-
-    def timed() -> Any:
-        begun = time.perf_counter()
-        result = wait()
-        within[0] += time.perf_counter() - begun
-        return result
-
-    inner.step_wait = timed
-    start = time.perf_counter()
-    for turn in range(turns):
-        venv.step(actions[turn + 10])
-    spent = time.perf_counter() - start
-    if added is not None:
-        added.append((spent - within[0]) / within[0])
-    venv.close()
-    return turns * arenas / spent
+        for turn in range(self._turns):
+            self._venv.step(actions[turn])
+        spent = time.perf_counter() - start
+        if self._added is not None:
+            self._added.append((spent - self._within) / self._within)
+        return self._turns * self._arenas / spent
 
 
 def _matches(cars: int, arenas: int, observation: str, *, workers: int = 0, states: bool = False) -> RocketVecEnv:

@@ -107,8 +107,8 @@ class Matches:
             else:
                 arena.step(ticks)
             self._read(index)  # now, while the arena is in the processor's cache
-        states, cars = self._states()
-        return replace(states, touched=cars[:, :, _HIT] > 0, events=self._events(cars))
+        states, columns = self._states()
+        return replace(states, touched=columns[:, :, _HIT] > 0, events=self._events(columns))
 
     @staticmethod
     def refuse(controls: npt.NDArray[np.float32]) -> None:
