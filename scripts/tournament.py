@@ -23,14 +23,16 @@ from envs.rocket.contest import MakeDriver, Rules, play_points
 from envs.rocket.drivers import FrozenAgent
 from envs.typing import IntArray
 from scripts.checkpoints import latest_checkpoint
-from scripts.figures import figure
+from scripts.compare import Row, by_arm
+from scripts.figures import figure, look, rate_axis
 from scripts.files import replace_json
 from scripts.options import parse
 from scripts.options import run as run_command
-from scripts.statistics import Interval, wilson
+from scripts.statistics import Interval, interval, wilson
 
 OUT = "outputs/tournament"
 STUDY_POINTS = 100
+_SHARE = "goal_share_against_"
 STUDY_BOTS = ("random", "chase_ball", "goalie", "kickoff")
 
 
@@ -101,13 +103,20 @@ def player(word: str) -> tuple[str, MakeDriver]:
 
 
 def play_all(
-    players: Mapping[str, MakeDriver], points: int, rules: Rules, seed: int = 0, told: bool = False
+    players: Mapping[str, MakeDriver],
+    points: int,
+    rules: Rules,
+    seed: int = 0,
+    told: bool = False,
+    without: Sequence[str] = (),
 ) -> list[Pairing]:
-    """Each against each."""
+    """Each against each, but for those in `without` among themselves."""
     from stable_baselines3.common.utils import set_random_seed
 
     found = []
     for first, second in itertools.combinations(players, 2):
+        if first in without and second in without:
+            continue
         set_random_seed(seed)  # agents sample their actions from torch's generator
         found.append(Pairing(first, second, play_points(players[first], players[second], points, rules, seed)))
         if told:
@@ -182,7 +191,7 @@ def study(runs: Mapping[str, Path], points: int = STUDY_POINTS) -> dict[str, dic
     """Agents by name against each other and against the bots that drive: shares of goals and ratings of each agent."""
     players = dict(player(f"{name}:{path}") for name, path in runs.items())
     players |= dict(player(name) for name in STUDY_BOTS)
-    pairings = play_all(players, points, Rules())
+    pairings = play_all(players, points, Rules(arenas=points // 2), without=STUDY_BOTS)
     skills = ratings(pairings)
     found: dict[str, dict[str, float | None]] = {name: {"rating": round(skills[name][0], 4)} for name in runs}
     for pairing in pairings:
@@ -192,8 +201,31 @@ def study(runs: Mapping[str, Path], points: int = STUDY_POINTS) -> dict[str, dic
             (pairing.second, pairing.first, None if share is None else 1.0 - share),
         ):
             if name in runs:
-                found[name][f"goal_share_against_{other}"] = None if own is None else round(own, 4)
+                found[name][f"{_SHARE}{other}"] = None if own is None else round(own, 4)
     return found
+
+
+def draw_study(rows: Sequence[Row], path: Path) -> None:
+    """The shares of goals that `study` found: every seed a dot, interquartile means and 95 % intervals."""
+    others = list(dict.fromkeys(name for row in rows for name in row.metrics if name.startswith(_SHARE)))
+    arms = by_arm(rows)
+    with figure(path, 1, 1, 1.3 * len(others) + 1.6, 3.6) as (_, (axes,)):
+        for index, (arm, own) in enumerate(arms.items()):
+            for place, name in enumerate(others):
+                values = [float(value) for row in own if (value := row.metrics.get(name)) is not None]
+                if not values:
+                    continue
+                x, around = place + (index - (len(arms) - 1) / 2) * 0.22, interval(values)
+                axes.scatter([x + 0.05] * len(values), values, s=12, color=look(index)["color"], alpha=0.5)
+                error = [[around.value - around.low], [around.high - around.value]]
+                axes.errorbar(
+                    x, around.value, yerr=error, fmt="o", color=look(index)["color"], label=arm if place == 0 else None
+                )
+        axes.axhline(0.5, color="#333840", linewidth=0.8)
+        axes.set_xticks(range(len(others)), [name.removeprefix(_SHARE) for name in others])
+        rate_axis(axes)
+        axes.set_ylabel("share of the goals against")
+        axes.legend(loc="lower left")
 
 
 def _seen_and_done(run_dir: Path) -> tuple[str, str]:
