@@ -163,12 +163,32 @@ def shoot(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
     )
 
 
+def penalty(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
+    """The ball at rest before the orange goal, the first blue car 500 to 1,000 uu behind it, every other car somewhere.
+
+    The car stands up to 15° off the line from the goal through the ball and looks up to 30° past the ball.
+    """
+    elsewhere = random_start(random, orange)
+    ball = np.array([random.uniform(-800, 800), random.uniform(2500, 4000), BALL_REST])
+    line = math.atan2(ball[1] - Field().goal_back, ball[0]) + math.radians(random.uniform(-15, 15))
+    distance = random.uniform(500, 1000)
+    car = (ball[0] + distance * math.cos(line), ball[1] + distance * math.sin(line), CAR_REST)
+    return Start(
+        ball_position=ball,
+        car_position=_with_first(elsewhere.car_position, car),
+        car_velocity=_with_first(elsewhere.car_velocity, 0.0),
+        yaw=_with_first(elsewhere.yaw, line + math.pi + math.radians(random.uniform(-30, 30))),
+        boost=_with_first(elsewhere.boost, 1.0),
+    )
+
+
 STARTS: Mapping[str, Callable[[Random, npt.NDArray[np.bool_]], Start]] = {
     "kickoff": kickoff,
     "random": random_start,
     "kickoff_like": kickoff_like,
     "goalie": goalie,
     "shoot": shoot,
+    "penalty": penalty,
 }
 REPLAY = "replay"
 
