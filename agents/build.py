@@ -168,6 +168,12 @@ def refuse_impossible(name: str, env: VecEnv, *, policy: str = "auto") -> None:
                 "agent=maskable_ppo asks the environment for the valid actions at every step, and this environment "
                 "has no action_masks() method. Use agent=ppo, or give the environment one."
             )
+    if name == "lucy" and isinstance(env.observation_space, spaces.Dict):
+        raise ValueError(
+            "agent=lucy attends over the rows of one matrix, and this environment observes "
+            f"{', '.join(env.observation_space.spaces)}. Terms that publish what they remember add such entries "
+            "(shaping=events does): use shaping=kinesthetic, count, rnd or none, or agent=ppo."
+        )
     if name == "lucy" and not reads_matrix(env.observation_space):
         raise ValueError(
             f"agent=lucy attends over the rows of a matrix, and this environment observes {env.observation_space}. Use "

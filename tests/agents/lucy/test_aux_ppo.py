@@ -10,12 +10,14 @@ import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor
 
+import envs
 from agents.build import algorithms, build
 from agents.features import PerceiverFeatures
 from agents.lucy import AuxiliaryPolicy, AuxPPO
 from agents.lucy.auxiliary import ages, windows
+from shaping import ShapedVecEnv, make_term
 
 SPACE = spaces.Box(-np.inf, np.inf, (8, 64), np.float32)
 SMALL: dict[str, Any] = {"key_features": 23, "width": 16, "blocks": 1, "heads": 2, "feedforward": 16}
@@ -181,6 +183,10 @@ def test_impossible_numbers_are_refused(arguments: dict[str, Any], message: str)
 def test_environments_without_a_matrix_are_refused_with_what_would_do() -> None:
     with pytest.raises(ValueError, match="observation=lucy"):
         build("lucy", DummyVecEnv([lambda: gymnasium.make("CartPole-v1")]))
+    matches = envs.make_vec("Rocket2v2-v0", 4, report=["events"], events=["touch"])
+    shaped = ShapedVecEnv(VecMonitor(matches), {"events": make_term("events", events=["touch"])}, gamma=0.99)
+    with pytest.raises(ValueError, match="shaping=kinesthetic"):
+        build("lucy", shaped)
     with pytest.raises(ValueError, match="width=16 heads=3"):
         PerceiverFeatures(SPACE, width=16, heads=3)
     with pytest.raises(ValueError, match="1 to 63"):
