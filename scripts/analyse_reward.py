@@ -178,7 +178,8 @@ def draw_field(path: Path, options: Options) -> None:
             depth, width = field.goal_back - field.back, field.goal_half_width
             low_y = field.back if side > 0 else -field.goal_back
             axes.add_patch(Rectangle((-width, low_y), 2 * width, depth, facecolor=colour, edgecolor="#333840"))
-            axes.text(0, side * (field.back + depth / 2), f"{value:+g}", ha="center", va="center", weight="bold")
+            if value:
+                axes.text(0, side * (field.back + depth / 2), f"{value:+g}", ha="center", va="center", weight="bold")
         for big, size in ((False, 8), (True, 42)):
             x, y = PADS[big == BIG_PADS, :2].T
             axes.scatter(x, y, s=size, c="#ffd646", edgecolors="#333840", linewidths=0.5, zorder=3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,20 @@ def play_points(first: MakeDriver, second: MakeDriver, points: int, rules: Rules
     return np.array(as_blue + as_orange)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Agents think in one thread: their networks are too small for two, which wait for each other on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@one_thread()
 def play(
     blue: MakeDriver, orange: MakeDriver | None, starts: Sequence[Start], rules: Rules, record: bool = False
 ) -> list[Point]:

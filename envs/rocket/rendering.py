@@ -19,7 +19,7 @@ STRIP = 26  # for the ball's height
 _GRASS, _LINE, _WALL = (46, 74, 52), (96, 128, 100), (22, 26, 32)
 _BLUE, _ORANGE, _BALL = (64, 132, 255), (255, 142, 36), (240, 240, 240)
 _PAD, _PAD_TAKEN = (250, 214, 70), (84, 92, 70)
-_CAR = np.array([[80, 0], [-50, 42], [-30, 0], [-50, -42]], np.float64) * 1.7  # drawn larger than life
+_CAR = np.array([[80, 0], [-50, 42], [-30, 0], [-50, -42]], np.float64) * 2.6  # drawn larger than life
 
 
 def picture(
