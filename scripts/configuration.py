@@ -112,7 +112,9 @@ def _extended(task: str, words: str, events: list[str]) -> EnvConfig:
 
 
 def _rocket(task: str, steps: int, words: str) -> EnvConfig:
-    return EnvConfig(f"breadcrumb/Rocket{task}-v0", total_timesteps=steps, events=["touch", "goal"], task=words)
+    return EnvConfig(
+        f"breadcrumb/Rocket{task}-v0", total_timesteps=steps, events=["touch", "goal"], task=words, statistics=True
+    )
 
 
 _NETHACK_TASKS = {

@@ -218,9 +218,8 @@ def draw_study(rows: Sequence[Row], path: Path) -> None:
                 x, around = place + (index - (len(arms) - 1) / 2) * 0.22, interval(values)
                 axes.scatter([x + 0.05] * len(values), values, s=12, color=look(index)["color"], alpha=0.5)
                 error = [[around.value - around.low], [around.high - around.value]]
-                axes.errorbar(
-                    x, around.value, yerr=error, fmt="o", color=look(index)["color"], label=arm if place == 0 else None
-                )
+                axes.errorbar(x, around.value, yerr=error, fmt="o", color=look(index)["color"])
+            axes.errorbar([], [], fmt="o", color=look(index)["color"], label=arm)
         axes.axhline(0.5, color="#333840", linewidth=0.8)
         axes.set_xticks(range(len(others)), [name.removeprefix(_SHARE) for name in others])
         rate_axis(axes)

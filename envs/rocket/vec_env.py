@@ -21,7 +21,9 @@ from envs.rocket.states import EVENTS, MatchStates
 from envs.rocket.workers import MatchWorkers
 from envs.typing import Array, BoolArray
 
-REPORTS = frozenset({"states", "events"})
+REPORTS = frozenset({"states", "events", "stats"})
+STATISTICS = {"touches": "touch", "shots": "shot", "saves": "save"}
+"""What is counted over an episode, and of which event."""
 SELF = "self"
 
 
@@ -94,7 +96,8 @@ class RocketVecEnv(VecEnv):
     A car's reward is 1 when its team scores, -1 when the other does. That ends the episode of every car in the arena;
     time and long idling truncate it. `infos[i]` holds, as asked for in `report`, "states" (one `MatchStates` for all
     rows, before any automatic reset) and "events" (names of `EVENTS`), and on an episode's last step
-    `terminal_observation`, `TimeLimit.truncated`, `is_success` (its team scored) and `episode_seed`.
+    `terminal_observation`, `TimeLimit.truncated`, `is_success` (its team scored), `episode_seed` and, as asked for,
+    "stats": did this car `touched` the ball (0 or 1), and how many `STATISTICS` did it have.
 
     Args:
         config: what is played.
@@ -159,6 +162,7 @@ class RocketVecEnv(VecEnv):
         self._idle = np.zeros(k, np.int64)
         limit = config.no_touch_seconds
         self._idle_limit = None if limit is None else max(1, round(limit * TICKS_PER_SECOND / config.tick_skip))
+        self._tally = np.zeros((k, own, len(STATISTICS))) if "stats" in report else None
         self._actions: Array = np.zeros(0)
         self.states: MatchStates = self.matches.states()
 
@@ -175,8 +179,7 @@ class RocketVecEnv(VecEnv):
 
     def begin(self, arena: int, start: Start) -> Array:
         """Put one arena into a situation of the caller's, and return all observations (rows, ...)."""
-        self.matches.reset(arena, start)
-        self._steps[arena] = self._idle[arena] = 0
+        self._place(arena, start)
         self.reset_infos = self.reset_infos or [{} for _ in range(self.num_envs)]
         return self._after_begin(np.array([arena]))
 
@@ -202,14 +205,18 @@ class RocketVecEnv(VecEnv):
 
     def _play(self, arena: int, seed: int) -> None:
         self._episode_seeds[arena] = seed
-        self.matches.reset(arena, self._start(np.random.default_rng(seed), self.matches.orange))
+        self._place(arena, self._start(np.random.default_rng(seed), self.matches.orange))
+
+    def _place(self, arena: int, start: Start) -> None:
+        self.matches.reset(arena, start)
         self._steps[arena] = self._idle[arena] = 0
+        if self._tally is not None:
+            self._tally[arena] = 0.0
 
     def _after_begin(self, arenas: Array) -> Array:
         self._observer.begin(arenas)
         if self._opponent is not None:
             self._opponent.begin(arenas)
-        # RocketSim forgets a touch once it is read: what the arenas in play did was taken before
         self.states = self.matches.states()
         for arena in arenas.tolist():
             for row in range(arena * self._n, (arena + 1) * self._n):
@@ -234,6 +241,9 @@ class RocketVecEnv(VecEnv):
         states = self.states = self.matches.step(controls)
         self._steps += 1
         self._idle = np.where(states.touched.any(axis=1), 0, self._idle + 1)
+        if self._tally is not None:
+            for column, event in enumerate(STATISTICS.values()):
+                self._tally[..., column] += states.events[event][:, :n]
         goal = in_goal(states)
         terminated = goal != 0
         over_time = self._steps >= self.config.max_steps
@@ -264,6 +274,9 @@ class RocketVecEnv(VecEnv):
                 info["TimeLimit.truncated"] = bool(truncated[arena])
                 info["is_success"] = bool(rewards[arena, car] > 0)
                 info["episode_seed"] = int(self._episode_seeds[arena])
+                if self._tally is not None:
+                    counts = dict(zip(STATISTICS, self._tally[arena, car].tolist(), strict=True))
+                    info["stats"] = {"touched": float(counts["touches"] > 0), **counts}
             self._begin(arena)
         return self._after_begin(ended)
 

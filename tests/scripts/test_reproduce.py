@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,29 @@ def test_an_experiment_writes_its_twin_picture_and_section_and_runs_nothing_twic
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("progress.csv")} == before
     assert len(small) == 6
     assert (out / "results.md").read_text() == text
+
+
+def test_the_runs_of_a_seed_are_measured_together_and_drawn(small, tmp_path, monkeypatch):
+    met, drawn = [], []
+
+    def together(runs):
+        met.append({arm: run.name for arm, run in runs.items()})
+        return {arm: {"points_against_others": float(len(runs[arm].name))} for arm in runs}
+
+    def draw(rows, path):
+        drawn.append([row.metrics["points_against_others"] for row in rows])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+    contest = replace(SMALL, together=together, draw=draw, picture="points", goals=True)
+    monkeypatch.setitem(EXPERIMENTS, "small", contest)
+    rows = reproduce("small", out=tmp_path / "docs")
+    assert met == [{"none": f"none-{seed}", "shaped": f"shaped-{seed}"} for seed in (0, 1, 2)]
+    assert drawn == [[6.0] * 3 + [8.0] * 3]
+    assert [row.metrics["goal_rate"] for row in rows] == [0.5] * 6
+    text = (tmp_path / "docs" / "results.md").read_text()
+    assert "points against others |" in text
+    assert "![Small: points](results/small.png)" in text
 
 
 def test_failed_runs_are_named_and_nothing_is_written(small, tmp_path, capsys):

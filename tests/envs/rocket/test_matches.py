@@ -187,6 +187,25 @@ def test_the_stream_of_starts_goes_on_after_a_resume():
         other.load_state_dict({"episodes": np.zeros(5)})
 
 
+def test_statistics_count_over_an_episode_and_begin_anew():
+    venv = RocketVecEnv(MatchConfig(1, 1, seconds=4.0, no_touch_seconds=None), 2, report=["stats", "states"])
+    venv.reset()
+    venv.begin(0, Start(np.array([0.0, 0.0, 93.0]), np.array([[0.0, -600.0, CAR_REST], [3000.0, 3000.0, CAR_REST]]),
+                        yaw=np.array([np.pi / 2, 0.0])))  # fmt: skip
+    touches, found = np.zeros(2), []
+    for _ in range(2 * 60):
+        _, _, dones, infos = venv.step(np.array([FORWARD, NOTHING]))
+        touches += infos[0]["states"].events["touch"][0]
+        if dones.any():
+            found.append([info["stats"] for info in infos])
+            assert [stats["touches"] for stats in found[-1]] == touches.tolist()
+            touches[:] = 0
+        else:
+            assert "stats" not in infos[0]
+    assert [stats["touched"] for stats in found[0]] == [1.0, 0.0]
+    assert len(found) == 2
+
+
 def test_idle_matches_are_cut_short():
     venv = RocketVecEnv(MatchConfig(1, 1, no_touch_seconds=1.0), 2)
     venv.reset()

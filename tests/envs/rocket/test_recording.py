@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from envs.rocket.bots import BOTS
 from envs.rocket.contest import MakeDriver, Rules, play, play_points
@@ -83,7 +84,7 @@ def test_a_recording_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 def test_contests_are_the_same_for_the_same_seed_and_turn_round_with_the_players() -> None:
-    rules = Rules(seconds=20, arenas=4)
+    rules, threads = Rules(seconds=20, arenas=4), torch.get_num_threads()
     first = play_points(bot("kickoff"), bot("chase_ball"), 8, rules, seed=1)
     np.testing.assert_array_equal(first, play_points(bot("kickoff"), bot("chase_ball"), 8, rules, seed=1))
     turned = -play_points(bot("chase_ball"), bot("kickoff"), 8, rules, seed=1)
@@ -91,6 +92,7 @@ def test_contests_are_the_same_for_the_same_seed_and_turn_round_with_the_players
     assert (first == 1).sum() >= 3 + (first == -1).sum()  # the kickoff bot is much better
     with pytest.raises(ValueError, match="even number"):
         play_points(bot("idle"), bot("idle"), 3, rules)
+    assert torch.get_num_threads() == threads
 
 
 def test_the_same_kickoff_is_the_same_in_every_arena_with_team_mates() -> None:
