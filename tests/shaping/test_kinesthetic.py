@@ -323,6 +323,9 @@ def test_it_works_in_a_shaped_environment_and_names_what_is_missing():
     venv.reset()
     rewards = [venv.step(np.ones(2, int))[1] for _ in range(3)]
     assert (np.diff(np.array(rewards), axis=0) > 0).all()
+    assert not len(venv.take_rollout()), "its update reads no rollout, so none is kept"
+    assert "terms/kinesthetic/player_to_ball_distance/mean" in venv.update_terms()
+    assert not venv.update_terms()
     bare = ShapedVecEnv(corridors(2), {"kinesthetic": make_term("kinesthetic")}, gamma=0.9)
     with pytest.raises(RewardTermError, match="states"):
         bare.reset()
