@@ -180,6 +180,12 @@ def test_no_agent_has_a_setting_that_its_algorithm_ignores() -> None:
 
     ours = set(inspect.signature(build).parameters) | {"lstm_hidden_size", "n_lstm_layers", "n_quantiles"}
     ours |= {"action_noise_std", "log_every"}
+
+    def taken(kind: type) -> set[str]:
+        """The constructor's arguments, and those of the class that it hands its ** on to."""
+        parameters = inspect.signature(kind.__init__).parameters
+        passes_on = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+        return set(parameters) | (taken(kind.__base__) if passes_on else set())
+
     for name, config in agents.items():
-        taken = set(inspect.signature(algorithms[algorithm(name)].__init__).parameters)
-        assert set(config.__dataclass_fields__) <= taken | ours, name
+        assert set(config.__dataclass_fields__) <= taken(algorithms[algorithm(name)]) | ours, name
