@@ -4,7 +4,7 @@ python -m scripts.match PLAYER [PLAYER] [points=3] [starts=kickoff] [video=gif] 
 python -m scripts.match RECORDING.npz... [video=mp4] [reward=lucy] [out=outputs/match]
 
 PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars, seconds,
-no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., which play again bit for bit, and OUT/match.gif or
+no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., every state bit for bit, and OUT/match.gif or
 OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its value and its parts for the first car
 stand in the picture.
 """

@@ -13,6 +13,7 @@ from envs.rocket.drivers import Driver
 from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal
 from envs.rocket.recording import Recording
 from envs.rocket.starts import Start, kickoff
+from envs.rocket.states import MatchStates
 from envs.typing import Array, BoolArray, IntArray
 
 MakeDriver = Callable[[int, BoolArray], Driver]
@@ -101,7 +102,7 @@ def play(
     playing = np.full(k, -1)  # the point; -1: none is left
     steps, idle = np.zeros(k, np.int64), np.zeros(k, np.int64)
     points: list[Point | None] = [None] * len(starts)
-    tapes: list[list[tuple[Array, Array]]] = [[] for _ in range(k)]
+    tapes: list[list[tuple[Array, MatchStates]]] = [[] for _ in range(k)]
 
     def begin(arenas: IntArray) -> None:
         for arena in arenas.tolist():
@@ -114,6 +115,7 @@ def play(
 
     begin(np.arange(k))
     states = matches.states()
+    firsts = [states.arena(arena) for arena in range(k)]  # where each arena's point began
     while (playing >= 0).any():
         left = 1.0 - steps / limit
         controls = np.concatenate(
@@ -123,8 +125,8 @@ def play(
             driver.acted(controls)
         states = matches.step(controls)
         if record:
-            for tape, done, ball in zip(tapes, controls, states.ball_position, strict=True):
-                tape.append((done, ball))
+            for arena in range(k):
+                tapes[arena].append((controls[arena], states.arena(arena)))
         steps += 1
         idle = np.where(states.touched.any(axis=1), 0, idle + 1)
         goal = in_goal(states)
@@ -133,11 +135,14 @@ def play(
             start = starts[playing[arena]]
             recording = None
             if record:
-                done, balls = (np.stack(column) for column in zip(*tapes[arena], strict=True))
-                recording = Recording(start, matches.orange, rules.tick_skip, done, balls)
+                done, after = zip(*tapes[arena], strict=True)
+                whole = MatchStates.joined([firsts[arena], *after])
+                recording = Recording(start, matches.orange, rules.tick_skip, np.stack(done), whole)
             points[playing[arena]] = Point(int(goal[arena]), recording)
         if len(ended):
             begin(ended)
             states = matches.states()
+            for arena in ended.tolist():
+                firsts[arena] = states.arena(arena)
     matches.close()
     return [point for point in points if point is not None]

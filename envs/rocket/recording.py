@@ -1,4 +1,4 @@
-"""Recorded matches: where they began and what everybody did, which RocketSim plays again bit for bit."""
+"""Recorded matches: every state of them, and what everybody did."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from envs.rocket.matches import Matches
 from envs.rocket.starts import Start
-from envs.rocket.states import MatchStates
+from envs.rocket.states import BY_ARENA, EVENTS, MatchStates
 from envs.typing import BoolArray
 
 ARENAS = 64
-"""Arenas in which a replay is tried."""
+"""Arenas in which a simulation is tried."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,28 @@ class Recording:
         orange: (N,) which cars are orange; blue ones first.
         tick_skip: physics ticks in a step.
         controls: (T, N, 8) float32, of every step.
-        balls: (T, 3) float32, where the ball was after every step: what a replay is checked against.
+        states: T + 1 of them in place of arenas (K = T + 1), the start first.
     """
 
     start: Start
     orange: BoolArray
     tick_skip: int
     controls: npt.NDArray[np.float32]
-    balls: npt.NDArray[np.float32]
+    states: MatchStates
 
-    def play(self, mesh_dir: str | Path | None = None) -> list[MatchStates]:
-        """The T + 1 states, of one arena (K = 1), the start first.
+    def play(self) -> list[MatchStates]:
+        """The T + 1 states, of one arena (K = 1) each, bit for bit as they were."""
+        return [self.states.arena(step) for step in range(len(self.controls) + 1)]
 
-        RocketSim goes through an arena's cars in an order that hangs on their memory addresses, which now and then
-        matters where several cars meet. So what comes out is compared with what was recorded, and played in another
-        arena, at other addresses, where it differs.
+    def simulate(self, mesh_dir: str | Path | None = None) -> list[MatchStates]:
+        """The same from the start and the controls alone, played again by RocketSim.
+
+        RocketSim goes through an arena's cars in an order that hangs on their memory addresses, which matters where
+        several cars meet. So what comes out is compared with what was recorded, and played in another arena, at other
+        addresses, where the ball goes elsewhere. With two cars that finds the order; with six it may not.
 
         Raises:
-            ValueError: it always differs: on other meshes, or with another RocketSim.
+            ValueError: it always differs: by that order, on other meshes, or with another RocketSim.
         """
         blue = int((~self.orange).sum())
         tried: list[Matches] = []  # kept, so that the next one lies elsewhere
@@ -54,20 +58,20 @@ class Recording:
         for _ in range(ARENAS):
             matches = Matches(1, blue, len(self.orange) - blue, tick_skip=self.tick_skip, mesh_dir=mesh_dir)
             tried.append(matches)
-            states = list(self._played(matches))
+            states = list(self._simulated(matches))
             if len(states) == len(self.controls) + 1:
                 return states
             furthest = max(furthest, len(states) - 1)
         raise ValueError(
-            f"the recording plays differently here from step {furthest} of {len(self.controls)} on: it was made on "
-            "other meshes, or with another version of RocketSim"
+            f"the recording plays differently here from step {furthest} of {len(self.controls)} on: RocketSim takes "
+            "the cars in another order, or it was made on other meshes, or with another version of RocketSim"
         )
 
-    def _played(self, matches: Matches) -> Iterator[MatchStates]:
+    def _simulated(self, matches: Matches) -> Iterator[MatchStates]:
         """As long as the ball goes where it went."""
         matches.reset(0, self.start)
         yield matches.states()
-        for controls, ball in zip(self.controls, self.balls, strict=True):
+        for controls, ball in zip(self.controls, self.states.ball_position[1:], strict=True):
             states = matches.step(controls[None])
             if not np.array_equal(states.ball_position[0], ball):
                 return
@@ -75,18 +79,15 @@ class Recording:
 
     def save(self, path: Path) -> None:
         """Write an .npz, whole or not at all."""
-        start = {
-            f"start_{field.name}": value
-            for field in fields(Start)
-            if (value := getattr(self.start, field.name)) is not None
-        }
+        arrays: dict[str, Any] = {"orange": self.orange, "rows": self.states.rows, "tick_skip": self.tick_skip}
+        arrays |= {f"start_{field.name}": getattr(self.start, field.name) for field in fields(Start)}
+        arrays |= {f"states_{name}": getattr(self.states, name) for name in BY_ARENA}
+        arrays |= {f"events_{name}": counts for name, counts in self.states.events.items()}
+        given = {name: array for name, array in arrays.items() if array is not None}
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
         try:
-            np.savez_compressed(
-                part, orange=self.orange, tick_skip=self.tick_skip, controls=self.controls, balls=self.balls,
-                **start,
-            )  # fmt: skip
+            np.savez_compressed(part, controls=self.controls, **given)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -107,14 +108,21 @@ class Recording:
                 }
                 if unknown := sorted(set(start) - known):
                     raise ValueError(f"its start has {', '.join(unknown)}")
-                recording = cls(Start(**start), file["orange"], int(file["tick_skip"]), file["controls"], file["balls"])
+                states = MatchStates(
+                    **{name: file[f"states_{name}"] for name in BY_ARENA},
+                    events={name: file[f"events_{name}"] for name in EVENTS},
+                    orange=file["orange"],
+                    rows=file["rows"],
+                )
+                recording = cls(Start(**start), file["orange"], int(file["tick_skip"]), file["controls"], states)
         except FileNotFoundError:
             raise
         except Exception as error:
             raise ValueError(f"{path}: it is no recording of a match ({error})") from error
         steps, cars = len(recording.controls), len(recording.orange)
-        if recording.controls.shape != (steps, cars, 8) or recording.balls.shape != (steps, 3):
+        places = states.car_position.shape
+        if recording.controls.shape != (steps, cars, 8) or places != (steps + 1, cars, 3):
             raise ValueError(
-                f"{path}: controls are {recording.controls.shape} and balls {recording.balls.shape} for {cars} cars"
+                f"{path}: controls are {recording.controls.shape} and cars' positions {places}, for {cars} cars"
             )
         return recording

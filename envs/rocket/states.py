@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -57,3 +58,20 @@ class MatchStates:
     events: dict[str, Array]
     orange: BoolArray
     rows: BoolArray
+
+    def arena(self, index: int) -> MatchStates:
+        """One arena of these, K = 1."""
+        values = {name: getattr(self, name)[index : index + 1] for name in BY_ARENA}
+        events = {name: counts[index : index + 1] for name, counts in self.events.items()}
+        return MatchStates(**values, events=events, orange=self.orange, rows=self.rows)
+
+    @classmethod
+    def joined(cls, parts: Sequence[MatchStates]) -> MatchStates:
+        """Arenas of the same teams, one after another."""
+        values = {name: np.concatenate([getattr(part, name) for part in parts]) for name in BY_ARENA}
+        events = {name: np.concatenate([part.events[name] for part in parts]) for name in parts[0].events}
+        return cls(**values, events=events, orange=parts[0].orange, rows=parts[0].rows)
+
+
+BY_ARENA = tuple(field.name for field in fields(MatchStates) if field.name not in ("events", "orange", "rows"))
+"""The arrays whose first axis is K."""

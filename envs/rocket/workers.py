@@ -7,7 +7,6 @@ import itertools
 import multiprocessing as mp
 import signal
 from collections.abc import Sequence
-from dataclasses import fields
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -17,8 +16,6 @@ import numpy.typing as npt
 from envs.rocket.matches import Matches
 from envs.rocket.starts import Start, check
 from envs.rocket.states import MatchStates
-
-_SHARED = ("orange", "rows")  # the same for all arenas
 
 
 class MatchWorkers:
@@ -64,13 +61,13 @@ class MatchWorkers:
         Matches.refuse(controls)
         for pipe, part in zip(self._pipes, self._slices[1:], strict=True):
             self._send(pipe, ("step", controls[part]))
-        return self._joined([self._own.step(controls[self._slices[0]]), *self._answers()])
+        return MatchStates.joined([self._own.step(controls[self._slices[0]]), *self._answers()])
 
     def states(self) -> MatchStates:
         """See `Matches.states`."""
         for pipe in self._pipes:
             self._send(pipe, ("states",))
-        return self._joined([self._own.states(), *self._answers()])
+        return MatchStates.joined([self._own.states(), *self._answers()])
 
     def reset(self, arena: int, start: Start) -> None:
         """See `Matches.reset`."""
@@ -120,15 +117,6 @@ class MatchWorkers:
             f"a worker that plays Rocket died (exit status {process.exitcode}); go on from the last checkpoint with "
             "resume=, or with workers=0"
         )
-
-    def _joined(self, parts: Sequence[MatchStates]) -> MatchStates:
-        values: dict[str, Any] = {
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(MatchStates)
-            if field.name not in (*_SHARED, "events")
-        }
-        events = {name: np.concatenate([part.events[name] for part in parts]) for name in parts[0].events}
-        return MatchStates(**values, events=events, orange=self.orange, rows=self.rows)
 
 
 def _work(pipe: Connection, n_arenas: int, arguments: Sequence[Any], keywords: dict[str, Any]) -> None:
