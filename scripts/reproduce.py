@@ -320,7 +320,8 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
             "for a goal and the [kinesthetic term](terms/kinesthetic.md)'s touch acceleration (weight 1). `krc` adds "
             "0.1 of the offensive potential, the kinesthetic combination of alignment, velocity to and distance from "
             "the ball, at every step; `linear` 0.1 of the arithmetic mean of the same three. The `potential` arms pay "
-            "the same as a difference of potentials (γ = 1, weight 1). `events` adds nothing. Success is a goal."
+            "the same as a difference of potentials (γ = 1, weight 1), `smooth` with ε = 0.05 under the root, whose "
+            "slope at 0 is finite then. `events` adds nothing. Success is a goal."
         ),
         arms={
             "events": (*_SHOOT, *_SHAPED, "shaping.terms.kinesthetic.reward=none"),
@@ -328,6 +329,11 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
             "krc": (*_SHOOT, *_SHAPED, "shaping.terms.kinesthetic.reward=offensive_potential"),
             "linear-potential": (*_SHOOT, *_POTENTIAL, "shaping.terms.kinesthetic.reward=offensive_linear"),
             "krc-potential": (*_SHOOT, *_POTENTIAL, "shaping.terms.kinesthetic.reward=offensive_potential"),
+            "krc-potential-smooth": (
+                *_SHOOT,
+                *_POTENTIAL,
+                f"shaping.terms.kinesthetic.reward='krc({_PLAYED}, eps=0.05)'",
+            ),
         },
         total_timesteps=294_912,
         goals=True,

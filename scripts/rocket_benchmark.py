@@ -18,13 +18,13 @@ from envs.rocket import MatchConfig, RocketVecEnv
 from envs.rocket.actions import lookup_table
 from envs.rocket.matches import Matches
 from envs.rocket.starts import kickoff
+from scripts.configuration import TERM_PRESETS
 from shaping import ShapedVecEnv, make_term
 
 RLGYM = "rlgym-rocket-league[sim]==2.0.1"
 CARS = (1, 2)
 TICKS = 8
 EPISODE = 45 * 15  # steps in which nobody touches the ball
-LUCY: dict[str, Any] = {"reward": "lucy", "events": "lucy", "form": "potential", "team_spirit": 0.3}
 
 
 def paths(
@@ -149,7 +149,9 @@ def _matches(cars: int, arenas: int, observation: str, *, workers: int = 0, stat
 
 def _shaped(cars: int, arenas: int, workers: int) -> ShapedVecEnv:
     matches = _matches(cars, arenas, "lucy", workers=workers, states=True)
-    return ShapedVecEnv(matches, {"kinesthetic": make_term("kinesthetic", **LUCY)}, gamma=0.99539)
+    return ShapedVecEnv(
+        matches, {"kinesthetic": make_term("kinesthetic", **TERM_PRESETS["kinesthetic/lucy"])}, gamma=0.99539
+    )
 
 
 class RlgymProcess:

@@ -125,7 +125,7 @@ def play(
             driver.acted(controls)
         states = matches.step(controls)
         if record:
-            for arena in range(k):
+            for arena in np.flatnonzero(playing >= 0).tolist():
                 tapes[arena].append((controls[arena], states.arena(arena)))
         steps += 1
         idle = np.where(states.touched.any(axis=1), 0, idle + 1)
