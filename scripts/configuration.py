@@ -20,6 +20,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from shaping import registry
+from shaping.terms import registry as reward_terms
 
 Weight = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
 ALL_TERMS = ("potential", "events", "count", "rnd")
@@ -721,7 +722,7 @@ def help_text() -> str:
     lines.append(f"    {'none':{width}}the task's own reward")
     lines.append(f"    {'all':{width}}{' + '.join(ALL_TERMS)}")
     for name in registry.term_names():
-        lines.append(f"    {name:{width}}{_first_line(registry.reward_terms.get(name))}")
+        lines.append(f"    {name:{width}}{_first_line(reward_terms.get(name))}")
         config = term_config(name)
         given = ", ".join(entry.name for entry in dataclasses.fields(config) if entry.name not in TERM_OPTIONS)
         lines.append(

@@ -21,9 +21,10 @@ from agents.features import SHARDED
 from scripts.configuration import TERM_OPTIONS, RunConfig
 from shaping import Schedule, ShapedVecEnv, WeightedSum, make_term
 from shaping.episodes import EpisodeTransformCallback
+from shaping.episodes import registry as episode_transforms
 from shaping.llm import LanguageModel
-from shaping.registry import episode_transforms, reward_terms
 from shaping.terms import RewardTerm
+from shaping.terms import registry as reward_terms
 from shaping.transforms import Clip, RunningNormalise, Transform
 
 _OWN_THREADS = torch.get_num_threads()  # before any agent changes it: a sweep builds several in one process

@@ -11,16 +11,7 @@ itself; nothing has to be listed here.
 from shaping.combine import Combiner, WeightedSum
 from shaping.env import ShapedEnv
 from shaping.episodes import EpisodeTransform, EpisodeTransformCallback
-from shaping.registry import (
-    combiners,
-    episode_transforms,
-    make_term,
-    register_term,
-    reward_terms,
-    term_names,
-    term_schema,
-    transforms,
-)
+from shaping.registry import make_term, register_term, term_names, term_schema
 from shaping.relabel import RelabelCallback
 from shaping.schedules import Schedule
 from shaping.terms import FloatArray, Observations, RewardTerm, RewardTermError, Rollout, Setting, Transitions
@@ -44,12 +35,8 @@ __all__ = [
     "Transform",
     "Transitions",
     "WeightedSum",
-    "combiners",
-    "episode_transforms",
     "make_term",
     "register_term",
-    "reward_terms",
     "term_names",
     "term_schema",
-    "transforms",
 ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from shaping.registry import combiners
+from foundation.registry import Registry
 from shaping.schedules import Schedule
 from shaping.terms import FloatArray, Transitions
 
@@ -53,7 +53,11 @@ class Combiner(ABC):
         """Take over what `state_dict` gave."""
 
 
-@combiners.register("weighted_sum")
+registry: Registry[Combiner] = Registry("combiner", "shaping")
+"""Combiners by name."""
+
+
+@registry.register("weighted_sum")
 class WeightedSum(Combiner):
     """Σ weight(steps) · signal. A weight is a number or a `Schedule`; a signal without one has weight 1.
 

@@ -13,7 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from shaping.registry import episode_transforms
+from foundation.registry import Registry
 from shaping.relabel import compute_returns
 from shaping.terms import FloatArray, RewardTermError
 
@@ -46,7 +46,11 @@ class EpisodeTransform(ABC):
         """Take over what `state_dict` gave."""
 
 
-@episode_transforms.register("per_step")
+registry: Registry[EpisodeTransform] = Registry("episode transform", "shaping")
+"""Episode transforms by name."""
+
+
+@registry.register("per_step")
 class PerStep(EpisodeTransform):
     """Every step gets the weighted sum of its own signals: with weights 1, what a combiner that withholds nothing pays.
 
@@ -73,7 +77,7 @@ class PerStep(EpisodeTransform):
         return total
 
 
-@episode_transforms.register("terminal_release")
+@registry.register("terminal_release")
 class TerminalRelease(EpisodeTransform):
     """What was withheld during an episode is paid on its last step.
 

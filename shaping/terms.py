@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from foundation.registry import Registry
+
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
@@ -95,7 +97,6 @@ class RewardTerm(ABC):
     The constructor's arguments are the term's configuration: give each a type and a default, and
     ``@register_term("name")`` makes ``shaping=name`` exist. What depends on the environment belongs in `bind`.
 
-    >>> from shaping.registry import reward_terms
     >>> class Haste(RewardTerm):
     ...     def __init__(self, fine: float = 0.01) -> None:
     ...         self.fine = fine
@@ -155,6 +156,10 @@ class RewardTerm(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Let go of threads, processes and connections, also before `bind`."""
+
+
+registry: Registry[RewardTerm] = Registry("reward term", "shaping")
+"""Reward terms by name."""
 
 
 class RewardTermError(ValueError):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from shaping.registry import transforms
+from foundation.registry import Registry
 from shaping.terms import FloatArray, Transitions
 
 
@@ -31,7 +31,11 @@ class Transform(ABC):
         """Take over what `state_dict` gave."""
 
 
-@transforms.register("running_normalise")
+registry: Registry[Transform] = Registry("transform", "shaping")
+"""Transforms by name."""
+
+
+@registry.register("running_normalise")
 class RunningNormalise(Transform):
     """Zero mean and unit deviation under statistics gathered so far, this step included.
 
@@ -69,7 +73,7 @@ class RunningNormalise(Transform):
         self.count, self.mean, self.squares = int(state["count"]), float(state["mean"]), float(state["squares"])
 
 
-@transforms.register("clip")
+@registry.register("clip")
 class Clip(Transform):
     """Values outside [low, high] become the nearer bound."""
 
@@ -83,7 +87,7 @@ class Clip(Transform):
         return np.minimum(np.maximum(values, self.low), self.high)
 
 
-@transforms.register("sigmoid")
+@registry.register("sigmoid")
 class Sigmoid(Transform):
     """σ(slope · (r − reference)), bounded: "preference as reward" (Fu et al. 2025), with one reference reward.
 

@@ -30,7 +30,7 @@ from scripts.train import main
 from shaping import RewardTerm, Transitions
 from shaping.calm.term import CalmTerm
 from shaping.llm import EmbeddedServer, Unavailable
-from shaping.registry import reward_terms
+from shaping.terms import registry as reward_terms
 
 REPOSITORY = Path(__file__).parents[2]
 SMALL = ["env=classic/cartpole", "n_envs=2", "agent.n_steps=32", "agent.batch_size=32", "agent.n_epochs=1"]
@@ -165,9 +165,7 @@ def test_a_term_that_gives_nan_stops_the_run_by_name(tmp_path: Path, monkeypatch
             self.after -= 1
             return np.full(len(batch), np.nan if self.after < 0 else 0.0)
 
-    from shaping.registry import discover
-
-    discover()
+    reward_terms.names()
     monkeypatch.setitem(reward_terms._classes, "broken", Broken)
     run = tmp_path / "run"
     assert train(run, "shaping=broken", "total_timesteps=1000") == 1
@@ -314,7 +312,7 @@ def test_a_wandb_failure_warns_once_and_training_goes_on(
 
 
 def test_a_file_dropped_into_shaping_is_an_option_with_its_own_settings(tmp_path: Path) -> None:
-    for package in ("agents", "envs", "scripts", "shaping"):
+    for package in ("foundation", "agents", "envs", "scripts", "shaping"):
         shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "shaping" / "haste.py").write_text(
         "import numpy as np\n"

@@ -605,7 +605,9 @@ def test_a_rollout_scored_again_has_the_new_rewards_and_returns(algorithm, polic
 def test_scoring_again_is_refused_where_it_cannot_be_right():
     term = make_term("oni", annotator="rules", relabel=True)
     with pytest.raises(ValueError, match="transformed"):
-        ShapedVecEnv(corridors(1), {"oni": term}, transforms={"oni": [transforms.make("running_normalise")]}, gamma=0.9)
+        ShapedVecEnv(
+            corridors(1), {"oni": term}, transforms={"oni": [transforms.registry.make("running_normalise")]}, gamma=0.9
+        )
     venv = ShapedVecEnv(corridors(1), {"oni": make_term("oni", annotator="rules", relabel=True)}, gamma=0.9)
     with pytest.raises(ValueError, match="relabel=false"):
         DQN("MlpPolicy", venv, buffer_size=10).learn(4, callback=RelabelCallback(venv))
