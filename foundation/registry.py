@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Classes of one kind by name. Every module of its package is imported before the first look-up.
+    """Classes of one kind by name; all that stand in its package are found before the first look-up.
 
     A class's configuration is its constructor's arguments, or those of its classmethod ``from_config`` if it has one.
 
@@ -97,20 +97,20 @@ class Registry(Generic[T]):
 
 @functools.cache
 def import_all(package: str) -> tuple[ModuleType, ...]:
-    """Import every module of a package, so that a file dropped into it is found. Returns them.
+    """Import what lies directly in a package, files and folders, so that one dropped there is found. Returns them.
 
-    Raises:
-        whatever a module raises, with a note that names the module.
+    A folder's own ``__init__`` imports what of it is to be found. What a module raises is raised with a note that
+    names the module.
     """
     return tuple(_imported(package))
 
 
 def _imported(package: str) -> Iterator[ModuleType]:
-    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
         try:
             yield importlib.import_module(module.name)
         except Exception as error:
-            error.add_note(f"while importing {module.name} (every module of {package} is)")
+            error.add_note(f"while importing {module.name} (what lies in {package} is)")
             raise
 
 
