@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from typing import Any
 
 import gymnasium
@@ -10,7 +12,10 @@ import pytest
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from agents.build import algorithms, build, refuse_impossible, replay_bytes
+import agents
+from agents import build
+from agents.sb3.algorithm import SB3Agent, constructor_arguments
+from agents.sb3.off_policy import replay_bytes
 
 SMALL: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 32, "batch_size": 32, "n_epochs": 1},
@@ -53,18 +58,45 @@ def corridor(**arguments: Any) -> VecEnv:
     return DummyVecEnv([lambda: Corridor(**arguments)] * 2)
 
 
+def refuse(name: str, env: VecEnv, **settings: Any) -> None:
+    agent = agents.get(name)
+    agent.refuse(env, agents.configured(name, settings))
+
+
 @pytest.mark.parametrize("entries", [True, False])
 @pytest.mark.parametrize("name", SMALL)
-def test_every_agent_learns_saves_and_loads(name: str, entries: bool, tmp_path: Any) -> None:
+def test_every_agent_learns_saves_loads_and_plays(name: str, entries: bool, tmp_path: Any) -> None:
     env = corridor(continuous=name in ("sac", "td3"), masks=name == "maskable_ppo", entries=entries)
-    agent = build(name, env, seed=3, device="cpu", net_arch=[8], learning_rate=1e-3, **SMALL[name])
-    agent.learn(200)
-    agent.save(tmp_path / "agent.zip")
-    loaded = algorithms[name].load(tmp_path / "agent.zip", device="cpu")
+    agent = agents.get(name)
+    config = agents.configured(name, {"net_arch": [8], "learning_rate": 1e-3, **SMALL[name]})
+    agent.refuse(env, config)
+    model: Any = agent.make(env, config, seed=3)
+    model.learn(200)
+    agent.save(model, tmp_path)
+    loaded: Any = agent.load(tmp_path, env, config)
+    stored = agent.stored_rewards(loaded)
+    assert stored is not None
+    if "buffer_size" in SMALL[name]:
+        np.testing.assert_array_equal(loaded.replay_buffer.rewards, model.replay_buffer.rewards)
+        assert (tmp_path / "replay.pt").exists()
     observations = env.reset()
-    expected, _ = agent.predict(observations, deterministic=True)
-    found, _ = loaded.predict(observations, deterministic=True)
-    np.testing.assert_array_equal(found, expected)
+    masks = agents.action_masks(env)
+    players = [agent.player(each, 2, deterministic=True, masks=masks) for each in (model, loaded)]
+    first, second = (player(observations) for player in players)
+    np.testing.assert_array_equal(first, second)
+    if masks is not None:
+        assert set(first.tolist()) <= {0, 2}
+
+
+def test_every_agent_is_configured_by_its_own_settings_alone() -> None:
+    """What an algorithm would ignore is no setting of its agent."""
+    for option, config in agents.options().items():
+        agent: Any = agents.get(option)
+        if not hasattr(agent, "algorithm"):
+            continue
+        known = constructor_arguments(agent.algorithm) | set(inspect.signature(SB3Agent.build).parameters)
+        known |= {*agent.policy_arguments, *agent.not_arguments, "action_noise_std"}
+        assert {entry.name for entry in dataclasses.fields(config)} <= known, option
 
 
 @pytest.mark.parametrize(
@@ -92,23 +124,23 @@ def test_an_agent_that_cannot_act_is_refused_with_the_reason(
         ("CnnPolicy", True, "a single image"),
         ("MlpPolicy", True, "a single vector"),
         ("MultiInputPolicy", False, "a Dict"),
-        ("CnPolicy", False, "Did you mean 'CnnPolicy'"),
+        ("CnPolicy", False, "Did you mean CnnPolicy"),
     ],
 )
 def test_a_policy_that_cannot_read_the_observations_is_refused(policy: str, entries: bool, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        refuse_impossible("ppo", corridor(entries=entries), policy=policy)
+        refuse("ppo", corridor(entries=entries), policy=policy)
 
 
 def test_text_observations_are_refused() -> None:
     env = corridor()
     env.observation_space = spaces.Dict({"message": spaces.Text(100)})
     with pytest.raises(ValueError, match="text"):
-        refuse_impossible("ppo", env)
+        refuse("ppo", env)
 
 
 def test_an_unknown_agent_is_answered_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match="Did you mean 'ppo'"):
+    with pytest.raises(ValueError, match="Did you mean ppo"):
         build("ppoo", corridor(), seed=0, device="cpu")
 
 
@@ -128,3 +160,26 @@ def test_a_linear_learning_rate_ends_at_zero() -> None:
     agent = build("ppo", corridor(), seed=0, device="cpu", learning_rate=0.5, learning_rate_schedule="linear")
     assert agent.lr_schedule(1.0) == pytest.approx(0.5)
     assert agent.lr_schedule(0.0) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("option", "settings", "reason"),
+    [
+        ("ppo", {"learning_rate": float("nan")}, "agent.learning_rate=nan: expected a number of at least 0"),
+        ("ppo", {"n_steps": 0}, "agent.n_steps=0: expected a number of at least 1"),
+        ("ppo", {"clip_range_vf": -0.1}, "agent.clip_range_vf=-0.1: expected a number above 0"),
+        ("lucy/light", {"sequence_length": 0}, "agent.sequence_length=0"),
+        ("recurrent_ppo/nethack", {"gamma": 1.5}, "agent.gamma=1.5: expected a number from 0 to 1"),
+        ("qrdqn", {"train_freq": 0}, "agent.train_freq=0"),
+        ("sac", {"tau": 2.0}, "agent.tau=2.0"),
+        ("ppo", {"n_stepps": 3}, "Did you mean n_steps"),
+    ],
+)
+def test_a_setting_out_of_bounds_is_refused_with_them(option: str, settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        agents.configured(option, settings)
+
+
+def test_a_batch_of_one_has_no_spread_to_normalise() -> None:
+    with pytest.raises(ValueError, match="batch_size=1 leaves no spread"):
+        build("ppo", corridor(), batch_size=1)
