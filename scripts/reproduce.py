@@ -25,12 +25,17 @@ from typing import Any
 
 import yaml
 
-from scripts import annotate, benchmark, tournament
-from scripts.compare import Row, by_arm, draw_curves, row_of_run, table, twin
-from scripts.files import replace_text
-from scripts.options import parse
-from scripts.options import run as run_command
-from scripts.statistics import interval
+from foundation.files import replace_text
+from scripts.annotation import study as annotation
+from scripts.benchmarks import oni
+from scripts.configuration.arguments import parse
+from scripts.configuration.arguments import run as run_command
+from scripts.results.comparison import Row, by_arm, row_of_run, twin
+from scripts.results.comparison_pictures import draw_curves
+from scripts.results.evaluation import evaluate_run
+from scripts.results.intervals import interval
+from scripts.results.tables import table
+from scripts.rocket import pairings
 
 RUNS = Path("runs/reproduce")
 EVALUATION_EPISODES = 100
@@ -234,7 +239,7 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
             "after, and is given the two subgoals or (`discovered`) none. `zero-shot` is asked yes or no, without an "
             "example. `action-rule` says yes to every pickup and apply. A seed is a seed of the data set."
         ),
-        measure=annotate.study,
+        measure=annotation.study,
         picture="what the judges said on the balanced sets against what happened, all seeds together",
     ),
     "oni-captionquest": Experiment(
@@ -291,7 +296,7 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
             "that takes a second an answer and is always being asked. Shares are timed inside the run; speeds drift "
             "with the machine. A seed is a turn."
         ),
-        measure=benchmark.oni_study,
+        measure=oni.study,
         picture="share of the training time that the term takes, learning included; a dot is a turn",
     ),
     "oni-nethack": Experiment(
@@ -371,8 +376,8 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
             for kind in ("krc", "linear")
         },
         total_timesteps=2_000_000,
-        together=tournament.study,
-        draw=tournament.draw_study,
+        together=pairings.study,
+        draw=pairings.draw_study,
         picture="shares of the goals; a dot is a seed",
     ),
     "fast-path": Experiment(
@@ -399,8 +404,8 @@ EXPERIMENTS: dict[str, Experiment | Measurement] = {
 
 
 @dataclass(frozen=True)
-class Options:
-    """The command line's options."""
+class Arguments:
+    """The command line's arguments."""
 
     seeds: tuple[int, ...] = ()
     jobs: int = 1
@@ -614,8 +619,6 @@ def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
 
 def _row(job: Job) -> Row:
     """A finished job as a row, evaluated if it was not yet."""
-    from scripts.evaluate import evaluate_run
-
     done = job.run_dir / "evaluation.json"
     evaluation = json.loads(done.read_text()) if done.is_file() else {}
     if evaluation.get("episodes", 0) < EVALUATION_EPISODES or done.stat().st_mtime < _finished_at(job.run_dir):
@@ -677,9 +680,9 @@ def _finished_at(run_dir: Path) -> float:
     return (run_dir / "summary.json").stat().st_mtime
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(command_line: Sequence[str]) -> int:
     """The command line; returns the exit status."""
-    names, options = parse(arguments, Options, __doc__)
+    names, arguments = parse(command_line, Arguments, __doc__)
     if not names:
         for name, experiment in EXPERIMENTS.items():
             runs = len(experiment.arms) * len(experiment.seeds) if isinstance(experiment, Experiment) else 0
@@ -688,7 +691,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(names) > 1:
         raise ValueError(f"expected one experiment, got {' '.join(names)}")
     try:
-        rows = reproduce(names[0], options.seeds, options.jobs, options.total_timesteps, options.out)
+        rows = reproduce(names[0], arguments.seeds, arguments.jobs, arguments.total_timesteps, arguments.out)
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,19 +1,12 @@
-"""How good the agent of a run is at its task, in episodes that it never trained on.
-
-python -m scripts.evaluate RUN [episodes=100] [n_envs=8] [deterministic=false] [gif=true] [seed=0]
-
-RUN is a run directory; its newest checkpoint plays. The reward is the task's alone, whatever the agent learned from.
-Writes RUN/evaluation.json and RUN/videos/episode.gif.
-"""
+"""Lets the agent of a run play episodes that it never trained on, and sums up what came of them."""
 
 from __future__ import annotations
 
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +16,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
-from scripts.clip import write_clip
-from scripts.files import replace_json
-from scripts.options import parse
-from scripts.options import run as run_command
-from scripts.run_directory import load_run
-from scripts.statistics import interval, wilson
+from foundation.files import replace_json
+from scripts.results.clips import write_clip
+from scripts.results.intervals import interval, wilson
+from scripts.running.run_directory import load_run
 
 CLIP_EPISODES = 3
-
-
-@dataclass(frozen=True)
-class Options:
-    """The command line's options."""
-
-    episodes: int = 100
-    n_envs: int = 8
-    deterministic: bool = False
-    gif: bool = True
-    seed: int = 0
 
 
 def evaluate_run(
@@ -253,17 +233,3 @@ def _own_random_state() -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(legacy)  # noqa: NPY002
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The command line."""
-    places, options = parse(arguments, Options, __doc__)
-    if len(places) != 1:
-        raise ValueError(
-            f"expected one run directory, got {' '.join(places) or 'none'}: python -m scripts.evaluate RUN"
-        )
-    print(describe(evaluate_run(places[0], **asdict(options))))
-
-
-if __name__ == "__main__":
-    run_command(main)

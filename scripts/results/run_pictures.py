@@ -1,25 +1,25 @@
-"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep of their own.
-
-python -m scripts.plots RUN...
-"""
+"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from scripts.results.curves import (
+    LENGTH,
+    RETURN,
+    SHAPED,
+    STEPS,
+    SUCCESS,
+    FloatArray,
+    finite,
+    has_values,
+    read_progress,
+    reward_parts,
+)
+from scripts.results.figures import figure, look, rate_axis, step_axis
+from scripts.results.message_picture import draw_messages
 
-from scripts.curves import STEPS, FloatArray, finite, read_progress
-from scripts.figures import figure, look, rate_axis, step_axis
-from scripts.message_picture import draw_messages
-from scripts.options import parse
-from scripts.options import run as run_command
-
-RETURN, LENGTH, SUCCESS = "rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/success_rate"
-SHAPED = "rollout/shaped_return_mean"
 _LOSS_COLUMNS, _MAX_LOSSES = 3, 9
 _UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", "train/clip_range_vf"}
 
@@ -58,7 +58,7 @@ def _prefix(table: Path) -> str:
 
 
 def _statistics(columns: dict[str, FloatArray], path: Path) -> Path | None:
-    names = [name for name in columns if name.startswith("stats/") and _has(columns, name)]
+    names = [name for name in columns if name.startswith("stats/") and has_values(columns, name)]
     if not names:
         return None
     wide = min(_LOSS_COLUMNS, len(names))
@@ -74,7 +74,7 @@ def _statistics(columns: dict[str, FloatArray], path: Path) -> Path | None:
 
 
 def _learning_curve(columns: dict[str, FloatArray], path: Path) -> Path | None:
-    panels = [name for name in (SUCCESS, RETURN, LENGTH) if _has(columns, name)]
+    panels = [name for name in (SUCCESS, RETURN, LENGTH) if has_values(columns, name)]
     if not panels:
         return None
     titles = {SUCCESS: "Success rate", RETURN: "Task return", LENGTH: "Episode length"}
@@ -98,7 +98,7 @@ def _rewards(columns: dict[str, FloatArray], path: Path) -> Path | None:
     with figure(path, 1, 1, 6.4, 3.6) as (_, (panel,)):
         for index, (label, values) in enumerate(parts.items()):
             panel.plot(*finite(columns[STEPS], values), label=label, **look(index))
-        if _has(columns, SHAPED) and len(parts) > 1:
+        if has_values(columns, SHAPED) and len(parts) > 1:
             sum_of_all = finite(columns[STEPS], columns[SHAPED])
             panel.plot(*sum_of_all, label="all together", color="#333840", linestyle=(0, (2, 2)), linewidth=1.4)
         panel.axhline(0, color="#9aa0a8", linewidth=0.8)
@@ -111,7 +111,9 @@ def _rewards(columns: dict[str, FloatArray], path: Path) -> Path | None:
 
 def _losses(columns: dict[str, FloatArray], path: Path) -> Path | None:
     names = [
-        name for name in columns if name.startswith("train/") and name not in _UNINTERESTING and _has(columns, name)
+        name
+        for name in columns
+        if name.startswith("train/") and name not in _UNINTERESTING and has_values(columns, name)
     ]
     names = sorted(names, key=lambda name: ("loss" not in name, name))[:_MAX_LOSSES]
     if not names:
@@ -126,33 +128,3 @@ def _losses(columns: dict[str, FloatArray], path: Path) -> Path | None:
         for panel in axes[len(names) :]:
             panel.set_axis_off()
     return path
-
-
-def reward_parts(columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    """Name of a part -> its mean sum over an episode, the task first."""
-    names = [name for name in columns if name.startswith("reward/") and _has(columns, name)]
-    names.sort(key=lambda name: (name != "reward/task", name))
-    return {name.removeprefix("reward/"): columns[name] for name in names}
-
-
-def _has(columns: dict[str, FloatArray], name: str) -> bool:
-    return name in columns and bool(np.isfinite(columns[name]).any())
-
-
-@dataclass(frozen=True)
-class Options:
-    """None."""
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The command line."""
-    places, _ = parse(arguments, Options, __doc__)
-    if not places:
-        raise ValueError("expected a run directory: python -m scripts.plots RUN...")
-    for place in places:
-        for path in plot_run(place):
-            print(path)
-
-
-if __name__ == "__main__":
-    run_command(main)

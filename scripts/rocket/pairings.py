@@ -1,52 +1,25 @@
-"""Let Rocket players meet, each against each, over many kickoffs.
-
-python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0] [out=outputs/tournament]
-
-PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose newest checkpoint
-plays, with sampled actions and what it was trained to see and do; NAME:PLAYER gives it a name. A point ends with a goal
-or, drawn, when time is over; sides change at half time. Prints the tables and writes OUT/tournament.json and
-OUT/tournament.png. Ratings are those of Weng and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
-"""
+"""Rocket players against each other: points of each pairing, ratings, tables and pictures of both."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from envs.rocket.bots import BOTS
 from envs.rocket.contest import MakeDriver, Rules, play_points
-from envs.rocket.drivers import FrozenAgent
 from envs.typing import IntArray
-from scripts.checkpoints import latest_checkpoint
-from scripts.compare import Row, by_arm
-from scripts.figures import figure, look, rate_axis
-from scripts.files import replace_json
-from scripts.options import parse
-from scripts.options import run as run_command
-from scripts.statistics import Interval, interval, wilson
+from scripts.results.comparison import Row, by_arm
+from scripts.results.figures import figure, look, rate_axis
+from scripts.results.intervals import Interval, interval, wilson
+from scripts.rocket.players import player
 
-OUT = "outputs/tournament"
 STUDY_POINTS = 100
 _SHARE = "goal_share_against_"
 STUDY_BOTS = ("random", "chase_ball", "goalie", "kickoff")
-
-
-@dataclass(frozen=True)
-class Options:
-    """The command line's options."""
-
-    points: int = 200
-    cars: int = 1
-    seconds: float = 60.0
-    no_touch_seconds: float = 15.0
-    tick_skip: int = 8
-    seed: int = 0
-    out: str = OUT
 
 
 @dataclass(frozen=True)
@@ -78,28 +51,6 @@ class Pairing:
             "goal_share": _finite(share.value),
             "goal_share_interval": [_finite(share.low), _finite(share.high)],
         }
-
-
-def player(word: str) -> tuple[str, MakeDriver]:
-    """A name and what makes its driver, from the command line's word.
-
-    Raises:
-        ValueError: it is neither a bot nor a run of an agent that plays Rocket.
-    """
-    name, colon, what = word.partition(":")
-    if not colon:
-        name, what = Path(word).name, word
-    if what in BOTS:
-        return name, lambda k, orange: BOTS[what](seed=k)
-    folder = Path(what)
-    if not (folder / "config.yaml").is_file():
-        raise ValueError(f"{word}: expected a bot ({', '.join(BOTS)}) or the run directory of an agent")
-    observation, actions = _seen_and_done(folder)
-    checkpoint = latest_checkpoint(folder / "checkpoints")
-    if checkpoint is None:
-        raise ValueError(f"{word}: the run has no checkpoint yet")
-    path = checkpoint.path / "agent.zip"
-    return name, lambda k, orange: FrozenAgent(path, observation, actions, k, orange)
 
 
 def play_all(
@@ -227,45 +178,5 @@ def draw_study(rows: Sequence[Row], path: Path) -> None:
         axes.legend(loc="lower left")
 
 
-def _seen_and_done(run_dir: Path) -> tuple[str, str]:
-    """What the agent of a run observes and does, by name."""
-    from envs.rocket import TASKS, MatchConfig
-    from scripts.run_directory import load_run
-
-    config = load_run(run_dir).config
-    task = f"breadcrumb/{config.env.id.removeprefix('breadcrumb/')}"
-    if task not in TASKS:
-        raise ValueError(f"{run_dir}: its agent plays {config.env.id}, which is no Rocket task")
-    match = MatchConfig(**{**TASKS[task], **config.env.kwargs, "opponent": "self"})
-    return match.observation, match.actions
-
-
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The command line."""
-    words, options = parse(arguments, Options, __doc__)
-    if len(words) < 2:
-        raise ValueError(f"a tournament needs two players or more, such as: chase_ball goalie; got {words}")
-    players = dict(map(player, words))
-    if len(players) < len(words):
-        raise ValueError(f"two of {', '.join(words)} have the same name; give one with NAME:PLAYER")
-    rules = Rules(options.cars, options.seconds, options.no_touch_seconds, options.tick_skip)
-    pairings = play_all(players, options.points, rules, options.seed, told=True)
-    skills = ratings(pairings, options.seed)
-    out = Path(options.out)
-    found = {
-        "command": f"python -m scripts.tournament {' '.join(arguments)}",
-        "rules": asdict(rules),
-        "ratings": {name: {"skill": mu, "deviation": sigma} for name, (mu, sigma) in skills.items()},
-        "pairings": [pairing.as_json() for pairing in pairings],
-    }
-    replace_json(out / "tournament.json", found)
-    draw(out / "tournament.png", pairings, skills)
-    print(f"\n{table(pairings, skills)}\n\n{out / 'tournament.json'}\n{out / 'tournament.png'}")
-
-
-if __name__ == "__main__":
-    run_command(main)

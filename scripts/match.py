@@ -1,0 +1,75 @@
+"""Watch Rocket players: play some points, keep them, and draw them.
+
+python -m scripts.match PLAYER [PLAYER] [points=3] [starts=kickoff] [video=gif] [reward=] [out=outputs/match]
+python -m scripts.match RECORDING.npz... [video=mp4] [reward=lucy] [out=outputs/match]
+
+PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars, seconds,
+no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., every state bit for bit, and OUT/match.gif or
+OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its value and its parts for the first car
+stand in the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envs.rocket.contest import Rules
+from envs.rocket.recording import Recording
+from scripts.configuration.arguments import parse
+from scripts.configuration.arguments import run as run_command
+from scripts.results.clips import write_gif, write_mp4
+from scripts.rocket.match_pictures import pictures, record
+from shaping.kinesthetic import REWARDS, expression
+
+VIDEOS = ("gif", "mp4", "none")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line's arguments."""
+
+    points: int = 3
+    cars: int = 1
+    starts: str = "kickoff"
+    seconds: float = 30.0
+    no_touch_seconds: float = 15.0
+    tick_skip: int = 8
+    seed: int = 0
+    video: str = "gif"
+    reward: str = ""
+    out: str = "outputs/match"
+
+
+def main(command_line: Sequence[str]) -> None:
+    """The command line."""
+    words, arguments = parse(command_line, Arguments, __doc__)
+    if arguments.video not in VIDEOS:
+        raise ValueError(f"video={arguments.video!r}: expected {', '.join(VIDEOS)}")
+    if arguments.reward:
+        expression(arguments.reward, REWARDS, "reward")
+    out = Path(arguments.out)
+    if words and all(word.endswith(".npz") for word in words):
+        recordings = [Recording.load(Path(word)) for word in words]
+    elif len(words) in (1, 2):
+        rules = Rules(arguments.cars, arguments.seconds, arguments.no_touch_seconds, arguments.tick_skip)
+        recordings = record(words, arguments.points, arguments.starts, rules, arguments.seed)
+        for number, recording in enumerate(recordings, 1):
+            recording.save(out / f"point-{number}.npz")
+            print(out / f"point-{number}.npz")
+    else:
+        raise ValueError("expected one or two players, such as: kickoff chase_ball; or recordings (.npz)")
+    if arguments.video == "none":
+        return
+    shown, seconds = pictures(recordings, arguments.reward)
+    path = out / f"match.{arguments.video}"
+    if arguments.video == "gif":
+        write_gif(path, shown, seconds)
+    else:
+        write_mp4(path, shown, 1.0 / seconds[0])
+    print(f"{path}: {len(shown)} pictures")
+
+
+if __name__ == "__main__":
+    run_command(main)

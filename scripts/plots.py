@@ -1,0 +1,32 @@
+"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep of their own.
+
+python -m scripts.plots RUN...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scripts.configuration.arguments import parse
+from scripts.configuration.arguments import run as run_command
+from scripts.results.run_pictures import plot_run
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """None."""
+
+
+def main(command_line: Sequence[str]) -> None:
+    """The command line."""
+    places, _ = parse(command_line, Arguments, __doc__)
+    if not places:
+        raise ValueError("expected a run directory: python -m scripts.plots RUN...")
+    for place in places:
+        for path in plot_run(place):
+            print(path)
+
+
+if __name__ == "__main__":
+    run_command(main)

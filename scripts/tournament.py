@@ -1,0 +1,64 @@
+"""Let Rocket players meet, each against each, over many kickoffs.
+
+python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0] [out=outputs/tournament]
+
+PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose newest checkpoint
+plays, with sampled actions and what it was trained to see and do; NAME:PLAYER gives it a name. A point ends with a goal
+or, drawn, when time is over; sides change at half time. Prints the tables and writes OUT/tournament.json and
+OUT/tournament.png. Ratings are those of Weng and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from envs.rocket.contest import Rules
+from foundation.files import replace_json
+from scripts.configuration.arguments import parse
+from scripts.configuration.arguments import run as run_command
+from scripts.rocket.pairings import draw, play_all, ratings, table
+from scripts.rocket.players import player
+
+OUT = "outputs/tournament"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line's arguments."""
+
+    points: int = 200
+    cars: int = 1
+    seconds: float = 60.0
+    no_touch_seconds: float = 15.0
+    tick_skip: int = 8
+    seed: int = 0
+    out: str = OUT
+
+
+def main(command_line: Sequence[str]) -> None:
+    """The command line."""
+    words, arguments = parse(command_line, Arguments, __doc__)
+    if len(words) < 2:
+        raise ValueError(f"a tournament needs two players or more, such as: chase_ball goalie; got {words}")
+    players = dict(map(player, words))
+    if len(players) < len(words):
+        raise ValueError(f"two of {', '.join(words)} have the same name; give one with NAME:PLAYER")
+    rules = Rules(arguments.cars, arguments.seconds, arguments.no_touch_seconds, arguments.tick_skip)
+    pairings = play_all(players, arguments.points, rules, arguments.seed, told=True)
+    skills = ratings(pairings, arguments.seed)
+    out = Path(arguments.out)
+    found = {
+        "command": f"python -m scripts.tournament {' '.join(command_line)}",
+        "rules": asdict(rules),
+        "ratings": {name: {"skill": mu, "deviation": sigma} for name, (mu, sigma) in skills.items()},
+        "pairings": [pairing.as_json() for pairing in pairings],
+    }
+    replace_json(out / "tournament.json", found)
+    draw(out / "tournament.png", pairings, skills)
+    print(f"\n{table(pairings, skills)}\n\n{out / 'tournament.json'}\n{out / 'tournament.png'}")
+
+
+if __name__ == "__main__":
+    run_command(main)
