@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from scripts import reproduce as module
-from scripts.reproduce import EXPERIMENTS, Experiment, main, plan, reproduce, with_section
+from foundation.registry import import_all
+from scripts import experiments
+from scripts.experiments import reproduction
+from scripts.experiments.claim import Comparison, claims
+from scripts.experiments.reproduction import plan, reproduce, with_section
+from scripts.reproduce import main
 from tests.scripts.synthetic import make_run
 
-SMALL = Experiment(
+SMALL = Comparison(
     title="Small",
     text="Two arms.",
     arms={"none": ("env=minihack/key_room", "shaping=none"), "shaped": ("env=minihack/key_room", "shaping=events")},
@@ -37,10 +41,10 @@ def small(tmp_path, monkeypatch):
         result = {"episodes": episodes, "success_rate": 0.5, "return_mean": 0.4}
         (run_dir / "evaluation.json").write_text(json.dumps(result))
 
-    monkeypatch.setattr(module, "evaluate_run", evaluate_run)
-    monkeypatch.setitem(EXPERIMENTS, "small", SMALL)
-    monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(module, "_TRAIN", (sys.executable, "-c", TRAINER))
+    monkeypatch.setattr(reproduction, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(reproduction, "claims", lambda: {"small": SMALL})
+    monkeypatch.setattr(reproduction, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(reproduction, "_TRAIN", (sys.executable, "-c", TRAINER))
     return evaluated
 
 
@@ -85,7 +89,7 @@ def test_the_runs_of_a_seed_are_measured_together_and_drawn(small, tmp_path, mon
         path.write_bytes(b"")
 
     contest = replace(SMALL, together=together, draw=draw, picture="points", goals=True)
-    monkeypatch.setitem(EXPERIMENTS, "small", contest)
+    monkeypatch.setattr(reproduction, "claims", lambda: {"small": contest})
     rows = reproduce("small", out=tmp_path / "docs")
     assert met == [{"none": f"none-{seed}", "shaped": f"shaped-{seed}"} for seed in (0, 1, 2)]
     assert drawn == [[6.0] * 3 + [8.0] * 3]
@@ -134,9 +138,54 @@ def test_a_section_is_replaced_between_its_markers_and_the_rest_stays():
 
 
 def test_the_foundations_arms_and_an_unknown_name(capsys):
-    assert set(EXPERIMENTS["foundation"].arms) == {"none", "shaped"}
-    assert EXPERIMENTS["foundation"].seeds == (100, 101, 102, 103, 104)
+    assert set(claims()["foundation"].arms) == {"none", "shaped"}
+    assert claims()["foundation"].seeds == (100, 101, 102, 103, 104)
     with pytest.raises(ValueError, match="Did you mean foundation"):
         reproduce("fundation")
     assert main([]) == 0
     assert "fast-path" in capsys.readouterr().out
+
+
+DROPPED = '''
+"""Ten runs of nothing."""
+
+from scripts.experiments.claim import Comparison
+from scripts.experiments.key_room_settings import KEY_ROOM
+
+CLAIM = Comparison(
+    title="A dropped file",
+    text="Is a claim.",
+    arms={
+        "none": (*KEY_ROOM, "shaping=none"),
+        "shaped": (*KEY_ROOM, "shaping=events"),
+    },
+    total_timesteps=20_000,
+    seeds=(0, 1),
+)
+'''
+
+
+def test_a_file_dropped_into_the_folder_is_a_claim_and_the_settings_of_several_are_none(
+    small, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "dropped_file.py").write_text(DROPPED)
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(tmp_path)])
+    monkeypatch.setattr(reproduction, "claims", claims)
+    import_all.cache_clear()
+    try:
+        assert "dropped-file" in claims()
+        assert "key-room-settings" not in claims()
+        assert main([]) == 0
+        assert "A dropped file (4 runs)" in capsys.readouterr().out
+        assert main(["dropped-file", f"out={tmp_path / 'docs'}"]) == 0
+        assert "| shaped | 2 |" in capsys.readouterr().out
+        twin = json.loads((tmp_path / "docs" / "results" / "dropped-file.json").read_text())
+        assert twin["command"] == "python -m scripts.reproduce dropped-file"
+        assert len(twin["rows"]) == 4
+        assert "## A dropped file" in (tmp_path / "docs" / "results.md").read_text()
+        with pytest.raises(ValueError, match="Did you mean dropped-file"):
+            reproduce("droped-file")
+    finally:
+        import_all.cache_clear()
+        sys.modules.pop("scripts.experiments.dropped_file", None)
+        vars(experiments).pop("dropped_file", None)
