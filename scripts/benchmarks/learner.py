@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from scripts.benchmarks.timed_vec_env import TimedVecEnv
 
 PPO_TASK = "MiniHack-KeyRoom-S5-v0"
 PPO: dict[str, Any] = {"n_steps": 128, "batch_size": 256, "n_epochs": 4, "learning_rate": 5e-4, "ent_coef": 0.01}
@@ -26,6 +28,7 @@ class Learner:
         from shaping import ShapedVecEnv, make_term
 
         self._torch = torch
+        self._updates = 0.0  # seconds in `update_terms`
         if path == "stock":
             venv: Any = stock_vec_env(PPO_TASK, 8, ("glyphs_crop", "blstats", "inv_glyphs"), seed=0)
         else:
@@ -43,7 +46,8 @@ class Learner:
             venv = envs.make_vec(PPO_TASK, 8, seed=0, report=report, events=EVENTS if "events" in report else ())
             venv = VecMonitor(venv)
             if terms is not None:
-                venv = ShapedVecEnv(venv, built, gamma=0.99, seed=0)
+                self._task = TimedVecEnv(venv)
+                venv = self._shaping = TimedVecEnv(ShapedVecEnv(self._task, built, gamma=0.99, seed=0))
         if path == "stock":
             venv = VecMonitor(venv)
         self.venv, self.shaped = venv, terms is not None
@@ -62,19 +66,31 @@ class Learner:
         """Training steps a second over `steps` more steps."""
         from stable_baselines3.common.callbacks import BaseCallback
 
-        venv = self.venv
+        learner = self
 
         class UpdateTerms(BaseCallback):
             def _on_step(self) -> bool:
                 return True
 
             def _on_rollout_end(self) -> None:
-                venv.update_terms()
+                learner._update_terms()
 
         self._torch.set_num_threads(self._torch_threads)
         start, before = time.perf_counter(), self.model.num_timesteps
         self.model.learn(steps, callback=UpdateTerms() if self.shaped else None, reset_num_timesteps=False)
         return (self.model.num_timesteps - before) / (time.perf_counter() - start)
+
+    def _update_terms(self) -> None:
+        started = time.perf_counter()
+        try:
+            self.venv.update_terms()
+        finally:
+            self._updates += time.perf_counter() - started
+
+    @property
+    def shaping_seconds(self) -> float:
+        """Seconds so far in ShapedVecEnv, the environments under it left out, and in `update_terms`."""
+        return self._shaping.seconds - self._task.seconds + self._updates
 
 
 def share_of_training(learner: Learner, steps: int) -> float:
@@ -83,33 +99,7 @@ def share_of_training(learner: Learner, steps: int) -> float:
     Two trainings with and without terms differ by less than the machine's own drift; a clock inside one training
     does not drift.
     """
-    venv, spent = learner.venv, [0.0]
-
-    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            start = time.perf_counter()
-            try:
-                return function(*arguments, **named)
-            finally:
-                spent[0] += time.perf_counter() - start
-
-        return call
-
-    inner = [0.0]
-    wait, update = venv.step_wait, venv.update_terms
-    venv.step_wait, venv.update_terms = timed(wait), timed(update)
-    monitor_wait = venv.venv.step_wait
-
-    def inner_wait() -> Any:
-        start = time.perf_counter()
-        try:
-            return monitor_wait()
-        finally:
-            inner[0] += time.perf_counter() - start
-
-    venv.venv.step_wait = inner_wait
-    start = time.perf_counter()
+    before, started = learner.shaping_seconds, time.perf_counter()
     learner.speed(steps)
-    total = time.perf_counter() - start
-    venv.step_wait, venv.update_terms, venv.venv.step_wait = wait, update, monitor_wait
-    return (spent[0] - inner[0]) / total
+    total = time.perf_counter() - started
+    return (learner.shaping_seconds - before) / total

@@ -19,6 +19,7 @@ from envs.rocket import MatchConfig, RocketVecEnv
 from envs.rocket.actions import lookup_table
 from envs.rocket.matches import Matches
 from envs.rocket.starts import kickoff
+from scripts.benchmarks.timed_vec_env import TimedVecEnv
 from scripts.benchmarks.turns import Arguments, median_of_turns
 from scripts.configuration.groups import TERM_PRESETS
 from shaping import ShapedVecEnv, make_term
@@ -131,36 +132,27 @@ class RawPhysics:
 class Played:
     """Arena steps a second of a vector environment under random actions, resets included; it goes on from call to call.
 
-    Two measurements differ by more than a reward costs, as the machine drifts. So a clock inside each tells `added` how
-    much longer a step is with the reward than without.
+    Two measurements differ by more than a reward costs, as the machine drifts. So a clock under the reward tells
+    `added` how much longer a step is with the reward than without.
     """
 
     def __init__(self, venv: Any, cars: int, steps: int, added: list[float] | None = None) -> None:
-        self._venv, self._added, self._within = venv, added, 0.0
+        self._venv, self._added = venv, added
         self._arenas = venv.num_envs // (2 * cars)
         self._turns = max(1, steps // self._arenas)
         self._random = np.random.default_rng(0)
-        inner = venv.venv if added is not None else venv
-        wait = inner.step_wait
-
-        def timed() -> Any:
-            begun = time.perf_counter()
-            result = wait()
-            self._within += time.perf_counter() - begun
-            return result
-
-        inner.step_wait = timed
         venv.reset()
 
     def __call__(self) -> float:
         actions = self._random.integers(90, size=(self._turns, self._venv.num_envs))
-        self._within = 0.0
+        within = self._venv.venv.seconds if self._added is not None else 0.0
         start = time.perf_counter()
         for turn in range(self._turns):
             self._venv.step(actions[turn])
         spent = time.perf_counter() - start
         if self._added is not None:
-            self._added.append((spent - self._within) / self._within)
+            within = self._venv.venv.seconds - within
+            self._added.append((spent - within) / within)
         return self._turns * self._arenas / spent
 
 
@@ -175,9 +167,8 @@ def _matches(cars: int, arenas: int, observation: str, *, workers: int = 0, stat
 
 def _shaped(cars: int, arenas: int, workers: int) -> ShapedVecEnv:
     matches = _matches(cars, arenas, "lucy", workers=workers, states=True)
-    return ShapedVecEnv(
-        matches, {"kinesthetic": make_term("kinesthetic", **TERM_PRESETS["kinesthetic/lucy"])}, gamma=0.99539
-    )
+    term = make_term("kinesthetic", **TERM_PRESETS["kinesthetic/lucy"])
+    return ShapedVecEnv(TimedVecEnv(matches), {"kinesthetic": term}, gamma=0.99539)
 
 
 class RlgymProcess:
