@@ -10,8 +10,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from scripts.command_line import CommandLineError, check_command_line, prepare
-from scripts.configuration import (
+from scripts.configuration.command_line import CommandLineError, check_command_line, prepare
+from scripts.configuration.groups import (
     ALL_TERMS,
     HYDRA_SETTINGS,
     RunConfig,
@@ -20,7 +20,8 @@ from scripts.configuration import (
     register,
     to_container,
 )
-from scripts.run_directory import RunDirectoryError
+from scripts.running.experiment import check
+from scripts.running.run_directory import RunDirectoryError
 
 CANNOT_START = 2
 INTERRUPTED = (130, 143)
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         overrides = prepare(parsed.overrides)
         looks_only = parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion
         if not looks_only:
-            check_command_line(overrides, sweep=parsed.multirun)
+            check_command_line(overrides, sweep=parsed.multirun, check=check)
     except CommandLineError as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_START
@@ -60,11 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(composed: DictConfig) -> int:
-    from scripts.trainer import train  # here: --help need not wait for torch
+    from scripts.results.finish import finish  # here: --help need not wait for them
+    from scripts.running.training import begin
 
     try:
         config = from_container(to_container(composed))
-        return train(config, choices(config, HydraConfig.get()))
+        training = begin(config, choices(config, HydraConfig.get()))
+        code = training.run()
+        if code == 0:
+            finish(training.directory.path, training.config)
+        return code
     except (ValueError, RunDirectoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_START
