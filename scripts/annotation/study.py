@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.naming import nearest
+from foundation.naming import nearest, unknown
 from scripts.annotation.judges import JUDGES, Flags, Judge, Score, either, judges, truth
 from scripts.annotation.transitions import BALANCES, LabelledTransition, build, load, save
 from scripts.configuration.groups import EnvConfig, LLMConfig, environments
@@ -206,12 +206,13 @@ def environment(name: str) -> EnvConfig:
     Raises:
         ValueError: there is none, or it has no subgoals with events.
     """
-    for option, env in environments.items():
+    known = environments()
+    for option, env in known.items():
         if name in (option, env.id, env.id.removeprefix("breadcrumb/")):
             if not any(env.subgoals.values()):
                 raise ValueError(f"env={name} has no subgoals with events, so there is no truth to compare with")
             return env
-    raise ValueError(f"there is no env={name}.{nearest(name, environments)}")
+    raise unknown("option of env called", name, known)
 
 
 def _slug(text: str) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 
 from scripts.benchmarks.learner import PPO_TASK, Learner
 from scripts.benchmarks.turns import Arguments, median_of_turns
-from scripts.configuration.groups import environments
+import envs
 from shaping import make_term
 from shaping.llm import LanguageModel, ResponseCache
 
 
 def annotation(arguments: Arguments) -> dict[str, Any]:
     """Measure training beside a language model that answers; {"rows": [...], "ratios": {...}}."""
-    subgoals = environments["minihack/key_room"].subgoals
+    subgoals = envs.options()["minihack/key_room"].subgoals
 
     def calm(folder: str, asks: bool) -> Any:
         # A recording without answers is a model that is never asked.

@@ -21,8 +21,8 @@ from envs.rocket.matches import Matches
 from envs.rocket.starts import kickoff
 from scripts.benchmarks.timed_vec_env import TimedVecEnv
 from scripts.benchmarks.turns import Arguments, median_of_turns
-from scripts.configuration.groups import TERM_PRESETS
 from shaping import ShapedVecEnv, make_term
+from shaping.kinesthetic import KinestheticTerm
 
 RLGYM = "rlgym-rocket-league[sim]==2.0.1"
 CARS = (1, 2)
@@ -167,7 +167,7 @@ def _matches(cars: int, arenas: int, observation: str, *, workers: int = 0, stat
 
 def _shaped(cars: int, arenas: int, workers: int) -> ShapedVecEnv:
     matches = _matches(cars, arenas, "lucy", workers=workers, states=True)
-    term = make_term("kinesthetic", **TERM_PRESETS["kinesthetic/lucy"])
+    term = make_term("kinesthetic", **KinestheticTerm.presets["lucy"])
     return ShapedVecEnv(TimedVecEnv(matches), {"kinesthetic": term}, gamma=0.99539)
 
 

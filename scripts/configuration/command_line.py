@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra import compose, initialize
@@ -21,14 +21,19 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from foundation.naming import nearest
-from scripts.configuration.groups import GROUPS, RunConfig, from_container, options, to_container
+from scripts.configuration.groups import GROUPS, RunConfig
+from scripts.configuration.store import choices, from_container, options, to_container
 
 _OPEN_DICTIONARIES = (
     "env.kwargs.",
     "agent.policy_kwargs.",
     "agent.net_arch.",
+    "shaping.combiner.arguments.",
     "shaping.episode.arguments.",
 )
+Check = Callable[[RunConfig, Mapping[str, str]], object]
+"""(configuration, choices) -> anything; raises ValueError for what cannot work."""
+
 _SCHEDULE = re.compile(r"(?<!['\"\w])((?:linear|exponential|piecewise)\([^()'\"]*\))")
 _MOST_COMBINATIONS = 500  # of a sweep that are checked before it starts
 
@@ -50,13 +55,13 @@ def prepare(overrides: Sequence[str]) -> list[str]:
     return prepared
 
 
-def check_command_line(overrides: Sequence[str], *, sweep: bool, check: Callable[[RunConfig], None]) -> None:
+def check_command_line(overrides: Sequence[str], *, sweep: bool, check: Check) -> None:
     """Refuse what cannot work: every combination of a sweep is looked at.
 
     Args:
         overrides: from `prepare`.
         sweep: with -m, where commas separate alternatives.
-        check: raises ValueError for a configuration that cannot work.
+        check: asked about every combination.
 
     Raises:
         CommandLineError: the first thing that is wrong.
@@ -152,7 +157,7 @@ def _combinations(parsed: Sequence[Override]) -> Iterator[list[str]]:
     yield from (list(chosen) for chosen in itertools.product(*alternatives))
 
 
-def _check_combination(overrides: list[str], check: Callable[[RunConfig], None] | None) -> None:
+def _check_combination(overrides: list[str], check: Check | None) -> None:
     groups = [text for text in overrides if text.lstrip("+~").partition("=")[0] in GROUPS]
     settings = [text for text in overrides if text not in groups and not text.lstrip("+~").startswith("hydra")]
     GlobalHydra.instance().clear()
@@ -161,9 +166,11 @@ def _check_combination(overrides: list[str], check: Callable[[RunConfig], None] 
             base = compose("train", overrides=groups)
             for text in settings:
                 _check_setting(base, _parse(text))
-            composed = compose("train", overrides=[*groups, *settings])
+            composed = compose("train", overrides=[*groups, *settings], return_hydra_config=True)
         if check is not None:
-            check(from_container(to_container(composed)))
+            chosen = composed.hydra.runtime.choices
+            config = from_container(to_container(OmegaConf.masked_copy(composed, list(RunConfig.__dataclass_fields__))))
+            check(config, choices(config, chosen))
     except MissingMandatoryValue as error:
         missing = str(error).split("\n")[0].removeprefix("Structured config of type ")
         key = next((line.split(":", 1)[1].strip() for line in str(error).split("\n") if "full_key" in line), missing)

@@ -13,24 +13,31 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents import Player
+
 Picture = NDArray[np.uint8]
 
 MAX_FRAMES = 300
-MAX_WIDTH = 640
 FRAME_SECONDS, LAST_FRAME_SECONDS = 0.12, 1.5
 _CAPTION_HEIGHT = 22
 
 
 def write_clip(
-    path: Path, venv: VecEnv, act: Callable[[Any], NDArray[Any]], episodes: int = 3, max_frames: int = MAX_FRAMES
+    path: Path,
+    venv: VecEnv,
+    player: Player,
+    episodes: int = 3,
+    trim: Callable[[list[Picture]], list[Picture]] = list,
+    max_frames: int = MAX_FRAMES,
 ) -> str:
     """Play up to `episodes` episodes in `venv` and write them to `path`, a caption over every picture.
 
     Args:
         path: the .gif; it appears when it is complete.
         venv: one environment whose `render()` gives an RGB array.
-        act: observations -> actions; its `episode_starts` is set where an episode begins, if it has one.
+        player: of this environment.
         episodes: how many to show.
+        trim: pictures -> what of them is worth showing.
         max_frames: pictures at most; the clip ends there, in the middle of an episode if need be.
 
     Returns:
@@ -47,10 +54,9 @@ def write_clip(
         frames.append(_picture(venv))
         captions.append(f"episode {finished + 1}    step {step}    return {total:.2f}")
         seconds.append(FRAME_SECONDS)
-        observations, rewards, dones, infos = venv.step(act(observations))
+        observations, rewards, dones, infos = venv.step(player(observations))
         step += 1
-        if hasattr(act, "episode_starts"):
-            act.episode_starts = dones
+        player.begin(dones)
         total += infos[0].get("reward_terms", {}).get("task", float(rewards[0]))
         if dones[0]:  # the environment has begun anew: its last picture is the one before this step
             success = infos[0].get("is_success")
@@ -59,7 +65,7 @@ def write_clip(
             captions[-1] = f"episode {finished + 1}    step {step}    return {total:.2f}    {outcome}"
             seconds[-1] = LAST_FRAME_SECONDS
             finished, step, total = finished + 1, 0, 0.0
-    pictures = [captioned(frame, caption) for frame, caption in zip(_cropped(frames, venv), captions, strict=True)]
+    pictures = [captioned(frame, caption) for frame, caption in zip(trim(frames), captions, strict=True)]
     write_gif(path, pictures, seconds)
     cut = "" if finished >= episodes else f", cut at {max_frames} frames"
     return f"{min(finished + 1, episodes) if cut else finished} episodes, {len(frames)} frames{cut}"
@@ -72,21 +78,6 @@ def _picture(venv: VecEnv) -> Picture:
             f'the environment does not render "rgb_array" pictures (its render_mode is {venv.render_mode!r})'
         )
     return np.array(frame, np.uint8)
-
-
-def _cropped(frames: list[Picture], venv: VecEnv) -> list[Picture]:
-    """NetHack's mostly black map is cropped, so that its tiles stay sharp; others are scaled down to `MAX_WIDTH`."""
-    from envs.nethack.vec_env import NetHackVecEnv
-
-    if isinstance(venv.unwrapped, NetHackVecEnv):
-        from envs.nethack.rendering import trim
-
-        return trim(frames)
-    height, width = frames[0].shape[:2]
-    if width <= MAX_WIDTH:
-        return frames
-    size = (MAX_WIDTH, round(height * MAX_WIDTH / width))
-    return [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)) for frame in frames]
 
 
 def captioned(frame: Picture, caption: str) -> Picture:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.utils import set_random_seed
-from stable_baselines3.common.vec_env import VecEnv
 
+import envs
+from agents import EpisodeRecord, action_masks
 from foundation.files import replace_json
 from scripts.results.clips import write_clip
 from scripts.results.intervals import interval, wilson
-from scripts.running.run_directory import load_run
+from scripts.running.run_directory import Run, load_run
 
 CLIP_EPISODES = 3
 
@@ -61,16 +62,13 @@ def evaluate_run(
         raise ValueError(f"episodes={episodes}, n_envs={n_envs}: at least one of each is needed")
     run = load_run(run_dir)
     with _own_random_state():
-        agent = run.load_agent()
-        venv = run.build_env(split="eval", n_envs=min(n_envs, episodes), seed=seed)
-        try:
-            set_random_seed(seed)  # now: loading an agent seeds everything with the training's seed again
-            started = time.perf_counter()
-            played = play(agent, venv, episodes, deterministic=deterministic)
-            seconds = time.perf_counter() - started
-        finally:
-            venv.close()
-        result = {**_summarised(played), "seconds": round(seconds, 2), "trained_steps": int(agent.num_timesteps)}
+        model = run.load_agent()
+        started = time.perf_counter()
+        records = run.agent.evaluate(
+            model, run, episodes, n_envs=n_envs, seed=seed, deterministic=deterministic
+        )
+        seconds = time.perf_counter() - started
+        result = {**_summarised(records), "seconds": round(seconds, 2), "trained_steps": int(model.num_timesteps)}
         result |= {
             "seed": seed,
             "deterministic": deterministic,
@@ -78,66 +76,10 @@ def evaluate_run(
             "video_note": "not asked for (gif=false)",
         }
         if gif:
-            result["video"], result["video_note"] = _record(run, agent, Path(run_dir), seed, deterministic)
-    result |= _columns(played)
+            result["video"], result["video_note"] = _record(run, model, seed, deterministic)
+    result |= _columns(records)
     replace_json(Path(run_dir) / "evaluation.json", result)
     return result
-
-
-def play(agent: BaseAlgorithm, venv: VecEnv, episodes: int, *, deterministic: bool = False) -> list[dict[str, Any]]:
-    """Play `episodes` episodes, as evenly over the environments as they divide, and return one record each.
-
-    Args:
-        agent: any algorithm of `agents.algorithms`, recurrent and maskable ones too.
-        venv: a vector environment with a Monitor in it, so that `infos[i]["episode"]` stands on an episode's last step.
-
-    Returns:
-        Records with `return`, `length`, `success` (None where unknown) and `episode_seed` (None where untold), in the
-        order of the environments.
-
-    Raises:
-        KeyError: an episode ended without a Monitor's record.
-    """
-    quota = [(episodes + i) // venv.num_envs for i in range(venv.num_envs)]
-    records: list[list[dict[str, Any]]] = [[] for _ in quota]
-    actor = Actor(agent, venv, deterministic)
-    observations = venv.reset()
-    while any(len(done) < wanted for done, wanted in zip(records, quota, strict=True)):
-        observations, _, dones, infos = venv.step(actor(observations))
-        actor.episode_starts = dones
-        for index in np.flatnonzero(dones):
-            if len(records[index]) < quota[index]:
-                records[index].append(_record_of(infos[index]))
-    return [record for own in records for record in own]
-
-
-class Actor:
-    """An agent's `predict` with what belongs to it: recurrent states, which episodes start, and action masks."""
-
-    def __init__(self, agent: BaseAlgorithm, venv: VecEnv, deterministic: bool) -> None:
-        from sb3_contrib import MaskablePPO
-        from sb3_contrib.common.maskable.utils import is_masking_supported
-
-        self._agent, self._venv, self._deterministic = agent, venv, deterministic
-        self._masks = isinstance(agent, MaskablePPO) and is_masking_supported(venv)
-        self._state: Any = None
-        self.episode_starts: Any = np.ones(venv.num_envs, np.bool_)
-
-    def __call__(self, observations: Any) -> np.ndarray:
-        """Actions (n_envs, ...) for observations of all environments."""
-        more: dict[str, Any] = {}
-        if self._masks:
-            from sb3_contrib.common.maskable.utils import get_action_masks
-
-            more["action_masks"] = get_action_masks(self._venv)
-        actions, self._state = self._agent.predict(
-            observations,
-            state=self._state,
-            episode_start=self.episode_starts,
-            deterministic=self._deterministic,
-            **more,
-        )
-        return actions
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -162,25 +104,14 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _record_of(info: dict[str, Any]) -> dict[str, Any]:
-    episode = info["episode"]
-    return {
-        "return": round(float(episode["r"]), 6),  # the Monitor sums in float32
-        "length": int(episode["l"]),
-        "success": bool(info["is_success"]) if "is_success" in info else None,
-        "episode_seed": int(info["episode_seed"]) if "episode_seed" in info else None,
-        "stats": dict(info["stats"]) if "stats" in info else None,
-    }
-
-
-def _summarised(played: list[dict[str, Any]]) -> dict[str, Any]:
-    returns = [record["return"] for record in played]
-    lengths = [record["length"] for record in played]
-    successes = [record["success"] for record in played if record["success"] is not None]
+def _summarised(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
+    returns = [record.task_return for record in records]
+    lengths = [record.length for record in records]
+    successes = [record.success for record in records if record.success is not None]
     over_episodes = interval(returns)
     rate = wilson(sum(successes), len(successes)) if successes else None
     return {
-        "episodes": len(played),
+        "episodes": len(records),
         "return_mean": float(np.mean(returns)),
         "return_iqm": over_episodes.value,
         "return_interval": None if math.isnan(over_episodes.low) else [over_episodes.low, over_episodes.high],
@@ -189,34 +120,38 @@ def _summarised(played: list[dict[str, Any]]) -> dict[str, Any]:
         "length_mean": float(np.mean(lengths)),
         "length_min": min(lengths),
         "length_max": max(lengths),
-        "stats": _mean_statistics(played),
+        "stats": _mean_statistics(records),
     }
 
 
-def _mean_statistics(played: list[dict[str, Any]]) -> dict[str, float]:
-    kept = [record["stats"] for record in played if record["stats"] is not None]
-    return {name: float(np.mean([one[name] for one in kept])) for name in (kept[0] if kept else ())}
+def _mean_statistics(records: Sequence[EpisodeRecord]) -> dict[str, float]:
+    statistics = [record.statistics for record in records if record.statistics is not None]
+    names = statistics[0] if statistics else ()
+    return {name: float(np.mean([episode[name] for episode in statistics])) for name in names}
 
 
-def _columns(played: list[dict[str, Any]]) -> dict[str, Any]:
-    columns = {"returns": "return", "lengths": "length", "successes": "success", "episode_seeds": "episode_seed",
-               "statistics": "stats"}  # fmt: skip
-    return {
-        name: [record[key] for record in played]
-        for name, key in columns.items()
-        if any(record[key] is not None for record in played)
+def _columns(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
+    """One list a column, over episodes; those that are told of no episode are left out."""
+    columns = {
+        "returns": [record.task_return for record in records],
+        "lengths": [record.length for record in records],
+        "successes": [record.success for record in records],
+        "episode_seeds": [record.episode_seed for record in records],
+        "statistics": [record.statistics for record in records],
     }
+    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
 
 
-def _record(run: Any, agent: BaseAlgorithm, run_dir: Path, seed: int, deterministic: bool) -> tuple[str | None, str]:
+def _record(run: Run, model: BaseAlgorithm, seed: int, deterministic: bool) -> tuple[str | None, str]:
     """The clip's place in the run directory, or None and the reason. A clip that fails never fails an evaluation."""
     try:
-        venv = run.build_env(split="eval", n_envs=1, render_mode="rgb_array", seed=seed)
+        venv = run.venv(1, seed, "rgb_array")
     except Exception as error:
         return None, f"the environment cannot be built for rendering: {error}"
     try:
-        note = write_clip(run_dir / "videos" / "episode.gif", venv, Actor(agent, venv, deterministic), CLIP_EPISODES)
-        return "videos/episode.gif", note
+        player = run.agent.player(model, venv.num_envs, deterministic=deterministic, masks=action_masks(venv))
+        trim = partial(envs.trim, run.config.env.id)
+        return "videos/episode.gif", write_clip(run.path / "videos" / "episode.gif", venv, player, CLIP_EPISODES, trim)
     except Exception as error:
         return None, f"{error}"
     finally:

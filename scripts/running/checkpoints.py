@@ -8,14 +8,16 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from foundation.files import sync
 
 FORMAT = 1
 """Version of what a checkpoint holds. Raised whenever one version could misread the other's."""
 
-MANIFEST = "manifest.json"
+MANIFEST, STATE_FILE = "manifest.json", "state.pt"
 _NAME = re.compile(r"step_(\d{12})")
 
 
@@ -31,27 +33,17 @@ class Checkpoint:
     steps: int
 
     @property
-    def agent_file(self) -> Path:
-        return self.path / "agent.zip"
-
-    @property
     def state_file(self) -> Path:
-        return self.path / "state.pt"
-
-    @property
-    def replay_file(self) -> Path:
-        return self.path / "replay.npz"
+        return self.path / STATE_FILE
 
 
-def write_checkpoint(
-    folder: Path, steps: int, writers: Mapping[str, Callable[[Path], None]], keep: int = 2
-) -> Checkpoint:
+def write_checkpoint(folder: Path, steps: int, write: Callable[[Path], None], keep: int = 2) -> Checkpoint:
     """Write one checkpoint of `steps` environment steps; of the older ones the newest `keep - 1` stay.
 
     Args:
         folder: RUN/checkpoints.
         steps: environment steps so far; an intact checkpoint of the same number of steps is left as it is.
-        writers: file name -> what writes it to the path it is given.
+        write: writes the files into the empty folder that it is given.
         keep: how many checkpoints may stay, this one included.
 
     Raises:
@@ -65,18 +57,16 @@ def write_checkpoint(
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         unfinished.mkdir()
-        files = {}
-        for name, write in writers.items():
-            write(unfinished / name)
-            files[name] = _seal(unfinished / name)
+        write(unfinished)
+        files = {file.name: _seal(file) for file in sorted(unfinished.iterdir())}
         manifest = {"format": FORMAT, "steps": steps, "files": files}
         (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        _sync(unfinished / MANIFEST)
-        _sync(unfinished)
+        sync(unfinished / MANIFEST)
+        sync(unfinished)
         if final.exists():  # damaged, see above
             _discard(final)
         os.rename(unfinished, final)
-        _sync(folder)
+        sync(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -140,7 +130,7 @@ def _damage(path: Path) -> str | None:
 
 
 def _seal(file: Path) -> dict[str, int | str]:
-    _sync(file)
+    sync(file)
     return {"bytes": file.stat().st_size, "sha256": _sha256(file)}
 
 
@@ -148,14 +138,6 @@ def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
-
-def _sync(path: Path) -> None:
-    """To the disk itself: a rename must never reach it before the contents do."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _discard(path: Path) -> None:

@@ -1,8 +1,9 @@
 """One folder a run: configuration, curves, checkpoints, results. What is written here survives kill -9.
 
 run = load_run("runs/NAME")
-env = run.build_env(n_envs=8)        # evaluation's own seeds, the same stack as in training
-agent = run.load_agent()
+env = run.venv(n_envs=8)        # evaluation's own seeds, the stack that the agent trained in
+model = run.load_agent()
+player = run.agent.player(model, env.num_envs, deterministic=False)
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ import torch
 import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+import agents
 import envs
-from scripts.configuration.groups import RunConfig, from_container, to_container
+from agents import Agent
+from foundation.files import replace_text
+from scripts.configuration.groups import RunConfig
+from scripts.configuration.store import from_container, to_container
 from scripts.running.checkpoints import Checkpoint, CheckpointFormatError, latest_checkpoint, remove_unfinished
-from scripts.running.experiment import build_env, load_agent
-from shaping import RewardTerm, ShapedVecEnv
+from scripts.running.experiment import Experiment, assemble
+from shaping import ShapedVecEnv
 
 SMALLEST_FREE_SPACE = 64 * 2**20  # bytes; a run of the default configuration writes some 20 MiB
 _LOCK_PATIENCE = 3.0  # seconds: a killed run's worker processes may hold its lock for a moment longer
@@ -121,13 +126,13 @@ class RunDirectory:
 
     def write_configuration(self, config: RunConfig, choices: Mapping[str, str]) -> None:
         """Write choices.yaml and config.yaml; the latter last, because it makes the folder a run directory."""
-        write_text(self.path / "choices.yaml", yaml.safe_dump(dict(choices), sort_keys=False))
+        replace_text(self.path / "choices.yaml", yaml.safe_dump(dict(choices), sort_keys=False), durable=True)
         text = yaml.safe_dump(to_container(config), sort_keys=False, allow_unicode=True)
-        write_text(self.path / "config.yaml", text)
+        replace_text(self.path / "config.yaml", text, durable=True)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, whole or not at all."""
-        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+        replace_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n", durable=True)
 
 
 @dataclass(frozen=True)
@@ -144,48 +149,38 @@ class Run:
         state: dict[str, Any] = torch.load(self.checkpoint.state_file, weights_only=False)
         return state
 
-    def build_env(
-        self,
-        *,
-        split: str = "eval",
-        n_envs: int = 8,
-        render_mode: str | None = None,
-        seed: int | None = None,
-        workers: int = 0,
-    ) -> ShapedVecEnv:
-        """The stack that the agent trained in, terms in the state that training left them in.
+    def experiment(self) -> Experiment:
+        """The run's configuration, opened anew; its terms keep their files in this folder."""
+        return assemble(replace(self.config, run_dir=str(self.path)), self.choices)
+
+    def venv(self, n_envs: int = 8, seed: int | None = None, render_mode: str | None = None) -> ShapedVecEnv:
+        """The stack that the agent trained in, on evaluation's seeds, as an agent at play sees it.
+
+        What was learned by parts that publish is as training left it. Parts that publish nothing are not there.
 
         Args:
-            split: "eval" or "train"; the two never share an episode's seed.
-            n_envs: how many environments, at least: where some belong together, there are as many as make them whole.
-            render_mode: "rgb_array" to make `get_images` work.
+            n_envs: how many environments, at least: where some belong together, as many as make them whole.
             seed: other than the run's.
-            workers: processes.
+            render_mode: "rgb_array" to make `get_images` work.
         """
-        together = envs.rows_together(self.config.env.id, **self.config.env.kwargs)
-        n_envs = -(-n_envs // together) * together  # whole arenas
-        env = build_env(
-            replace(self.config, run_dir=str(self.path)),
-            split=split,
-            n_envs=n_envs,
-            workers=workers,
-            seed=seed,
-            render_mode=render_mode,
+        env = self.experiment().build_env(
+            split="eval", n_envs=n_envs, workers=0, seed=seed, render_mode=render_mode, publishing_only=True
         )
-        shaping = self.state()["shaping"]
-        if n_envs == self.config.n_envs:
-            env.load_state_dict(shaping)
-            return env
-        # Terms keep a row an environment of what an episode did so far, and that does not fit here. An agent sees only
-        # what terms publish, and that outlives an episode only in a term that learns.
-        for name, term in env.terms.items():
-            if term.observation_space is not None and type(term).update is not RewardTerm.update:
-                term.load_state_dict(shaping["terms"][name])
+        env.load_learned(self.state()["shaping"])
         return env
 
+    def make(self, face: str, **kwargs: Any) -> Any:
+        """The environment behind another interface: "gymnasium", "parallel", "aec" or "text"."""
+        return envs.make(self.config.env.id, face, **{**self.config.env.kwargs, **kwargs})
+
     def load_agent(self, env: ShapedVecEnv | None = None) -> BaseAlgorithm:
-        """The trained agent; without `env` for prediction only."""
-        return load_agent(self.choices["agent"], self.checkpoint.agent_file, self.config, env)
+        """The trained agent's model; without `env` to play only."""
+        return self.experiment().load_agent(self.checkpoint.path, env)
+
+    @property
+    def agent(self) -> Agent:
+        """What describes the agent."""
+        return agents.get(self.choices["agent"])
 
 
 def load_run(run_dir: str | Path) -> Run:
@@ -247,18 +242,6 @@ def refuse_unusable(path: Path) -> None:
         raise _unwritable(path, error) from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a file by a new one, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text)
-        _sync(temporary)
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
 
 def _probe(folder: Path) -> None:
     """Write a file there and remove it again. Raises OSError."""
@@ -278,10 +261,3 @@ def _holds_a_run(path: Path) -> RunDirectoryError:
 def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
     return RunDirectoryError(f"{path} cannot be written: {error}. Make room or give a run_dir on another disk.")
 
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

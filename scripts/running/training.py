@@ -11,7 +11,7 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,12 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from scripts.configuration.groups import RunConfig, to_container
-from scripts.running.checkpoints import write_checkpoint
+from scripts.configuration.groups import RunConfig
+from scripts.configuration.store import settings, to_container
+from scripts.running.checkpoints import STATE_FILE, write_checkpoint
 from scripts.running.console import ConsoleProgress
-from scripts.running.experiment import (
-    build_agent,
-    build_env,
-    check,
-    episode_transform,
-    load_agent,
-    set_threads,
-    settings,
-)
+from scripts.running.experiment import Experiment, assemble
 from scripts.running.run_directory import (
     Run,
     RunDirectory,
@@ -43,7 +35,7 @@ from scripts.running.run_directory import (
     refuse_unusable,
 )
 from scripts.running.tracking import make_logger
-from shaping import EpisodeTransformCallback, RelabelCallback, ShapedVecEnv
+from shaping import ShapedVecEnv
 
 WINDOW = 100  # episodes in the statistics, as SB3's
 _RESEED = 1_000_003  # far from every seed that make_vec gives an environment without a state of its own
@@ -51,56 +43,55 @@ _RESEED = 1_000_003  # far from every seed that make_vec gives an environment wi
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 
 
-def begin(config: RunConfig, choices: Mapping[str, str]) -> Training:
-    """The first session of a new run, or one that goes on with `config.resume`; nothing is learned yet.
+def begin(experiment: Experiment) -> Training:
+    """The first session of a new run; nothing is learned yet.
 
     Raises:
         ValueError, RunDirectoryError: the run cannot start, with the reason.
     """
-    return _resumed(config) if config.resume is not None else _new(config, choices)
-
-
-def _new(config: RunConfig, choices: Mapping[str, str]) -> Training:
-    check(config)
+    config, choices = experiment.config, experiment.choices
     path = Path(config.run_dir) if config.run_dir is not None else _free_name(config, choices)
     refuse_unusable(path)
     total = config.total_timesteps if config.total_timesteps is not None else config.env.total_timesteps
-    config = replace(config, total_timesteps=total, run_dir=str(path))
+    experiment.config = config = replace(config, total_timesteps=total, run_dir=str(path))
     with _deaf_to_interrupts():
-        env = build_env(config)
+        env = experiment.build_env()
     try:
-        model = build_agent(choices["agent"], config, env)
+        model = experiment.make_agent(env)
         directory = RunDirectory.create(path)
     except BaseException:
         env.close()
         raise
     directory.write_configuration(config, choices)
-    return Training(directory, config, choices, env, model)
+    return Training(directory, experiment, env, model)
 
 
-def _resumed(given: RunConfig) -> Training:
-    assert given.resume is not None
-    path = Path(given.resume)
+def go_on(path: Path, total_timesteps: int | None = None) -> Training:
+    """The next session of a run, from its newest checkpoint.
+
+    Args:
+        path: the run directory.
+        total_timesteps: environment steps of the whole run, where other than it says.
+
+    Raises:
+        ValueError, RunDirectoryError: the run cannot go on, with the reason.
+    """
     config, choices = read_configuration(path)
-    if given.total_timesteps is not None:
-        if given.total_timesteps < 1:
-            raise ValueError(f"total_timesteps={given.total_timesteps} is too small; it must be at least 1.")
-        config = replace(config, total_timesteps=given.total_timesteps)
-    config = replace(config, run_dir=str(path))
+    if total_timesteps is not None:
+        config = replace(config, total_timesteps=total_timesteps)
     directory = RunDirectory.open(path)
     try:
         run = load_run(path)
-        check(config)
+        experiment = assemble(replace(config, run_dir=str(path)), choices)
         with _deaf_to_interrupts():
-            env = build_env(config)
+            env = experiment.build_env()
         try:
-            model = load_agent(choices["agent"], run.checkpoint.agent_file, config, env)
-            set_threads(config, model)
-            training = Training(directory, config, choices, env, model, run)
+            model = experiment.load_agent(run.checkpoint.path, env)
+            training = Training(directory, experiment, env, model, run)
         except BaseException:
             env.close()
             raise
-        directory.write_configuration(config, choices)
+        directory.write_configuration(experiment.config, choices)
         return training
     except BaseException:
         directory.close()
@@ -123,20 +114,20 @@ class Training:
     def __init__(
         self,
         directory: RunDirectory,
-        config: RunConfig,
-        choices: Mapping[str, str],
+        experiment: Experiment,
         env: ShapedVecEnv,
         model: BaseAlgorithm,
         resumed: Run | None = None,
     ) -> None:
-        assert config.total_timesteps is not None
+        assert experiment.config.total_timesteps is not None
         self.directory = directory
-        self.config = config
-        self.choices = choices
+        self.experiment = experiment
+        self.config, self.choices = experiment.config, experiment.choices
+        self.agent = experiment.agent
         self.env = env
         self.model = model
-        self.total = config.total_timesteps
-        self.episode = episode_transform(config)
+        self.total = experiment.config.total_timesteps
+        self.row_every = self.agent.row_every(experiment.settings)
         self.statistics: deque[dict[str, float]] = deque(maxlen=WINDOW)  # of the last episodes, where they are told
         self.elapsed = 0.0  # seconds of training before this session
         self.interrupted_by: int | None = None
@@ -160,9 +151,7 @@ class Training:
         self._session_start = time.monotonic()
         self._write_summary("running")
         boundary = Boundary(self)
-        callbacks: list[BaseCallback] = [boundary] if self.episode is None else [self.episode, boundary]
-        if self.env.relabels:
-            callbacks.append(RelabelCallback(self.env))
+        callbacks: list[BaseCallback] = [self.experiment.shaping_callback(self.model, self.env), boundary]
         status = "failed"
         try:
             with self._signals():
@@ -184,12 +173,11 @@ class Training:
         return EXIT_CODES[status]
 
     def _learn(self, boundary: Boundary, callback: BaseCallback) -> str:
-        off_policy = isinstance(self.model, OffPolicyAlgorithm)
         remaining = self.total - self.model.num_timesteps
         try:
             if remaining > 0:
-                # SB3 would write a row an episode off-policy, several at one step; Boundary writes them instead
-                interval: Any = None if off_policy else 1
+                # where a rollout is shorter than a row, Boundary writes the rows
+                interval: Any = 1 if self.row_every is None else None
                 self.model.learn(remaining, callback=callback, log_interval=interval, reset_num_timesteps=False)
             boundary.finish()
         except _StopTraining:
@@ -217,14 +205,13 @@ class Training:
     def save(self) -> None:
         """Write a checkpoint; a failure is said and training goes on."""
         model = self.model
-        writers: dict[str, Callable[[Path], None]] = {
-            "agent.zip": lambda path: model.save(path),
-            "state.pt": lambda path: torch.save(self.state_dict(), path),
-        }
-        if isinstance(model, OffPolicyAlgorithm):
-            writers["replay.pt"] = lambda path: torch.save(_filled(model.replay_buffer), path)
+
+        def write(folder: Path) -> None:
+            self.agent.save(model, folder)
+            torch.save(self.state_dict(), folder / STATE_FILE)
+
         try:
-            write_checkpoint(self.directory.path / "checkpoints", model.num_timesteps, writers)
+            write_checkpoint(self.directory.path / "checkpoints", model.num_timesteps, write)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             print(
                 f"WARNING: the checkpoint at {model.num_timesteps} steps could not be written: {error}\n"
@@ -238,7 +225,6 @@ class Training:
         return {
             "shaping": self.env.state_dict(),
             "env": source.state_dict() if hasattr(source, "state_dict") else None,
-            "episode": None if self.episode is None else self.episode.state_dict(),
             "random": {
                 "python": random.getstate(),
                 "numpy": np.random.get_state(),  # noqa: NPY002 - SB3 draws from it
@@ -265,10 +251,6 @@ class Training:
         else:  # no state of its own: at least no episode that was played before
             self.env.seed((self.config.seed + _RESEED + run.checkpoint.steps) % 2**31)
         self.env.load_state_dict(state["shaping"])
-        if self.episode is not None:
-            self.episode.load_state_dict(state["episode"])
-        if isinstance(model, OffPolicyAlgorithm):
-            _refill(model.replay_buffer, torch.load(run.checkpoint.path / "replay.pt", weights_only=False))
         if model.ep_info_buffer is not None and model.ep_success_buffer is not None:
             model.ep_info_buffer.clear()
             model.ep_info_buffer.extend(state["episodes"])
@@ -301,7 +283,7 @@ class Training:
     def statistics_means(self) -> dict[str, float]:
         """The means of the environment's own statistics over the last 100 episodes; empty where there are none."""
         names = self.statistics[0] if self.statistics else ()
-        return {name: float(np.mean([one[name] for one in self.statistics])) for name in names}
+        return {name: float(np.mean([episode[name] for episode in self.statistics])) for name in names}
 
     def _write_summary(self, status: str) -> None:
         steps, seconds = self.model.num_timesteps, self.seconds
@@ -347,7 +329,7 @@ class _StopTraining(Exception):
 
 
 class Boundary(BaseCallback):
-    """What happens between rollouts: learned terms learn, metrics are recorded, checkpoints are written."""
+    """What happens between rollouts: metrics are recorded, checkpoints are written."""
 
     def __init__(self, training: Training) -> None:
         super().__init__()
@@ -357,8 +339,7 @@ class Boundary(BaseCallback):
         self.weights_are_whole = True  # False while an update changes them
         self._checkpoint_step = -1 if training._resumed is None else training._resumed.checkpoint.steps
         self._row_step = self.step
-        agent = settings(training.config.agent)
-        self._row_every: int | None = agent.get("log_every")  # off-policy only
+        self._row_every = training.row_every
 
     def _on_training_start(self) -> None:
         # SB3 counts seconds and speed from here; ours are over all sessions
@@ -385,8 +366,6 @@ class Boundary(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         self.weights_are_whole = False
-        for name, value in self.training.env.update_terms().items():
-            self.logger.record_mean(name, value)
         if self._row_every is None:
             self._record_statistics()
 
@@ -424,27 +403,5 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _filled(buffer: Any) -> dict[str, Any]:
-    """A replay buffer's arrays up to where it is filled (most of it is empty for most of a run)."""
-    rows = buffer.buffer_size if buffer.full else buffer.pos
-    arrays: dict[str, Any] = {}
-    for name, value in vars(buffer).items():
-        if isinstance(value, np.ndarray) and value.shape[:1] == (buffer.buffer_size,):
-            arrays[name] = value[:rows]
-        elif isinstance(value, dict) and all(isinstance(entry, np.ndarray) for entry in value.values()):
-            arrays[name] = {key: entry[:rows] for key, entry in value.items()}
-    return {"pos": buffer.pos, "full": buffer.full, "arrays": arrays}
 
-
-def _refill(buffer: Any, state: Mapping[str, Any]) -> None:
-    buffer.pos, buffer.full = state["pos"], state["full"]
-    for name, value in state["arrays"].items():
-        target = getattr(buffer, name)
-        if isinstance(value, dict):
-            for key, entry in value.items():
-                target[key][: len(entry)] = entry
-        else:
-            target[: len(value)] = value
-
-
-__all__ = ["Boundary", "EpisodeTransformCallback", "RunDirectoryError", "Training", "begin"]
+__all__ = ["Boundary", "RunDirectoryError", "Training", "begin", "go_on"]

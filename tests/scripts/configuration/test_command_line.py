@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from scripts.configuration.command_line import CommandLineError, check_command_line, prepare
-from scripts.configuration.groups import agents, environments, from_container, help_text, options, register
-from scripts.running.experiment import algorithm, check
+import envs
+from scripts.configuration.help import help_text
+from scripts.configuration.store import from_container, options, register
+from scripts.running.experiment import assemble
 from scripts.train import main
 
 REPOSITORY = Path(__file__).parents[3]
@@ -24,7 +26,7 @@ def _registered() -> None:
 
 def refused(line: str, *, sweep: bool = False) -> str:
     with pytest.raises(CommandLineError) as caught:
-        check_command_line(prepare(line.split(" ")), sweep=sweep, check=check)
+        check_command_line(prepare(line.split(" ")), sweep=sweep, check=assemble)
     return str(caught.value)
 
 
@@ -92,20 +94,20 @@ def test_a_wrong_setting_is_refused_with_what_is_right(line: str, says: str) -> 
     ],
 )
 def test_a_right_command_line_passes(line: str) -> None:
-    check_command_line(prepare(line.split(" ")), sweep=False, check=check)
+    check_command_line(prepare(line.split(" ")), sweep=False, check=assemble)
 
 
 def test_every_combination_of_a_sweep_is_checked() -> None:
-    check_command_line(prepare(["shaping=none,events", "seed=0,1"]), sweep=True, check=check)
-    assert "Did you mean events" in refused("shaping=none,evnts seed=0,1", sweep=True, check=check)
-    assert "not in this run" in refused("shaping=rnd,events shaping.terms.rnd.weight=1,2", sweep=True, check=check)
-    assert "expected a whole number" in refused("seed=0,x", sweep=True, check=check)
+    check_command_line(prepare(["shaping=none,events", "seed=0,1"]), sweep=True, check=assemble)
+    assert "Did you mean events" in refused("shaping=none,evnts seed=0,1", sweep=True, check=assemble)
+    assert "not in this run" in refused("shaping=rnd,events shaping.terms.rnd.weight=1,2", sweep=True, check=assemble)
+    assert "expected a whole number" in refused("seed=0,x", sweep=True, check=assemble)
 
 
-@pytest.mark.parametrize("option", [option for option in environments if option != "custom"])
+@pytest.mark.parametrize("option", [option for option in envs.options() if option != "custom"])
 def test_every_environment_option_works_with_its_own_events(option: str) -> None:
-    shaping = "events" if environments[option].events else "none"
-    check_command_line([f"env={option}", f"shaping={shaping}"], sweep=False, check=check)
+    shaping = "events" if envs.options()[option].events else "none"
+    check_command_line([f"env={option}", f"shaping={shaping}"], sweep=False, check=assemble)
 
 
 def test_help_lists_every_option_of_every_group() -> None:
@@ -171,21 +173,3 @@ def test_the_saved_configuration_reads_back(tmp_path: Path) -> None:
     assert config.agent["n_steps"] == 32
     assert set(config.shaping.terms) == {"count"}
     assert set(yaml.safe_load((run / "choices.yaml").read_text())) == {"env", "shaping", "agent", "tracking"}
-
-
-def test_no_agent_has_a_setting_that_its_algorithm_ignores() -> None:
-    import inspect
-
-    from agents.build import algorithms, build
-
-    ours = set(inspect.signature(build).parameters) | {"lstm_hidden_size", "n_lstm_layers", "n_quantiles"}
-    ours |= {"action_noise_std", "log_every"}
-
-    def taken(kind: type) -> set[str]:
-        """The constructor's arguments, and those of the class that it hands its ** on to."""
-        parameters = inspect.signature(kind.__init__).parameters
-        passes_on = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-        return set(parameters) | (taken(kind.__base__) if passes_on else set())
-
-    for name, config in agents.items():
-        assert set(config.__dataclass_fields__) <= taken(algorithms[algorithm(name)]) | ours, name

@@ -11,10 +11,12 @@ from sb3_contrib import MaskablePPO, RecurrentPPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
+import agents
+from agents import Player, action_masks, play
 from scripts.compare import compare
 from scripts.evaluate import main
 from scripts.results.clips import write_clip
-from scripts.results.evaluation import Actor, evaluate_run, play
+from scripts.results.evaluation import evaluate_run
 
 
 class Countdown(gymnasium.Env):
@@ -54,40 +56,52 @@ def monitored(*envs):
     return VecMonitor(DummyVecEnv([lambda env=env: env for env in envs]))
 
 
+def player_of(name, model, venv, **keywords):
+    return agents.get(name).player(model, venv.num_envs, masks=action_masks(venv), **keywords)
+
+
 def test_short_episodes_do_not_crowd_out_long_ones():
     venv = monitored(Free(1), Free(10))
-    played = play(PPO("MlpPolicy", venv), venv, 7)
-    assert [record["length"] for record in played] == [1, 1, 1, 10, 10, 10, 10]
-    assert [record["return"] for record in played] == [1.0] * 3 + [10.0] * 4
-    assert [record["success"] for record in played] == [False] * 3 + [True] * 4
+    records = play(player_of("ppo", PPO("MlpPolicy", venv), venv, deterministic=False), venv, 7)
+    assert [record.length for record in records] == [1, 1, 1, 10, 10, 10, 10]
+    assert [record.task_return for record in records] == [1.0] * 3 + [10.0] * 4
+    assert [record.success for record in records] == [False] * 3 + [True] * 4
 
 
 def test_masks_are_obeyed():
     venv = monitored(Countdown(4), Countdown(6))
-    assert len(play(MaskablePPO("MlpPolicy", venv), venv, 4)) == 4
+    player = player_of("maskable_ppo", MaskablePPO("MlpPolicy", venv), venv, deterministic=False)
+    assert len(play(player, venv, 4)) == 4
 
 
 def test_a_recurrent_agents_memory_is_carried_and_begins_anew_with_an_episode():
     venv = monitored(Free(3))
-    act = Actor(RecurrentPPO("MlpLstmPolicy", venv, n_steps=8, batch_size=8), venv, deterministic=True)
+    model = RecurrentPPO("MlpLstmPolicy", venv, n_steps=8, batch_size=8)
+    player = player_of("recurrent_ppo", model, venv, deterministic=True)
     zeros = np.zeros((1, 2), np.float32)
-    act(zeros)
-    first = act._state[0].copy()
-    act.episode_starts = np.array([False])
-    act(zeros)
-    assert not np.allclose(act._state[0], first)
-    act.episode_starts = np.array([True])
-    act(zeros)
-    assert np.allclose(act._state[0], first)
+    player(zeros)
+    first = player._state[0].copy()
+    player(zeros)
+    assert not np.allclose(player._state[0], first)
+    player.begin(np.array([True]))
+    player(zeros)
+    assert np.allclose(player._state[0], first)
+
+
+class Still(Player):
+    """Does nothing."""
+
+    def predict(self, observations, state, starts):
+        return np.zeros(1, int), state
 
 
 def test_a_clip_ends_at_the_frame_limit_and_is_refused_without_pictures(tmp_path):
     path = tmp_path / "videos" / "a.gif"
-    note = write_clip(path, monitored(Free(10, pictures=True)), lambda _: np.zeros(1, int), episodes=3, max_frames=15)
+    note = write_clip(path, monitored(Free(10, pictures=True)), Still(None, 1), episodes=3, max_frames=15)
     assert note == "2 episodes, 15 frames, cut at 15 frames"
     assert len(imageio.imread(path)) == 15
     with pytest.raises(ValueError, match="rgb_array"):
-        write_clip(tmp_path / "b.gif", monitored(Free(3)), lambda _: np.zeros(1, int))
+        write_clip(tmp_path / "b.gif", monitored(Free(3)), Still(None, 1))
     assert [file.name for file in tmp_path.rglob("*.gif")] == ["a.gif"]
 
 

@@ -112,7 +112,7 @@ def test_a_finished_run_resumed_stays_as_it_is(finished: Path) -> None:
 def test_a_damaged_newest_checkpoint_costs_only_the_steps_after_the_one_before(finished: Path) -> None:
     checkpoint = latest_checkpoint(finished / "checkpoints")
     assert checkpoint is not None
-    with checkpoint.agent_file.open("r+b") as file:
+    with (checkpoint.path / "agent.zip").open("r+b") as file:
         file.truncate(100)
     with pytest.warns(UserWarning, match="damaged"):
         assert main([f"resume={finished}"]) == 0

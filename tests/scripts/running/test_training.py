@@ -131,7 +131,7 @@ def test_a_run_loads_with_the_stack_it_was_trained_in(tmp_path: Path) -> None:
     run = load_run(tmp_path / "run")
     agent = run.load_agent()
     for n_envs in (2, 3):
-        env = run.build_env(n_envs=n_envs)
+        env = run.venv(n_envs)
         observations = env.reset()
         for _ in range(5):
             observations, _, _, _ = env.step(agent.predict(observations)[0])
