@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shaping.terms import Array
+from shaping.transitions import Array
 
 
 class RunningMoments:
@@ -16,7 +16,7 @@ class RunningMoments:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.count = 0
         self.mean: Any = np.zeros(shape)
-        self._squares: Any = np.zeros(shape)
+        self._squares: Any = np.zeros(shape)  # sum of squared distances to the mean
 
     def add(self, rows: Array) -> None:
         """Take in (n, *shape)."""

@@ -23,7 +23,7 @@ from torch.nn import functional
 from shaping.moments import RunningMoments
 from shaping.oni.labels import Labels
 from shaping.oni.networks import Size, classifier, encode, ranker
-from shaping.terms import FloatArray
+from shaping.transitions import FloatArray
 
 TIE = 0.2
 """Two scores that differ by less are a tie, in pairs made of scores."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from shaping.terms import FloatArray
+from shaping.transitions import FloatArray
 
 MOST = 200_000
 """Messages kept; further ones are counted and left out."""

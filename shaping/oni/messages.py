@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shaping.oni.labels import Labels
-from shaping.terms import FloatArray
+from shaping.transitions import FloatArray
 
 TABLE, HISTORY = "messages.csv", "history.csv"
 COLUMNS = ("message", "score", "reward", "count", "paid", "share", "first_step")
