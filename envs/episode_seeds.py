@@ -1,4 +1,7 @@
-"""The stream of episode seeds of a vector environment: any place in it can be gone to, from any number of processes."""
+"""The stream of episode seeds of a vector environment.
+
+Any place in it can be gone to, from any number of processes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from envs.typing import IntArray
+from foundation.checks import one_of
 
 EVALUATION = 1 << 62
 """The bit of an episode seed that only evaluation's have: the two never share an episode."""
@@ -15,31 +21,49 @@ SPLITS = ("train", "eval")
 class EpisodeSeeds:
     """Seeds for the episodes of `n` environments, one after the other.
 
+    An episode's seed is a 62-bit hash of the stream's seed, the environment's index and the number of
+    the episode there, with the next bit set apart for evaluation.
+
     Args:
         n: environments.
         seed: of the stream.
         split: "train" or "eval".
+        first: the index of the first environment, where others are elsewhere.
+        begun: (n,) where to count the episodes that have begun; memory that processes share, say.
 
     Raises:
         ValueError: another split.
     """
 
-    def __init__(self, n: int, seed: int, split: str) -> None:
-        if split not in SPLITS:
-            raise ValueError(f'split is "train" or "eval", not {split!r}')
-        self._seed, self._mark = seed, EVALUATION if split == "eval" else 0
-        self._begun = np.zeros(n, np.int64)
+    def __init__(
+        self, n: int, seed: int = 0, split: str = "train", *, first: int = 0, begun: IntArray | None = None
+    ) -> None:
+        self._mark = EVALUATION if one_of("split", split, SPLITS) == "eval" else 0
+        self._seed, self._first = seed, first
+        self._begun = np.zeros(n, np.int64) if begun is None else begun
+
+    def __len__(self) -> int:
+        return len(self._begun)
+
+    def seed_of(self, index: int, episode: int) -> int:
+        """The seed of one episode of environment `index`, counted from 0."""
+        words = np.random.SeedSequence([self._seed % 2**63, self._first + index, episode])
+        return int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | self._mark
 
     def next(self, index: int) -> int:
         """The seed of the next episode of environment `index`."""
-        words = np.random.SeedSequence([self._seed % 2**63, index, int(self._begun[index])])
+        seed = self.seed_of(index, int(self._begun[index]))
         self._begun[index] += 1
-        return int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | self._mark
+        return seed
 
     def restart(self, seed: int) -> None:
         """Go to the beginning of the stream of another seed."""
         self._seed = seed
         self._begun[:] = 0
+
+    def detach(self) -> None:
+        """Count in memory of its own from now on: what it shared goes away."""
+        self._begun = self._begun.copy()
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream stands: the episodes in play count as begun, and are not continued."""
@@ -52,5 +76,5 @@ class EpisodeSeeds:
             ValueError: for another number of environments.
         """
         if np.shape(state["episodes"]) != self._begun.shape:
-            raise ValueError(f"the state is of {len(state['episodes'])} environments, these are {len(self._begun)}")
+            raise ValueError(f"the state is of {len(state['episodes'])} environments, these are {len(self)}")
         self._begun[:] = state["episodes"]

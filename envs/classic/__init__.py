@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+import gymnasium
 from stable_baselines3.common.vec_env import VecEnv
 
-from envs.catalogue import NAMESPACE, EnvDescription
+from envs.catalogue import EnvDescription, Family, Option, Request, registry
 from envs.classic.caption_quest import EVENTS, REPORTS, STEP_LIMIT, CaptionQuestEnv, CaptionQuestVecEnv
+from envs.classic.cards import CAPTION_QUEST, OPTIONS
 
 __all__ = ["CaptionQuestEnv", "CaptionQuestVecEnv", "ClassicFamily"]
 
-CAPTION_QUEST = f"{NAMESPACE}CaptionQuest-v0"
 
+@registry.register("classic")
+class ClassicFamily(Family):
+    """Every small world."""
 
-class ClassicFamily:
-    """Every small world, for the catalogue."""
+    place = 30
 
     def ids(self) -> Sequence[str]:
-        return [CAPTION_QUEST]
+        return (CAPTION_QUEST,)
+
+    def options(self) -> Sequence[Option]:
+        return OPTIONS
 
     def describe(self, env_id: str) -> EnvDescription:
         return EnvDescription(env_id, reports=REPORTS, events=EVENTS, max_episode_steps=STEP_LIMIT)
 
-    def make_vec(
-        self,
-        env_id: str,
-        n_envs: int,
-        *,
-        seed: int,
-        workers: int,
-        report: Sequence[str],
-        events: Sequence[str],
-        split: str,
-        **kwargs: Any,
-    ) -> VecEnv:
-        """See `envs.make_vec`; the remaining arguments are those of `CaptionQuestVecEnv`.
+    def register(self, env_id: str) -> None:
+        gymnasium.register(
+            env_id, entry_point="envs.classic.caption_quest:CaptionQuestEnv", max_episode_steps=STEP_LIMIT
+        )
 
-        Raises:
-            ValueError: workers, which a world of a microsecond a step has no use for.
-        """
-        if workers:
-            raise ValueError(
-                f"workers={workers}: a step of {env_id} costs less than sending it to another process; use workers=0"
-            )
-        return CaptionQuestVecEnv(n_envs, seed=seed, split=split, report=report, events=events, **kwargs)
+    def make_vec(  # type: ignore[override]  # these and no others
+        self, env_id: str, request: Request, *, dummy: bool = False, max_episode_steps: int = STEP_LIMIT
+    ) -> VecEnv:
+        """See `CaptionQuestVecEnv` for the arguments."""
+        return CaptionQuestVecEnv(request, dummy=dummy, max_episode_steps=max_episode_steps)

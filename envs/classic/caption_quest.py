@@ -9,17 +9,19 @@ A world of our own for language-model rewards such as ONI's (arXiv 2410.23022), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from envs.episode_seeds import EpisodeSeeds
+from envs.batched import BatchedVecEnv
+from envs.catalogue import EnvDescription, Request
 from envs.typing import Array, BoolArray, IntArray
+from foundation.checks import whole
 
 SIZE, LEVELS, STEP_LIMIT = 6, 3, 200
 ACTIONS = ("north", "south", "west", "east", "pickup", "use", "descend", "wait")
@@ -61,71 +63,55 @@ _COLOURS = {"floor": (38, 42, 51), "hero": (240, 228, 66), KEY: (230, 159, 0), T
             BOULDER: (120, 124, 133), FOUNTAIN: (86, 180, 233), "open": (0, 158, 115)}  # fmt: skip
 
 
-class CaptionQuestVecEnv(VecEnv):
-    """`n_envs` CaptionQuests behind SB3's vector interface, stepped together with array operations.
+class CaptionQuestVecEnv(BatchedVecEnv):
+    """CaptionQuests behind SB3's vector interface, stepped together with array operations.
 
-    Observations are (17,) float32: the hero's place, the way to the key and the trapdoor and whether the hero stands
-    on them, the way to the boulder and the fountain, whether the key is held and the trapdoor open, and the level.
+    Observations are (17,) float32: the hero's place, the way to the key and the trapdoor and whether
+    the hero stands on them, the way to the boulder and the fountain, whether the key is held and the
+    trapdoor open, and the level.
 
     Args:
-        n_envs: how many.
-        seed: of the stream of episode seeds.
-        split: "train" or "eval": the two never share an episode.
-        report: of "message", "caption", "events".
-        events: of `EVENTS`, those to report.
-        dummy: "use" at the boulder gives a line that sounds like a fight won and may be had without end: a trap for
-            rewards that pay the same line again and again.
+        request: how many, which seeds, what of `REPORTS` and `EVENTS` to report.
+        dummy: "use" at the boulder gives a line that sounds like a fight won and may be had without
+            end: a trap for rewards that pay the same line again and again.
         max_episode_steps: the time limit.
-        render_mode: "rgb_array" or None.
 
     Raises:
-        ValueError: for an argument that makes no sense.
+        ValueError: for an argument that makes no sense; for workers, which a world of a microsecond a
+            step has no use for.
     """
 
-    def __init__(
-        self,
-        n_envs: int,
-        *,
-        seed: int = 0,
-        split: str = "train",
-        report: Sequence[str] = (),
-        events: Sequence[str] = (),
-        dummy: bool = False,
-        max_episode_steps: int = STEP_LIMIT,
-        render_mode: str | None = None,
-    ) -> None:
-        for name, value in (("n_envs", n_envs), ("max_episode_steps", max_episode_steps)):
-            if value < 1:
-                raise ValueError(f"{name}={value}: expected at least 1")
-        self._seeds_of_episodes = EpisodeSeeds(n_envs, seed, split)
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f'render_mode is {render_mode!r}; CaptionQuest renders "rgb_array" or nothing (None)')
-        for given, known in ((report, sorted(REPORTS)), (events, EVENTS)):
-            if unknown := sorted(set(given) - set(known)):
-                raise ValueError(f"CaptionQuest reports {', '.join(known)}, not {', '.join(unknown)}")
-        box = spaces.Box(-1.0, 1.0, (OBSERVATIONS,), np.float32)
-        self.render_mode = render_mode
-        super().__init__(n_envs, box, spaces.Discrete(len(ACTIONS)))
+    def __init__(self, request: Request, *, dummy: bool = False, max_episode_steps: int = STEP_LIMIT) -> None:
+        whole("max_episode_steps", max_episode_steps)
+        if request.workers:
+            raise ValueError(
+                f"workers={request.workers}: a step of CaptionQuest costs less than sending it to another process; "
+                "use workers=0"
+            )
+        super().__init__(
+            EnvDescription("CaptionQuest", REPORTS, EVENTS),
+            request,
+            spaces.Box(-1.0, 1.0, (OBSERVATIONS,), np.float32),
+            spaces.Discrete(len(ACTIONS)),
+        )
+        n = request.n_envs
         self.dummy = dummy
         self._limit = max_episode_steps
-        self._texts = tuple(name for name in report if name != "events")
-        self._events = tuple(events) if "events" in report else ()
-        self._rows = np.arange(n_envs)
-        self._episode_seeds = np.zeros(n_envs, np.int64)
-        self._hero = np.zeros((n_envs, 2), np.int64)
-        self._starts = np.zeros((n_envs, LEVELS, 2), np.int64)
-        self._things = np.zeros((n_envs, LEVELS, 4, 2), np.int64)
-        self._level = np.zeros(n_envs, np.int64)
-        self._has_key = np.zeros(n_envs, np.bool_)
-        self._open = np.zeros(n_envs, np.bool_)
-        self._lengths = np.zeros(n_envs, np.int64)
-        self._actions: IntArray = np.zeros(n_envs, np.int64)
+        self._texts = tuple(name for name in request.report if name != "events")
+        self._events = request.events if "events" in request.report else ()
+        self._rows = np.arange(n)
+        self._episode_seeds = np.zeros(n, np.int64)
+        self._hero = np.zeros((n, 2), np.int64)
+        self._starts = np.zeros((n, LEVELS, 2), np.int64)
+        self._things = np.zeros((n, LEVELS, 4, 2), np.int64)
+        self._level = np.zeros(n, np.int64)
+        self._has_key = np.zeros(n, np.bool_)
+        self._open = np.zeros(n, np.bool_)
+        self._lengths = np.zeros(n, np.int64)
+        self._actions: IntArray = np.zeros(n, np.int64)
 
     def reset(self) -> Array:
         """Start new episodes everywhere and return their first observations."""
-        if any(seed is not None for seed in self._seeds):
-            self._seeds_of_episodes.restart(int(next(seed for seed in self._seeds if seed is not None)))
-            self._reset_seeds()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         for index in range(self.num_envs):
             self.begin(index)
@@ -134,7 +120,7 @@ class CaptionQuestVecEnv(VecEnv):
     def begin(self, index: int, episode_seed: int | None = None) -> None:
         """Start an episode in one world: the one of this seed, or the next of the stream."""
         if episode_seed is None:
-            episode_seed = self._seeds_of_episodes.next(index)
+            episode_seed = self.episodes.next(index)
         random = np.random.default_rng(episode_seed)
         cells = np.stack([random.permutation(SIZE * SIZE)[:5] for _ in range(LEVELS)])
         places = np.stack([cells % SIZE, cells // SIZE], axis=-1)
@@ -223,35 +209,16 @@ class CaptionQuestVecEnv(VecEnv):
         things = self._things[self._rows, self._level]
         way = (things - self._hero[:, None]) / (SIZE - 1)
         on = (things == self._hero[:, None]).all(axis=2)
-        found = np.zeros((self.num_envs, OBSERVATIONS), np.float32)
-        found[:, 0:2] = self._hero / (SIZE - 1)
+        values = np.zeros((self.num_envs, OBSERVATIONS), np.float32)
+        values[:, 0:2] = self._hero / (SIZE - 1)
         held = self._has_key
-        found[:, 2:4] = np.where(held[:, None], 0.0, way[:, KEY])
-        found[:, 4] = on[:, KEY] & ~held
-        found[:, 5:7], found[:, 7] = way[:, TRAPDOOR], on[:, TRAPDOOR]
-        found[:, 8:10], found[:, 10:12] = way[:, BOULDER], way[:, FOUNTAIN]
-        found[:, 12], found[:, 13] = held, self._open
-        found[self._rows, 14 + self._level] = 1.0
-        return found
-
-    # Seeds, state, pictures ----------------------------------------------------------------------------------------
-
-    def seed(self, seed: int | None = None) -> list[int | None]:
-        """Restart the stream of episode seeds from `seed` at the next reset; None leaves it as it is."""
-        return [None] * self.num_envs if seed is None else list(super().seed(seed))
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `EpisodeSeeds.state_dict`."""
-        return self._seeds_of_episodes.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `EpisodeSeeds.load_state_dict`."""
-        self._seeds_of_episodes.load_state_dict(state)
-
-    def get_images(self) -> Sequence[Array | None]:
-        if self.render_mode is None:
-            return [None] * self.num_envs
-        return [self.frame(index) for index in range(self.num_envs)]
+        values[:, 2:4] = np.where(held[:, None], 0.0, way[:, KEY])
+        values[:, 4] = on[:, KEY] & ~held
+        values[:, 5:7], values[:, 7] = way[:, TRAPDOOR], on[:, TRAPDOOR]
+        values[:, 8:10], values[:, 10:12] = way[:, BOULDER], way[:, FOUNTAIN]
+        values[:, 12], values[:, 13] = held, self._open
+        values[self._rows, 14 + self._level] = 1.0
+        return values
 
     def frame(self, index: int, scale: int = 32) -> npt.NDArray[np.uint8]:
         """A picture of one world, (192, 192, 3)."""
@@ -266,21 +233,6 @@ class CaptionQuestVecEnv(VecEnv):
         x, y = (self._hero[index] * scale).tolist()
         picture[y + scale // 4 : y + 3 * scale // 4, x + scale // 4 : x + 3 * scale // 4] = _COLOURS["hero"]
         return picture
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        setattr(self, attr_name, value)
-
-    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        raise AttributeError(f"the worlds of a CaptionQuestVecEnv have no methods of their own, so no {method_name!r}")
-
-    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
-        return [False] * len(list(self._get_indices(indices)))
 
 
 class CaptionQuestEnv(gymnasium.Env[Array, np.int64]):
@@ -297,7 +249,9 @@ class CaptionQuestEnv(gymnasium.Env[Array, np.int64]):
         render_mode: str | None = None,
     ) -> None:
         self._world = CaptionQuestVecEnv(
-            1, report=report, events=events, dummy=dummy, max_episode_steps=2**62, render_mode=render_mode
+            Request(1, report=tuple(report), events=tuple(events), render_mode=render_mode),
+            dummy=dummy,
+            max_episode_steps=2**62,
         )
         self.render_mode = render_mode
         self.observation_space = self._world.observation_space

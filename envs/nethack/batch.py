@@ -10,14 +10,16 @@ Python unless it shows a --More--, asks something or ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from nle import nethack
 
+from envs.catalogue import EnvDescription
+from envs.episode_seeds import SPLITS, EpisodeSeeds
 from envs.nethack import captions, kernels
-from envs.nethack.events import LADDER_DOWN, STAIRS_DOWN, EventDetector
+from envs.nethack.events import EVENTS, LADDER_DOWN, STAIRS_DOWN, EventDetector
 from envs.nethack.events import READ as EVENTS_READ
 from envs.nethack.game import ALWAYS_READ, Game, NetHackError
 from envs.nethack.kernels import GAME_OVER, IN_GETLIN, IN_YN_FUNCTION, WAITING_FOR_SPACE
@@ -26,15 +28,16 @@ from envs.nethack.observations import DEFAULT_ENTRIES, ObservationLayout
 from envs.nethack.rendering import Renderer
 from envs.nethack.rules import ABORTED, RUNNING, SUCCESS, PlainRules, StockRules
 from envs.nethack.statistics import STATISTICS, EpisodeStatistics
-from envs.nethack.tasks import minihack
+from envs.nethack.tasks import minihack, task_arguments
 from envs.typing import Array, IntArray
+from foundation.checks import one_of, whole
+from foundation.naming import unknown
 
 FLOAT_REPORTS = ("stairs_distance", "explored", "depth")
 TEXT_REPORTS = ("caption", "message", "action", "crop", "map")
 REPORTS = frozenset({"events", "stats", *FLOAT_REPORTS, *TEXT_REPORTS})
 TEXT_BYTES = {"caption": 512, "message": 1024, "action": 32, "crop": 2048, "map": 2048}
 """Longest text of a report, in UTF-8; what is longer is cut."""
-EVAL_BIT = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -68,23 +71,18 @@ class BatchConfig:
     task: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unknown = set(self.report) - REPORTS
-        if unknown:
-            raise ValueError(f"NetHack reports {sorted(REPORTS)}, not {sorted(unknown)}")
-        if self.split not in ("train", "eval"):
-            raise ValueError(f'split is "train" or "eval", not {self.split!r}')
-        if self.max_episode_steps is not None and self.max_episode_steps < 1:
-            raise ValueError(f"max_episode_steps is {self.max_episode_steps}; an episode has at least one step")
+        EnvDescription(self.env_id, REPORTS, tuple(EVENTS)).refuse(self.report, self.events)
+        one_of("split", self.split, SPLITS)
+        if self.max_episode_steps is not None:
+            whole("max_episode_steps", self.max_episode_steps)
+        accepted = task_arguments(self.env_id) if self.task else None
+        for name in self.task:
+            if accepted is not None and name not in accepted:
+                raise unknown(f"argument of {self.env_id}", name, sorted(accepted))
 
     @property
     def layout(self) -> ObservationLayout:
         return ObservationLayout(self.observation_keys, self.crop_size)
-
-    def episode_seed(self, env: int, episode: int) -> int:
-        """The seed of an environment's n-th episode: a 62-bit hash, with the next bit set apart for evaluation."""
-        state = np.random.SeedSequence([self.seed % 2**63, env, episode]).generate_state(1, np.uint64)
-        seed = int(state[0] >> np.uint64(2))
-        return seed | EVAL_BIT if self.split == "eval" else seed
 
     def wire(self, n: int) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Names, shapes and types of the arrays through which `n` games speak to the outside."""
@@ -140,6 +138,7 @@ class GameBatch:
         self.layout = config.layout
         n = len(wire["reward"])
         self.n = n
+        self.episodes = EpisodeSeeds(n, config.seed, config.split, first=first, begun=wire["episode"])
         task = dict(config.task)
         if config.max_episode_steps is not None:
             task["max_episode_steps"] = config.max_episode_steps
@@ -197,7 +196,6 @@ class GameBatch:
         self._screens = {key: np.zeros_like(array) for key, array in self.raw.items()}
         self._screen_rows = [{key: array[i] for key, array in self._screens.items()} for i in range(n)]
         self._all = np.arange(n)
-        self._episodes = self.wire["episode"]
         self._over = True
         self._done = np.zeros(n, np.bool_)
         self._done_before = self._ended_before = False
@@ -228,8 +226,7 @@ class GameBatch:
 
     def set_seed(self, seed: int) -> None:
         """Begin another stream of episode seeds at the next reset."""
-        self.config = replace(self.config, seed=seed)
-        self._episodes[:] = 0
+        self.episodes.restart(seed)
 
     @property
     def active(self) -> int:
@@ -265,8 +262,7 @@ class GameBatch:
     def _start(self, index: int, episode_seed: int | None) -> None:
         self._playing[0] = index
         if episode_seed is None:
-            episode_seed = self.config.episode_seed(self.first + index, int(self._episodes[index]))
-            self._episodes[index] += 1
+            episode_seed = self.episodes.next(index)
         self.wire["seed"][index] = episode_seed
         self.games[index].reset(episode_seed)
         self.wire["length"][index] = 0
@@ -412,16 +408,6 @@ class GameBatch:
             return [self._action_names[action] for action in self.wire["last_action"][rows].tolist()]
         assert self._captioner is not None
         return self._captioner.captions(rows, self.wire["last_action"], self._text)
-
-    # State ---------------------------------------------------------------------------------------------------------
-
-    def episodes(self) -> IntArray:
-        """How many episodes of the seed stream each game has begun."""
-        return self._episodes.copy()
-
-    def set_episodes(self, episodes: IntArray) -> None:
-        """Go on in the seed stream after so many episodes."""
-        self._episodes[:] = episodes
 
     def close(self) -> None:
         """End all games."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import numpy as np
 from nle import nethack
 
 from envs.nethack.kernels import HUNGER_POINTS, count_glyphs, opened_doors
 from envs.typing import Array, BoolArray, IntArray
+from foundation.naming import unknown
 
 CMAP = nethack.GLYPH_CMAP_OFF
 DOORWAY, CLOSED_DOOR = CMAP + 12, CMAP + 15
@@ -82,9 +82,9 @@ def picked_up_key(step: Step) -> BoolArray:
 
 def opened_door(step: Step) -> BoolArray:
     """A closed door became an open, broken or empty one, on the same level."""
-    found = np.zeros(len(step.now["glyphs"]), np.bool_)
-    opened_doors(step.before["glyphs"], step.now["glyphs"], CLOSED_DOOR, DOORWAY, found)
-    return found & step.same_level() if found.any() else found
+    opened = np.zeros(len(step.now["glyphs"]), np.bool_)
+    opened_doors(step.before["glyphs"], step.now["glyphs"], CLOSED_DOOR, DOORWAY, opened)
+    return opened & step.same_level() if opened.any() else opened
 
 
 def picked_up_item(step: Step) -> BoolArray:
@@ -102,8 +102,8 @@ def found_gold(step: Step) -> BoolArray:
 def new_room(step: Step) -> BoolArray:
     """At least nine more cells of floor are in view than a step ago, on the same level."""
     before, now = step.counted("glyphs", FLOOR_LOW, FLOOR_HIGH)
-    found = now - before >= NEW_ROOM_CELLS
-    return found & step.same_level() if found.any() else found
+    seen = now - before >= NEW_ROOM_CELLS
+    return seen & step.same_level() if seen.any() else seen
 
 
 def saw_stairs(step: Step) -> BoolArray:
@@ -165,11 +165,7 @@ class EventDetector:
     def __init__(self, names: Sequence[str], raw: Mapping[str, Array]) -> None:
         for name in names:
             if name not in EVENTS:
-                nearest = get_close_matches(name, EVENTS, n=3, cutoff=0.4)
-                raise ValueError(
-                    f"NetHack has no event {name!r}; nearest: {', '.join(nearest) or 'none'}. "
-                    f"All events: {', '.join(EVENTS)}."
-                )
+                raise unknown("event of NetHack", name, EVENTS)
         self.names = tuple(names)
         self._raw = {key: raw[key] for key in READ}
         self._before = {key: raw[key].copy() for key in READ}

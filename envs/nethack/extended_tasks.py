@@ -43,8 +43,8 @@ class ExtendedActions:
         observation_keys: Sequence[str] = READ,
         **kwargs: Any,
     ) -> None:
-        kwargs |= {"actions": actions, "observation_keys": tuple(observation_keys)}
-        super().__init__(*args, **kwargs)
+        keys = tuple(observation_keys)
+        super().__init__(*args, actions=actions, observation_keys=keys, **kwargs)  # type: ignore[call-arg]
 
 
 class NetHackScoreExtendedActions(ExtendedActions, NetHackScore):
@@ -76,9 +76,9 @@ class _StaircaseLevel(_Goal):
         self._was = int(observation[self._blstats_index][nethack.NLE_BL_DLEVEL])
 
     def reset(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().reset(*args, **kwargs)
+        result = super().reset(*args, **kwargs)
         self.begin(self.last_observation)
-        return found
+        return result
 
     def _is_episode_end(self, observation: Sequence[Array]) -> Any:
         stood, was = self._stood, self._was
@@ -110,10 +110,10 @@ class NetHackOracleExtendedActions(_Goal, NetHackOracle):
         x, y = int(blstats[nethack.NLE_BL_X]), int(blstats[nethack.NLE_BL_Y])
         # nle's own slice wraps around at row and column 0
         around = observation[self._glyph_index][max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
-        found = bool(np.any(around == self.oracle_glyph))
+        is_there = bool(np.any(around == self.oracle_glyph))
         if self.sober and int(blstats[nethack.NLE_BL_CONDITION]) & HALLUCINATING:
-            found = False
-        return self.StepStatus.TASK_SUCCESSFUL if found else self.StepStatus.RUNNING
+            is_there = False
+        return self.StepStatus.TASK_SUCCESSFUL if is_there else self.StepStatus.RUNNING
 
 
 class NetHackOracleSoberExtendedActions(NetHackOracleExtendedActions):

@@ -102,7 +102,7 @@ def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array
     list.
     """
     for row in range(now.shape[0]):
-        found = False
+        opens = False
         for y in range(now.shape[1]):
             closed_before = 0
             for x in range(now.shape[2]):  # no branch inside: this becomes vector instructions
@@ -110,8 +110,8 @@ def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array
             if closed_before:
                 for x in range(now.shape[2]):
                     was, became = before[row, y, x], now[row, y, x]
-                    found |= (was == closed or was == closed + 1) and opened <= became < closed
-        out[row] = found
+                    opens |= (was == closed or was == closed + 1) and opened <= became < closed
+        out[row] = opens
 
 
 @njit(cache=True)

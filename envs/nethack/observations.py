@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 from gymnasium import spaces
@@ -20,6 +19,7 @@ from nle.env.base import NLE_SPACE_ITEMS
 
 from envs.nethack.kernels import BLSTATS, STATS_LIMIT, crop, normalise_blstats
 from envs.typing import Array, IntArray
+from foundation.naming import nearest
 
 NLE_SPACES: dict[str, spaces.Box] = dict(NLE_SPACE_ITEMS)
 NO_GLYPH = nethack.MAX_GLYPH
@@ -44,10 +44,8 @@ class ObservationLayout:
             raise ValueError("observation_keys is empty: the agent would see nothing. Give at least one entry.")
         for entry in entries:
             if entry not in ENTRIES:
-                nearest = get_close_matches(entry, ENTRIES, n=3, cutoff=0.4)
                 raise ValueError(
-                    f"NetHack has no observation entry {entry!r}; nearest: {', '.join(nearest) or 'none'}. "
-                    f"All entries: {', '.join(ENTRIES)}."
+                    f"observation_keys has no entry {entry!r}.{nearest(entry, ENTRIES)} There are {', '.join(ENTRIES)}."
                 )
         if crop_size < 1 or crop_size % 2 == 0:
             raise ValueError(

@@ -11,15 +11,16 @@ import warnings
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import load_env_creator
 
 with warnings.catch_warnings():  # minihack 1.0.2 imports pkg_resources, which says at each import that it will go away
     warnings.simplefilter("ignore")
     import minihack  # noqa: F401  (registers its ids)
     import nle.env  # noqa: F401  (registers its ids)
 
+from envs.arguments import keywords
+from envs.catalogue import NAMESPACE
 from envs.nethack.extended_tasks import EXTENDED_IDS
-
-NAMESPACE = "breadcrumb/"
 
 REFUSED = {
     "MiniHack-Boxoban": "its levels have to be downloaded, and its reset takes no seed (minihack 1.0.2)",
@@ -60,12 +61,20 @@ def stock_environment(env_id: str, **kwargs: Any) -> Any:
     reason = why_refused(env_id)
     if reason is not None:
         raise ValueError(f"{stock_id(env_id)} cannot be built: {reason}. Choose another of envs.env_ids().")
-    spec = gymnasium.spec(stock_id(env_id))
-    entry_point = spec.entry_point
-    assert entry_point is not None
-    create: Any = entry_point
-    if isinstance(entry_point, str):
-        create = gymnasium.envs.registration.load_env_creator(entry_point)
+    create = _creator(env_id)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return create(**{**spec.kwargs, **kwargs})
+        return create(**{**gymnasium.spec(stock_id(env_id)).kwargs, **kwargs})
+
+
+@functools.cache
+def task_arguments(env_id: str) -> frozenset[str] | None:
+    """The arguments that a task's own constructor takes, None where that cannot be known."""
+    accepted = keywords(_creator(env_id))
+    return None if accepted is None else accepted - {"fix_moon_phase"}  # which is ours to give
+
+
+def _creator(env_id: str) -> Any:
+    entry_point = gymnasium.spec(stock_id(env_id)).entry_point
+    assert entry_point is not None
+    return load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point

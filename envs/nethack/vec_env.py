@@ -7,9 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from envs.nethack.batch import FLOAT_REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
+from envs.batched import BatchedVecEnv, refuse
+from envs.catalogue import EnvDescription, Request
+from envs.episode_seeds import EpisodeSeeds
+from envs.nethack.batch import FLOAT_REPORTS, REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
+from envs.nethack.events import EVENTS
 from envs.nethack.kernels import out_of_range
 from envs.nethack.statistics import STATISTICS
 from envs.nethack.workers import WorkerPool
@@ -19,6 +23,8 @@ from envs.typing import Array, IntArray
 class Backend(Protocol):
     """Where the games live: a `GameBatch` in this process or a `WorkerPool`. Results lie in `wire`."""
 
+    episodes: EpisodeSeeds
+
     @property
     def wire(self) -> Mapping[str, Array]: ...
     @property
@@ -27,14 +33,12 @@ class Backend(Protocol):
     def has_success(self) -> bool: ...
     def reset(self) -> None: ...
     def step(self, actions: IntArray) -> None: ...
-    def episodes(self) -> IntArray: ...
-    def set_episodes(self, episodes: IntArray) -> None: ...
     def set_seed(self, seed: int) -> None: ...
     def frame(self, index: int) -> Array: ...
     def close(self) -> None: ...
 
 
-class NetHackVecEnv(VecEnv):
+class NetHackVecEnv(BatchedVecEnv):
     """`n_envs` NetHack or MiniHack games behind SB3's vector interface.
 
     Observations are fresh arrays at every step. A time limit is `TimeLimit.truncated`; the last observation of an
@@ -56,20 +60,24 @@ class NetHackVecEnv(VecEnv):
     """
 
     def __init__(self, config: BatchConfig, n_envs: int, *, workers: int = 0, render_mode: str | None = None) -> None:
-        if n_envs < 1:
-            raise ValueError(f"n_envs is {n_envs}; at least one environment is needed")
-        if not 0 <= workers < n_envs:
+        request = Request(n_envs, config.seed, config.split, workers, config.report, config.events, render_mode)
+        description = EnvDescription(config.env_id, REPORTS, tuple(EVENTS))
+        refuse(description, request)  # before games are built
+        if workers >= n_envs:
             raise ValueError(
-                f"workers is {workers}; it must lie between 0 (this process alone) and n_envs - 1 = {n_envs - 1}"
+                f"workers={workers}: expected a number from 0 (this process alone) to n_envs - 1 = {n_envs - 1}"
             )
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f'render_mode is {render_mode!r}; NetHack renders "rgb_array" or nothing (None)')
         self.config = config
-        self.render_mode = render_mode
         self._backend: Backend
         self._backend = WorkerPool(config, n_envs, workers) if workers else GameBatch(config, config.allocate(n_envs))
         wire = self._backend.wire
-        super().__init__(n_envs, config.layout.space(), spaces.Discrete(self._backend.n_actions))
+        super().__init__(
+            description,
+            request,
+            config.layout.space(),
+            spaces.Discrete(self._backend.n_actions),
+            episodes=self._backend.episodes,
+        )
         self._wire = wire
         self._observation = {
             key.split("/", 1)[1]: array for key, array in wire.items() if key.startswith("observation/")
@@ -83,9 +91,6 @@ class NetHackVecEnv(VecEnv):
 
     def reset(self) -> dict[str, Array]:
         """Start new episodes everywhere and return their first observations; their infos are in `reset_infos`."""
-        if any(seed is not None for seed in self._seeds):
-            self.seed(next(seed for seed in self._seeds if seed is not None))
-            self._reset_seeds()
         self._backend.reset()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         self._start_infos(range(self.num_envs))
@@ -153,60 +158,20 @@ class NetHackVecEnv(VecEnv):
             for name in self._texts:
                 info[name] = _text(self._wire[f"start/{name}"][index])
 
-    # Seeds and state -----------------------------------------------------------------------------------------------
-
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """Restart the stream of episode seeds from `seed` at the next reset; None leaves it as it is."""
+        """See `BatchedVecEnv.seed`. Games in other processes draw their seeds there, so all are told."""
         if seed is not None:
             self._backend.set_seed(int(seed))
         return [seed] * self.num_envs
 
-    def state_dict(self) -> dict[str, Any]:
-        """Where the stream of episode seeds stands: the episodes in play count as begun, and are not continued."""
-        return {"episodes": self._backend.episodes()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the stream of episode seeds; takes effect at the next reset.
-
-        Raises:
-            ValueError: for another number of environments.
-        """
-        episodes = np.asarray(state["episodes"], np.int64)
-        if episodes.shape != (self.num_envs,):
-            raise ValueError(f"the state is of {len(episodes)} environments, these are {self.num_envs}")
-        self._backend.set_episodes(episodes)
-
-    # The rest of SB3's interface -----------------------------------------------------------------------------------
-
-    def get_images(self) -> Sequence[Array | None]:
-        if self.render_mode != "rgb_array":
-            return [None] * self.num_envs
-        return [self._backend.frame(index) for index in range(self.num_envs)]
-
-    def render(self, mode: str | None = None) -> Array | None:
-        """The picture of the first game (height, width, 3) uint8, or None without render_mode="rgb_array"."""
-        return self._backend.frame(0) if self.render_mode == "rgb_array" else None
+    def frame(self, index: int) -> Array:
+        """The picture of one game, (376, 1264, 3) uint8."""
+        return self._backend.frame(index)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
             self._backend.close()
-
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """The same attribute of this object for every environment: the games have none of their own."""
-        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        setattr(self, attr_name, value)
-
-    def has_attr(self, attr_name: str) -> bool:
-        return hasattr(self, attr_name)
-
-    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        raise AttributeError(f"the games of a NetHackVecEnv have no methods of their own, so no {method_name!r}")
-
-    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
-        return [False] * len(list(self._get_indices(indices)))
 
 
 def _text(data: Array) -> str:

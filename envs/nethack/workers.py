@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from envs.episode_seeds import EpisodeSeeds
 from envs.nethack.batch import BatchConfig, GameBatch, failure
 from envs.nethack.game import NetHackError
 from envs.typing import Array, IntArray
@@ -74,8 +75,9 @@ class WorkerPool:
         }
         self._memory: SharedMemory | None = SharedMemory(create=True, size=_offsets(layout)[1])
         self.wire = _views(self._memory, layout)
-        own = max(1, round(_OWN_SHARE * n_envs / (workers + 1)))
-        bounds = [0, *np.linspace(own, n_envs, workers + 1).astype(int).tolist()]
+        self.episodes = EpisodeSeeds(n_envs, config.seed, config.split, begun=self.wire["episode"])
+        here = max(1, round(_OWN_SHARE * n_envs / (workers + 1)))
+        bounds = [0, *np.linspace(here, n_envs, workers + 1).astype(int).tolist()]
         slices = [slice(low, high) for low, high in itertools.pairwise(bounds)]
         self._slices = slices[1:]
         context = mp.get_context("spawn")
@@ -126,14 +128,9 @@ class WorkerPool:
         for index in range(len(self._processes)):
             self._wait(index)
 
-    def episodes(self) -> IntArray:
-        return self.wire["episode"].copy()  # there when a worker is not: a dead environment can still be checkpointed
-
-    def set_episodes(self, episodes: IntArray) -> None:
-        self.wire["episode"][:] = episodes
-
     def set_seed(self, seed: int) -> None:
-        self._call_all("set_seed", seed, *[seed for _ in self._slices])
+        self._call_all("set_seed", seed)
+        self.episodes.restart(seed)
 
     def frame(self, index: int) -> Array:
         if index < self._here.n:
@@ -141,12 +138,10 @@ class WorkerPool:
         worker = next(number for number, part in enumerate(self._slices) if part.start <= index < part.stop)
         return np.asarray(self._call(worker, "frame", index - self._slices[worker].start))
 
-    def _call_all(self, method: str, *arguments: Any) -> list[Any]:
-        own = getattr(self._here, method)(*arguments[:1])
-        return [
-            own,
-            *[self._call(index, method, *arguments[index + 1 : index + 2]) for index in range(len(self._processes))],
-        ]
+    def _call_all(self, method: str, *arguments: Any) -> None:
+        getattr(self._here, method)(*arguments)
+        for index in range(len(self._processes)):
+            self._call(index, method, *arguments)
 
     def _call(self, index: int, method: str, *arguments: Any) -> Any:
         self.wire["command"][index] = _CALL
@@ -201,6 +196,8 @@ class WorkerPool:
                 process.kill()
                 process.join()
         self._here.close()
+        # What a checkpoint needs is there when a worker is not: a dead environment can still be saved.
+        self.episodes.detach()
         self.wire = {name: array.copy() for name, array in self.wire.items()}
         memory, self._memory = self._memory, None
         with contextlib.suppress(BufferError):  # a view that somebody else still holds keeps the mapping, not the name

@@ -1,15 +1,19 @@
-"""Rocket: a Rocket League-like game on the community's own physics, RocketSim, in an arena that we make ourselves."""
+"""Rocket: a Rocket League-like game on the community's own physics, RocketSim.
+
+The arena is our own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from types import MappingProxyType
 from typing import Any
 
+import gymnasium
 from stable_baselines3.common.vec_env import VecEnv
 
-from envs.catalogue import NAMESPACE, EnvDescription
+from envs.catalogue import EnvDescription, Family, Option, Request, registry
+from envs.rocket.cards import OPTIONS, TASKS
 from envs.rocket.env import RocketEnv, RocketParallelEnv, rocket_v0
 from envs.rocket.states import EVENTS, MatchStates
 from envs.rocket.vec_env import REPORTS, MatchConfig, RocketVecEnv
@@ -25,67 +29,47 @@ __all__ = [
     "rocket_v0",
 ]
 
-_SITUATIONS: dict[str, float] = {"kickoff": 0.4, "kickoff_like": 0.2, "random": 0.4}
-TASKS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        f"{NAMESPACE}RocketShoot-v0": {
-            "blue": 1, "orange": 0, "observation": "shoot", "actions": "shoot", "starts": {"shoot": 1.0},
-            "seconds": 6.0, "no_touch_seconds": None,
-        },
-        f"{NAMESPACE}RocketGoalie-v0": {
-            "blue": 1, "orange": 0, "starts": {"goalie": 1.0}, "seconds": 6.0, "no_touch_seconds": None,
-        },
-        f"{NAMESPACE}Rocket1v1-v0": {"blue": 1, "orange": 1, "starts": _SITUATIONS},
-        f"{NAMESPACE}Rocket2v2-v0": {"blue": 2, "orange": 2, "starts": _SITUATIONS, "observation": "lucy"},
-        f"{NAMESPACE}Rocket3v3-v0": {"blue": 3, "orange": 3, "starts": _SITUATIONS, "observation": "lucy"},
-    }
-)  # fmt: skip
-"""Id -> what is played; every entry can be given anew: `make_vec(id, n, seconds=30.0)`."""
 
+@registry.register("rocket")
+class RocketFamily(Family):
+    """Every Rocket task."""
 
-class RocketFamily:
-    """Every Rocket task, for the catalogue."""
+    place = 20
 
     def ids(self) -> Sequence[str]:
-        return list(TASKS)
+        return tuple(TASKS)
+
+    def options(self) -> Sequence[Option]:
+        return OPTIONS
 
     def describe(self, env_id: str) -> EnvDescription:
         config = MatchConfig(**TASKS[env_id])
         return EnvDescription(env_id, reports=REPORTS, events=EVENTS, max_episode_steps=config.max_steps)
 
+    def register(self, env_id: str) -> None:
+        gymnasium.register(env_id, entry_point="envs.rocket.env:RocketEnv", kwargs=dict(TASKS[env_id]))
+
+    def arguments(self, env_id: str) -> frozenset[str]:
+        """Those of `MatchConfig`."""
+        return frozenset(entry.name for entry in fields(MatchConfig))
+
     def rows_together(self, env_id: str, **match: Any) -> int:
         """The cars of an arena that are rows."""
         return MatchConfig(**{**TASKS[env_id], **match}).rows
 
-    def make_vec(
-        self,
-        env_id: str,
-        n_envs: int,
-        *,
-        seed: int,
-        workers: int,
-        report: Sequence[str],
-        events: Sequence[str],
-        split: str,
-        render_mode: str | None = None,
-        **match: Any,
-    ) -> VecEnv:
-        """See `envs.make_vec`; `n_envs` counts cars, and the remaining arguments are those of `MatchConfig`.
+    def make_vec(self, env_id: str, request: Request, **match: Any) -> VecEnv:
+        """`request.n_envs` counts cars; the arguments are those of `MatchConfig`."""
+        return RocketVecEnv(MatchConfig(**{**TASKS[env_id], **match}), request)
 
-        Raises:
-            ValueError: an unknown argument, or one that cannot work.
-        """
-        known = [entry.name for entry in fields(MatchConfig)]
-        if unknown := sorted(set(match) - set(known)):
-            raise ValueError(f"{env_id} takes no {', '.join(unknown)}; it takes {', '.join(known)}, render_mode")
-        config = MatchConfig(**{**TASKS[env_id], **match})
-        return RocketVecEnv(
-            config,
-            n_envs,
-            seed=seed,
-            split=split,
-            workers=workers,
-            report=report,
-            events=events,
-            render_mode=render_mode,
-        )
+    def faces(self, env_id: str) -> Mapping[str, Callable[..., Any]]:
+        """One car for gymnasium; all cars for PettingZoo, at once or in turns."""
+
+        def parallel(**match: Any) -> RocketParallelEnv:
+            return RocketParallelEnv(**{**TASKS[env_id], **match})
+
+        def aec(**match: Any) -> Any:
+            from pettingzoo.utils.conversions import parallel_to_aec
+
+            return parallel_to_aec(parallel(**match))
+
+        return {**super().faces(env_id), "parallel": parallel, "aec": aec}

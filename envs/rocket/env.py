@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from envs.catalogue import Request
 from envs.rocket.starts import Start
 from envs.rocket.vec_env import SELF, MatchConfig, RocketVecEnv
 from envs.typing import Array
@@ -20,7 +21,8 @@ class _OneMatch:
     """One arena, stepped without automatic resets showing."""
 
     def __init__(self, config: MatchConfig, report: Sequence[str], events: Sequence[str], render_mode: str | None):
-        self.venv = RocketVecEnv(config, config.rows, report=report, events=events, render_mode=render_mode)
+        request = Request(config.rows, report=tuple(report), events=tuple(events), render_mode=render_mode)
+        self.venv = RocketVecEnv(config, request)
 
     def reset(self, episode_seed: int) -> tuple[Array, list[dict[str, Any]]]:
         self.venv.reset()
@@ -29,8 +31,8 @@ class _OneMatch:
 
     def step(self, actions: Array) -> tuple[Array, Array, bool, bool, list[dict[str, Any]]]:
         self.venv.step_async(actions)
-        found, rewards, dones, infos = self.venv.step_wait()
-        observations = np.asarray(found)
+        rows, rewards, dones, infos = self.venv.step_wait()
+        observations = np.asarray(rows)
         over, truncated = bool(dones[0]), False
         if over:
             truncated = bool(infos[0]["TimeLimit.truncated"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from envs.rocket.matches import Matches
 from envs.rocket.starts import Start
 from envs.rocket.states import BY_ARENA, EVENTS, MatchStates
 from envs.typing import BoolArray
+from foundation.files import whole_file
 
 ARENAS = 64
 """Arenas in which a simulation is tried."""
@@ -84,13 +84,8 @@ class Recording:
         arrays |= {f"states_{name}": getattr(self.states, name) for name in BY_ARENA}
         arrays |= {f"events_{name}": counts for name, counts in self.states.events.items()}
         given = {name: array for name, array in arrays.items() if array is not None}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-        try:
+        with whole_file(path) as part:
             np.savez_compressed(part, controls=self.controls, **given)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> Recording:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
+from envs.batched import BatchedVecEnv, refuse
+from envs.catalogue import EnvDescription, Request
 from envs.episode_seeds import EpisodeSeeds
 from envs.rocket.actions import ACTIONS
 from envs.rocket.bots import BOTS
@@ -20,6 +22,7 @@ from envs.rocket.starts import Start, StartMixture
 from envs.rocket.states import EVENTS, MatchStates
 from envs.rocket.workers import MatchWorkers
 from envs.typing import Array, BoolArray
+from foundation.checks import number, one_of
 
 REPORTS = frozenset({"states", "events", "stats"})
 STATISTICS = {"touches": "touch", "shots": "shot", "saves": "save"}
@@ -58,12 +61,8 @@ class MatchConfig:
 
     def __post_init__(self) -> None:
         refuse_teams(self.blue, self.orange)
-        for name, value, known in (
-            ("observation", self.observation, OBSERVATIONS),
-            ("actions", self.actions, ACTIONS),
-        ):
-            if value not in known:
-                raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
+        one_of("observation", self.observation, OBSERVATIONS)
+        one_of("actions", self.actions, ACTIONS)
         opponent = str(self.opponent)
         if opponent not in (SELF, *BOTS) and not (opponent.endswith(".zip") and Path(opponent).is_file()):
             raise ValueError(
@@ -73,9 +72,9 @@ class MatchConfig:
             raise ValueError(
                 f"opponent={opponent}: blue={self.blue} orange={self.orange} leaves nobody to play against"
             )
-        for name, seconds in (("seconds", self.seconds), ("no_touch_seconds", self.no_touch_seconds)):
-            if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
-                raise ValueError(f"{name}={seconds}: expected a number above 0")
+        number("seconds", self.seconds, above=0.0)
+        if self.no_touch_seconds is not None:
+            number("no_touch_seconds", self.no_touch_seconds, above=0.0)
 
     @property
     def rows(self) -> int:
@@ -88,53 +87,37 @@ class MatchConfig:
         return max(1, round(self.seconds * TICKS_PER_SECOND / self.tick_skip))
 
 
-class RocketVecEnv(VecEnv):
+class RocketVecEnv(BatchedVecEnv):
     """Matches behind SB3's vector interface; row = arena * cars + car, blue cars first.
 
     With an opponent other than "self" the rows are the blue cars alone.
 
-    A car's reward is 1 when its team scores, -1 when the other does. That ends the episode of every car in the arena;
-    time and long idling truncate it. `infos[i]` holds, as asked for in `report`, "states" (one `MatchStates` for all
-    rows, before any automatic reset) and "events" (names of `EVENTS`), and on an episode's last step
-    `terminal_observation`, `TimeLimit.truncated`, `is_success` (its team scored), `episode_seed` and, as asked for,
-    "stats": did this car `touched` the ball (0 or 1), and how many `STATISTICS` did it have.
+    A car's reward is 1 when its team scores, -1 when the other does. That ends the episode of every
+    car in the arena; time and long idling truncate it. `infos[i]` holds, as asked for, "states" (one
+    `MatchStates` for all rows, before any automatic reset) and "events" (names of `EVENTS`), and on
+    an episode's last step `terminal_observation`, `TimeLimit.truncated`, `is_success` (its team
+    scored), `episode_seed` and, as asked for, "stats": has this car `touched` the ball (0 or 1), and
+    how many `STATISTICS` did it have.
 
     Args:
         config: what is played.
-        n_envs: rows; a multiple of the cars in an arena.
-        seed: of the stream of episode seeds.
-        split: "train" or "eval": the two never share a start.
-        workers: processes beside this one that play a share of the arenas.
-        report, events: see above.
-        render_mode: "rgb_array" or None.
+        request: rows, a multiple of the cars in an arena; seed and split of their starts; workers,
+            which play a share of the arenas; what of `REPORTS` and `EVENTS` to report.
 
     Raises:
         ValueError: numbers, names or meshes that cannot work.
     """
 
-    def __init__(
-        self,
-        config: MatchConfig,
-        n_envs: int,
-        *,
-        seed: int = 0,
-        split: str = "train",
-        workers: int = 0,
-        report: Sequence[str] = (),
-        events: Sequence[str] = (),
-        render_mode: str | None = None,
-    ) -> None:
-        cars, own = config.blue + config.orange, config.rows
-        if n_envs < 1 or n_envs % own:
-            raise ValueError(f"n_envs={n_envs}: an arena has {own} cars, each a row; give a multiple of {own}")
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f'render_mode is {render_mode!r}; Rocket renders "rgb_array" or nothing (None)')
-        for given, known in ((report, sorted(REPORTS)), (events, EVENTS)):
-            if unknown := sorted(set(given) - set(known)):
-                raise ValueError(f"Rocket reports {', '.join(known)}, not {', '.join(unknown)}")
+    row_methods = ("action_masks",)  # as sb3-contrib asks for them
+
+    def __init__(self, config: MatchConfig, request: Request) -> None:
+        cars, rows, n_envs = config.blue + config.orange, config.rows, request.n_envs
+        if n_envs % rows:
+            raise ValueError(f"n_envs={n_envs}: an arena has {rows} cars, each a row; give a multiple of {rows}")
+        description = EnvDescription("Rocket", REPORTS, EVENTS)
+        refuse(description, request)  # before workers start
+        k = n_envs // rows
         self.config = config
-        k = n_envs // own
-        self._seeds_of_episodes = EpisodeSeeds(k, seed, split)
         observation = OBSERVATIONS[config.observation]
         self._start = StartMixture(config.starts, cars, config.replay_file)
         physics: dict[str, Any] = {
@@ -143,34 +126,31 @@ class RocketVecEnv(VecEnv):
             "flips": observation.reads_flips,
         }
         self.matches: Matches | MatchWorkers = (
-            MatchWorkers(workers, k, config.blue, config.orange, **physics)
-            if workers
+            MatchWorkers(request.workers, k, config.blue, config.orange, **physics)
+            if request.workers
             else Matches(k, config.blue, config.orange, **physics)
         )
         self._observer = observation(k, self.matches.orange, config.tick_skip / TICKS_PER_SECOND)
         self._parser = ACTIONS[config.actions]()
-        self.render_mode = render_mode
-        super().__init__(n_envs, self._observer.space, self._parser.space)
-        self._k, self._n, self._cars = k, own, cars
-        self.matches.rows[own:] = False
-        self._others = np.arange(own, cars)
-        self._opponent = None if own == cars else self._driver(config, seed)
-        self._report_states = "states" in report
-        self._events = tuple(events) if "events" in report else ()
+        episodes = EpisodeSeeds(k, request.seed, request.split)
+        super().__init__(description, request, self._observer.space, self._parser.space, episodes=episodes)
+        self._k, self._n, self._cars = k, rows, cars
+        self.matches.rows[rows:] = False
+        self._others = np.arange(rows, cars)
+        self._opponent = None if rows == cars else self._driver(config, request.seed)
+        self._report_states = "states" in request.report
+        self._events = request.events if "events" in request.report else ()
         self._episode_seeds = np.zeros(k, np.int64)
         self._steps = np.zeros(k, np.int64)
         self._idle = np.zeros(k, np.int64)
         limit = config.no_touch_seconds
         self._idle_limit = None if limit is None else max(1, round(limit * TICKS_PER_SECOND / config.tick_skip))
-        self._tally = np.zeros((k, own, len(STATISTICS))) if "stats" in report else None
+        self._tally = np.zeros((k, rows, len(STATISTICS))) if "stats" in request.report else None
         self._actions: Array = np.zeros(0)
         self.states: MatchStates = self.matches.states()
 
     def reset(self) -> Array:
         """Start new episodes everywhere and return their first observations."""
-        if any(seed is not None for seed in self._seeds):
-            self._seeds_of_episodes.restart(int(next(seed for seed in self._seeds if seed is not None)))
-            self._reset_seeds()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         arenas = np.arange(self._k)
         for arena in arenas.tolist():
@@ -201,7 +181,7 @@ class RocketVecEnv(VecEnv):
         )
 
     def _begin(self, arena: int) -> None:
-        self._play(arena, self._seeds_of_episodes.next(arena))
+        self._play(arena, self.episodes.next(arena))
 
     def _play(self, arena: int, seed: int) -> None:
         self._episode_seeds[arena] = seed
@@ -281,11 +261,11 @@ class RocketVecEnv(VecEnv):
         return self._after_begin(ended)
 
     def _happened(self, states: MatchStates) -> list[tuple[int, tuple[str, ...]]]:
-        found: dict[int, list[str]] = {}
+        names_by_row: dict[int, list[str]] = {}
         for name in self._events:
             for row in np.flatnonzero(states.events[name][:, : self._n].reshape(-1)).tolist():
-                found.setdefault(row, []).append(name)
-        return [(row, tuple(names)) for row, names in found.items()]
+                names_by_row.setdefault(row, []).append(name)
+        return [(row, tuple(names)) for row, names in names_by_row.items()]
 
     def _observe(self) -> Array:
         observed = self._observer(self.states, self._time_left)[:, : self._n]
@@ -297,10 +277,10 @@ class RocketVecEnv(VecEnv):
 
     def _all_controls(self) -> Array:
         """(K, N, 8): the rows' actions and those of whoever drives the other cars."""
-        own = self._actions.reshape(self._k, self._n, 8)
+        controls = self._actions.reshape(self._k, self._n, 8)
         if self._opponent is None:
-            return own
-        return np.concatenate([own, self._opponent(self.states, self._others, self._time_left)], axis=1)
+            return controls
+        return np.concatenate([controls, self._opponent(self.states, self._others, self._time_left)], axis=1)
 
     def action_masks(self) -> BoolArray:
         """(rows, actions): False for actions that do nothing more than another: boost without boost, jumps in vain."""
@@ -308,46 +288,12 @@ class RocketVecEnv(VecEnv):
         ground, boost, flip = (array[:, :n].reshape(-1) for array in (states.on_ground, states.boost, states.has_flip))
         return self._parser.masks(ground, boost, flip)
 
-    # Seeds, state, pictures ----------------------------------------------------------------------------------------
-
-    def seed(self, seed: int | None = None) -> list[int | None]:
-        """Restart the stream of episode seeds from `seed` at the next reset; None leaves it as it is."""
-        return [None] * self.num_envs if seed is None else list(super().seed(seed))
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `EpisodeSeeds.state_dict`."""
-        return self._seeds_of_episodes.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `EpisodeSeeds.load_state_dict`."""
-        self._seeds_of_episodes.load_state_dict(state)
-
-    def get_images(self) -> Sequence[Array | None]:
-        if self.render_mode is None:
-            return [None] * self.num_envs
+    def frame(self, index: int) -> Array:
+        """One arena from above."""
         from envs.rocket.rendering import picture
 
-        pictures = [picture(self.states, arena) for arena in range(self._k)]
-        return [pictures[row // self._n] for row in range(self.num_envs)]
-
-    def render(self, mode: str | None = None) -> Array | None:
-        """The first arena from above, or None without a render_mode."""
-        return self.get_images()[0] if self.render_mode is not None else None
+        return picture(self.states, index)
 
     def close(self) -> None:
         """Let go of the arenas."""
         self.matches.close()
-
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        setattr(self, attr_name, value)
-
-    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        if method_name == "action_masks":  # as sb3-contrib asks for them
-            return [self.action_masks()[row] for row in self._get_indices(indices)]
-        raise AttributeError(f"the cars of a RocketVecEnv have no methods of their own, so no {method_name!r}")
-
-    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
-        return [False] * len(list(self._get_indices(indices)))

@@ -8,6 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import envs
+from envs.catalogue import Request
 from envs.classic.caption_quest import (
     ACTIONS,
     CAPTIONS,
@@ -76,7 +77,7 @@ def test_chance_never_gets_there_and_time_runs_out():
 
 @pytest.mark.parametrize("dummy", [False, True])
 def test_the_boulder_can_be_fought_without_end_only_where_that_is_asked_for(dummy):
-    venv = CaptionQuestVecEnv(1, seed=1, report=["message"], dummy=dummy)
+    venv = CaptionQuestVecEnv(Request(1, seed=1, report=("message",)), dummy=dummy)
     observation = venv.reset()[0]
     for _ in range(40):
         boulder = observation[8:10]
@@ -89,7 +90,7 @@ def test_the_boulder_can_be_fought_without_end_only_where_that_is_asked_for(dumm
 
 def test_the_same_seed_is_the_same_episode_and_training_and_evaluation_share_none():
     def seeds(split, seed=7):
-        venv = CaptionQuestVecEnv(4, seed=seed, split=split)
+        venv = CaptionQuestVecEnv(Request(4, seed=seed, split=split))
         venv.reset()
         return [info["episode_seed"] for info in venv.reset_infos]
 
@@ -99,12 +100,12 @@ def test_the_same_seed_is_the_same_episode_and_training_and_evaluation_share_non
 
 
 def test_the_stream_of_episodes_goes_on_after_a_resume():
-    first = CaptionQuestVecEnv(2, seed=0, max_episode_steps=3)
+    first = CaptionQuestVecEnv(Request(2), max_episode_steps=3)
     first.reset()
     for _ in range(3):
         first.step([7, 7])
     state = first.state_dict()
-    following = [CaptionQuestVecEnv(2, seed=0), CaptionQuestVecEnv(2, seed=0)]
+    following = [CaptionQuestVecEnv(Request(2)), CaptionQuestVecEnv(Request(2))]
     following[0].load_state_dict(state)
     seeds = []
     for venv in following:
@@ -118,7 +119,7 @@ def test_the_stream_of_episodes_goes_on_after_a_resume():
 def test_gymnasium_accepts_it_and_it_plays_what_the_vector_environment_plays():
     check_env(gymnasium.make(ID).unwrapped, skip_render_check=True)
     single = gymnasium.make(ID, report=["message"], render_mode="rgb_array")
-    many = CaptionQuestVecEnv(1, report=["message"])
+    many = CaptionQuestVecEnv(Request(1, report=("message",)))
     many.reset()
     many.begin(0, 5)
     observation, _ = single.reset(seed=5)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import envs
+from envs.catalogue import Request
 from envs.rocket import MatchConfig, RocketVecEnv, rocket_v0
 from envs.rocket.actions import KeyboardActions, TableActions, lookup_table, shoot_table
 from envs.rocket.matches import Matches
@@ -28,7 +29,9 @@ def facing_the_goal(orange=False):
 
 def test_a_goal_pays_the_team_names_the_scorer_and_ends_the_episode():
     for orange in (False, True):
-        venv = RocketVecEnv(MatchConfig(1, 1), 2, report=["states", "events"], events=["goal", "concede", "touch"])
+        venv = RocketVecEnv(
+            MatchConfig(1, 1), Request(2, report=("states", "events"), events=("goal", "concede", "touch"))
+        )
         venv.reset()
         place = facing_the_goal(orange)
         other = np.array([3000.0, 0.0, CAR_REST])
@@ -63,7 +66,7 @@ def test_mirrored_matches_look_and_pay_the_same_to_both_sides():
         ball_position=ball * TURN, ball_velocity=speed * TURN, car_position=(position * TURN)[::-1],
         yaw=(yaw + np.pi)[::-1], boost=np.array([0.9, 0.5]),
     )  # fmt: skip
-    venvs = [RocketVecEnv(config, 2) for _ in range(2)]
+    venvs = [RocketVecEnv(config, Request(2)) for _ in range(2)]
     for venv, situation in zip(venvs, (start, mirrored), strict=True):
         venv.reset()
         seen = venv.begin(0, situation)
@@ -77,7 +80,7 @@ def test_mirrored_matches_look_and_pay_the_same_to_both_sides():
 @pytest.mark.parametrize(("blue", "orange"), [(1, 0), (1, 1), (2, 1), (3, 3)])
 def test_teams_of_every_size_play(observation, blue, orange):
     cars = blue + orange
-    venv = RocketVecEnv(MatchConfig(blue, orange, observation=observation, seconds=2.0), 2 * cars, seed=1)
+    venv = RocketVecEnv(MatchConfig(blue, orange, observation=observation, seconds=2.0), Request(2 * cars, seed=1))
     observations = venv.reset()
     assert venv.observation_space.contains(observations[0])
     rng, ends = np.random.default_rng(0), 0
@@ -90,7 +93,7 @@ def test_teams_of_every_size_play(observation, blue, orange):
 
 
 def test_lucys_matrix_has_its_columns():
-    venv = RocketVecEnv(MatchConfig(1, 1, observation="lucy"), 2)
+    venv = RocketVecEnv(MatchConfig(1, 1, observation="lucy"), Request(2))
     venv.reset()
     observations, *_ = venv.step(np.array([BOOST, FORWARD]))
     states = venv.states
@@ -112,7 +115,7 @@ def test_lucys_matrix_has_its_columns():
 
 
 def test_nectos_matrix_has_its_columns_and_times_what_is_gone():
-    venv = RocketVecEnv(MatchConfig(1, 1, observation="necto"), 2)
+    venv = RocketVecEnv(MatchConfig(1, 1, observation="necto"), Request(2))
     venv.reset()
     big, small = np.array([-3072.0, -4096.0]), np.array([0.0, -2816.0])  # pads 3 and 7
     cars = np.array([[*big, CAR_REST], [*-small, CAR_REST]])
@@ -188,7 +191,7 @@ def test_the_stream_of_starts_goes_on_after_a_resume():
 
 
 def test_statistics_count_over_an_episode_and_begin_anew():
-    venv = RocketVecEnv(MatchConfig(1, 1, seconds=4.0, no_touch_seconds=None), 2, report=["stats", "states"])
+    venv = RocketVecEnv(MatchConfig(1, 1, seconds=4.0, no_touch_seconds=None), Request(2, report=("stats", "states")))
     venv.reset()
     venv.begin(0, Start(np.array([0.0, 0.0, 93.0]), np.array([[0.0, -600.0, CAR_REST], [3000.0, 3000.0, CAR_REST]]),
                         yaw=np.array([np.pi / 2, 0.0])))  # fmt: skip
@@ -207,7 +210,7 @@ def test_statistics_count_over_an_episode_and_begin_anew():
 
 
 def test_idle_matches_are_cut_short():
-    venv = RocketVecEnv(MatchConfig(1, 1, no_touch_seconds=1.0), 2)
+    venv = RocketVecEnv(MatchConfig(1, 1, no_touch_seconds=1.0), Request(2))
     venv.reset()
     played = [venv.step(np.array([NOTHING, NOTHING])) for _ in range(15)]
     assert [bool(dones.any()) for _, _, dones, _ in played] == [False] * 14 + [True]
@@ -226,7 +229,7 @@ def test_situations_are_replayed_from_a_file(tmp_path):
     ball[:, 2], ball[:, 0], cars[:, :, 2], cars[:, 0, 0], cars[:, :, 12] = 500, [1, 2, 3], CAR_REST, 800, 0.7
     file = tmp_path / "situations.npz"
     np.savez(file, ball=ball, cars=cars)
-    venv = RocketVecEnv(MatchConfig(1, 1, starts={"replay": 1}, replay_file=file), 2)
+    venv = RocketVecEnv(MatchConfig(1, 1, starts={"replay": 1}, replay_file=file), Request(2))
     venv.reset()
     assert round(float(venv.states.ball_position[0, 0])) in (1, 2, 3)
     assert venv.states.boost[0] == pytest.approx([0.7, 0.7])
@@ -303,7 +306,7 @@ def test_rows_that_fill_no_arena_and_bad_controls_are_refused():
 
 @pytest.mark.parametrize("opponent", ["idle", "random", "chase_ball", "goalie"])
 def test_a_bot_drives_the_orange_cars_and_the_blue_ones_are_the_rows(opponent):
-    venv = RocketVecEnv(MatchConfig(2, 1, opponent=opponent), 4, report=["states"])
+    venv = RocketVecEnv(MatchConfig(2, 1, opponent=opponent), Request(4, report=("states",)))
     observations = venv.reset()
     assert len(observations) == 4
     before = venv.states.car_position[:, 2].copy()
@@ -316,7 +319,7 @@ def test_a_bot_drives_the_orange_cars_and_the_blue_ones_are_the_rows(opponent):
 
 
 def test_the_chasing_bot_touches_the_ball_and_beats_nobody_at_home():
-    venv = RocketVecEnv(MatchConfig(1, 1, opponent="chase_ball", seconds=15.0), 8, report=["events", "states"])
+    venv = RocketVecEnv(MatchConfig(1, 1, opponent="chase_ball", seconds=15.0), Request(8, report=("events", "states")))
     venv.reset()
     touches = 0.0
     for _ in range(150):
@@ -328,15 +331,15 @@ def test_the_chasing_bot_touches_the_ball_and_beats_nobody_at_home():
 def test_an_agents_file_plays_the_other_side(tmp_path):
     from stable_baselines3 import PPO
 
-    venv = RocketVecEnv(MatchConfig(1, 1), 2)
+    venv = RocketVecEnv(MatchConfig(1, 1), Request(2))
     PPO("MlpPolicy", venv, n_steps=8, batch_size=16).save(tmp_path / "agent.zip")
-    against = RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "agent.zip"), 3)
+    against = RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "agent.zip"), Request(3))
     against.reset()
     for _ in range(5):
         against.step(np.full(3, BOOST))
     (tmp_path / "broken.zip").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="holds no agent"):
-        RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "broken.zip"), 1)
+        RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "broken.zip"), Request(1))
     for wrong in ({"opponent": "messi"}, {"opponent": "idle", "orange": 0}):
         with pytest.raises(ValueError, match="opponent="):
             MatchConfig(**wrong)

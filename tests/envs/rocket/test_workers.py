@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import envs
+from envs.catalogue import Request
 from envs.rocket import MatchConfig, RocketVecEnv
 
 
 def trace(workers: int, steps: int = 60) -> list:
     """Observations, rewards, ends and seeds of some seeded play with short episodes."""
     config = MatchConfig(1, 1, observation="necto", seconds=2.0, starts={"kickoff": 0.5, "random": 0.5})
-    venv = RocketVecEnv(config, 10, seed=3, workers=workers, events=("touch",), report=("events",))
+    venv = RocketVecEnv(config, Request(10, seed=3, workers=workers, events=("touch",), report=("events",)))
     found: list = [venv.reset()]
     random = np.random.default_rng(0)
     for _ in range(steps):
