@@ -94,4 +94,3 @@ def _run(composed: DictConfig, assembled: list[Experiment]) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-

@@ -24,7 +24,7 @@ import gymnasium
 import numpy as np
 
 import envs
-from envs.nethack.batch import BatchConfig
+from envs.episode_seeds import EpisodeSeeds
 from envs.nethack.scripted import KeyRoomPlayer
 from foundation.files import replace_text
 
@@ -136,34 +136,34 @@ def record(
         raise ValueError(f"n is {n}; ask for at least one transition")
     if not 0 <= scripted <= 1:
         raise ValueError(f"scripted is {scripted}; it is the share of actions that the player chooses, from 0 to 1")
-    episodes = BatchConfig(env_id, seed=seed, split=split)
-    return islice(_play(episodes, tuple(events), scripted), n)
+    episodes = EpisodeSeeds(1, seed, split)
+    random = np.random.default_rng([seed % 2**63, split == "eval"])
+    return islice(_play(env_id, episodes, random, tuple(events), scripted), n)
 
 
-def _play(episodes: BatchConfig, events: tuple[str, ...], scripted: float) -> Iterator[LabelledTransition]:
-    rng = np.random.default_rng([episodes.seed % 2**63, episodes.split == "eval"])
+def _play(
+    env_id: str, episodes: EpisodeSeeds, random: np.random.Generator, events: tuple[str, ...], scripted: float
+) -> Iterator[LabelledTransition]:
     keys = ("glyphs", "raw_blstats", "inv_glyphs")
-    env = gymnasium.make(episodes.env_id, observation_keys=keys, report=REPORT, events=events)
+    env = gymnasium.make(env_id, observation_keys=keys, report=REPORT, events=events)
     try:
         player = KeyRoomPlayer(env)
         actions = int(env.action_space.n)  # type: ignore[attr-defined]
-        episode = 0
         while True:
-            observation, before = env.reset(seed=episodes.episode_seed(0, episode))
+            observation, before = env.reset(seed=episodes.next(0))
             player.reset()
             episode_seed, step, over = before["episode_seed"], 0, False
             while not over:
                 advised = player(observation)  # asked at every step: it remembers where it has been
-                action = advised if rng.random() < scripted else int(rng.integers(actions))
+                action = advised if random.random() < scripted else int(random.integers(actions))
                 observation, _, terminated, truncated, info = env.step(action)
                 happened = info.get("events", ())
                 yield LabelledTransition(
-                    episodes.env_id, episode_seed, step, info["action"], info["message"], info["caption"],
+                    env_id, episode_seed, step, info["action"], info["message"], info["caption"],
                     before["crop"], info["crop"], before["map"], info["map"],
                     {event: event in happened for event in events},
                 )  # fmt: skip
                 before, step, over = info, step + 1, terminated or truncated
-            episode += 1
     finally:
         env.close()
 

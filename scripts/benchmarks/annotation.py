@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import envs
 from scripts.benchmarks.learner import PPO_TASK, Learner
 from scripts.benchmarks.turns import Arguments, median_of_turns
-import envs
 from shaping import make_term
 from shaping.llm import LanguageModel, ResponseCache
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from envs import Request
 from envs.rocket import MatchConfig, RocketVecEnv
 from envs.rocket.actions import lookup_table
 from envs.rocket.matches import Matches
@@ -157,12 +158,8 @@ class Played:
 
 
 def _matches(cars: int, arenas: int, observation: str, *, workers: int = 0, states: bool = False) -> RocketVecEnv:
-    return RocketVecEnv(
-        MatchConfig(cars, cars, observation=observation),
-        2 * cars * arenas,
-        workers=workers,
-        report=("states",) if states else (),
-    )
+    request = Request(2 * cars * arenas, workers=workers, report=("states",) if states else ())
+    return RocketVecEnv(MatchConfig(cars, cars, observation=observation), request)
 
 
 def _shaped(cars: int, arenas: int, workers: int) -> ShapedVecEnv:

@@ -1,10 +1,10 @@
 """What a run is made of: one typed dataclass a group, and `RunConfig`, the whole.
 
-    env        what the agent acts in      the cards of `envs.options()`, or any gymnasium id with env.id=...
-    shaping    where reward comes from     every registered reward term, `none`, `all`, or a list: shaping=[events,rnd]
-    agent      what learns                 the configurations of `agents.options()`
-    tracking   where the curves go         none, tensorboard, wandb
-    llm        whom some terms ask         embedded, endpoint, replay
+env        what the agent acts in      the cards of `envs.options()`, or any gymnasium id with env.id=...
+shaping    where reward comes from     every registered reward term, `none`, `all`, or a list: shaping=[events,rnd]
+agent      what learns                 the configurations of `agents.options()`
+tracking   where the curves go         none, tensorboard, wandb
+llm        whom some terms ask         embedded, endpoint, replay
 """
 
 from __future__ import annotations

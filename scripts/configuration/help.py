@@ -21,7 +21,8 @@ EXAMPLES = """Train an agent: an environment × reward terms × an agent.
 FURTHER = """
 Further settings: env.id, env.kwargs.<argument>, shaping.task_weight, shaping.task_transforms, agent.<name>.
 `--cfg job` prints all of them with their values. A weight is a number, linear(START,END,STEPS),
-exponential(START,END,HALF_LIFE) or piecewise(STEP:VALUE,...). A transform is a name, or {name: NAME, ARGUMENT: VALUE}."""
+exponential(START,END,HALF_LIFE) or piecewise(STEP:VALUE,...).
+A transform is a name, or {name: NAME, ARGUMENT: VALUE}."""
 
 
 def help_text() -> str:

@@ -64,9 +64,7 @@ def evaluate_run(
     with _own_random_state():
         model = run.load_agent()
         started = time.perf_counter()
-        records = run.agent.evaluate(
-            model, run, episodes, n_envs=n_envs, seed=seed, deterministic=deterministic
-        )
+        records = run.agent.evaluate(model, run, episodes, n_envs=n_envs, seed=seed, deterministic=deterministic)
         seconds = time.perf_counter() - started
         result = {**_summarised(records), "seconds": round(seconds, 2), "trained_steps": int(model.num_timesteps)}
         result |= {
@@ -132,7 +130,7 @@ def _mean_statistics(records: Sequence[EpisodeRecord]) -> dict[str, float]:
 
 def _columns(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
     """One list a column, over episodes; those that are told of no episode are left out."""
-    columns = {
+    columns: dict[str, list[Any]] = {
         "returns": [record.task_return for record in records],
         "lengths": [record.length for record in records],
         "successes": [record.success for record in records],

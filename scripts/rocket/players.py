@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from agents import Player
 from envs.rocket import TASKS, MatchConfig
 from envs.rocket.bots import BOTS
 from envs.rocket.contest import MakeDriver
-from envs.rocket.drivers import FrozenAgent
-from scripts.running.checkpoints import latest_checkpoint
-from scripts.running.run_directory import load_run
+from envs.rocket.drivers import PlayerDriver
+from envs.typing import Array, BoolArray
+from scripts.running.run_directory import Run, load_run
 
 
 def player(word: str) -> tuple[str, MakeDriver]:
@@ -26,19 +28,32 @@ def player(word: str) -> tuple[str, MakeDriver]:
     folder = Path(what)
     if not (folder / "config.yaml").is_file():
         raise ValueError(f"{word}: expected a bot ({', '.join(BOTS)}) or the run directory of an agent")
-    observation, actions = _seen_and_done(folder)
-    checkpoint = latest_checkpoint(folder / "checkpoints")
-    if checkpoint is None:
-        raise ValueError(f"{word}: the run has no checkpoint yet")
-    path = checkpoint.path / "agent.zip"
-    return name, lambda k, orange: FrozenAgent(path, observation, actions, k, orange)
+    run = load_run(folder)
+    observation, actions = _seen_and_done(run)
+    model = run.load_agent()
+    return name, lambda k, orange: PlayerDriver(Cars(run, model), observation, actions, k, orange)
 
 
-def _seen_and_done(run_dir: Path) -> tuple[str, str]:
+class Cars:
+    """The agent of a run at play, with sampled actions, for as many cars as it is first shown."""
+
+    def __init__(self, run: Run, model: Any) -> None:
+        self._run, self._model = run, model
+        self._player: Player | None = None
+
+    def __call__(self, observations: Array, starts: BoolArray) -> Array:
+        """Actions of all cars; `starts`: in whose arenas an episode begins."""
+        if self._player is None:
+            self._player = self._run.agent.player(self._model, len(observations), deterministic=False)
+        self._player.begin(starts)
+        return self._player(observations)
+
+
+def _seen_and_done(run: Run) -> tuple[str, str]:
     """What the agent of a run observes and does, by name."""
-    config = load_run(run_dir).config
-    task = f"breadcrumb/{config.env.id.removeprefix('breadcrumb/')}"
+    env = run.config.env
+    task = f"breadcrumb/{env.id.removeprefix('breadcrumb/')}"
     if task not in TASKS:
-        raise ValueError(f"{run_dir}: its agent plays {config.env.id}, which is no Rocket task")
-    match = MatchConfig(**{**TASKS[task], **config.env.kwargs, "opponent": "self"})
+        raise ValueError(f"{run.path}: its agent plays {env.id}, which is no Rocket task")
+    match = MatchConfig(**{**TASKS[task], **env.kwargs, "opponent": "self"})
     return match.observation, match.actions

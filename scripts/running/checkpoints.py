@@ -139,7 +139,6 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-
 def _discard(path: Path) -> None:
     """Remove a folder such that no moment shows it half-removed under its own name."""
     dotted = path.with_name(f".{path.name}.discarded")

@@ -4,9 +4,8 @@ work; the rest is asked of the `Experiment`."""
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -236,8 +235,8 @@ def _term(name: str, arguments: dict[str, Any], config: RunConfig, description: 
     try:
         term = terms.make(name, **arguments)
     except ValueError as error:
-        able = _detects(description) if "events" in kind.requires else ""
-        raise ValueError(f"shaping.terms.{name}: {error}.{able}" if able else f"shaping.terms.{name}: {error}") from error
+        able = f".{_detects(description)}" if "events" in kind.requires else ""
+        raise ValueError(f"shaping.terms.{name}: {error}{able}") from error
     term.name = name
     _refuse_unreported(term.requires, description, f"shaping={name}")
     return term
@@ -339,7 +338,9 @@ def _combiner(config: RunConfig, weights: Mapping[str, float | str], withheld: t
         if name in known and name not in arguments:
             arguments[name] = value
         elif meant and name not in known:
-            raise ValueError(f"shaping.combiner.name={chosen.name} knows no {name}, so {', '.join(meant)} cannot have one.")
+            raise ValueError(
+                f"shaping.combiner.name={chosen.name} knows no {name}, so {', '.join(meant)} cannot have one."
+            )
     try:
         return combine.registry.make(chosen.name, **arguments)
     except ValueError as error:

@@ -8,7 +8,6 @@ player = run.agent.player(model, env.num_envs, deterministic=False)
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -242,7 +241,6 @@ def refuse_unusable(path: Path) -> None:
         raise _unwritable(path, error) from error
 
 
-
 def _probe(folder: Path) -> None:
     """Write a file there and remove it again. Raises OSError."""
     free = shutil.disk_usage(folder).free
@@ -260,4 +258,3 @@ def _holds_a_run(path: Path) -> RunDirectoryError:
 
 def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
     return RunDirectoryError(f"{path} cannot be written: {error}. Make room or give a run_dir on another disk.")
-

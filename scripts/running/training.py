@@ -403,5 +403,4 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
-
 __all__ = ["Boundary", "RunDirectoryError", "Training", "begin", "go_on"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.configuration.command_line import CommandLineError, check_command_line, prepare
 import envs
+from scripts.configuration.command_line import CommandLineError, check_command_line, prepare
 from scripts.configuration.help import help_text
 from scripts.configuration.store import from_container, options, register
 from scripts.running.experiment import assemble
