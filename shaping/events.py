@@ -46,6 +46,7 @@ class EventsTerm(RewardTerm):
     """
 
     card = {"events": "events"}
+    requires = frozenset({"events"})
 
     def __init__(
         self,
@@ -77,8 +78,8 @@ class EventsTerm(RewardTerm):
         self.once = once
         self.ordered = ordered
         self.publish = publish
-        if self.event_names:
-            self.requires = frozenset({"events"})
+        if not self.event_names:
+            self.requires = frozenset()
         self._column = {name: column for column, name in enumerate(self.event_names)}
 
     def bind(self, setting: Setting) -> None:
