@@ -104,6 +104,14 @@ class Shaper:
             (name, term, (len(term.channels), n_envs) if term.channels else (n_envs,), term.signals)
             for name, term in self.terms.items()
         ]
+        self._chains = [
+            (
+                name,
+                _source(name),
+                [(f"transform {_class_name(transform)} of {name!r}", transform) for transform in chain],
+            )
+            for name, chain in self.transforms.items()
+        ]
         self._resetting = [part for part in self.parts.values() if type(part).reset is not Part.reset]
         self._learned = [path for path, part in self.parts.items() if part.learns]
         self._records = any(self.parts[path].reads_rollout for path in self._learned)
@@ -152,7 +160,7 @@ class Shaper:
         for signal, chain in self.transforms.items():
             names: list[str] = []
             for transform in chain:
-                name = transform.registered_name or type(transform).__name__
+                name = _class_name(transform)
                 names.append(name)
                 again = names.count(name)
                 yield f"{signal}/{name}" if again == 1 else f"{signal}/{name}_{again}", transform
@@ -163,12 +171,11 @@ class Shaper:
     def _who(self, path: str) -> str:
         """A part in words, for errors."""
         part = self.parts[path]
-        name = part.registered_name or type(part).__name__
         if isinstance(part, RewardTerm):
             return f"reward term {path!r}"
         if isinstance(part, Transform):
-            return f"transform {name} of {path.rpartition('/')[0]!r}"
-        return f"{'combiner' if path == COMBINER else 'episode transform'} {name}"
+            return f"transform {_class_name(part)} of {path.rpartition('/')[0]!r}"
+        return f"{'combiner' if path == COMBINER else 'episode transform'} {_class_name(part)}"
 
     def _bind(self, path: str, part: Part, setting: Setting, folder: str | Path | None) -> None:
         seed = int(np.random.SeedSequence([setting.seed, zlib.crc32(path.encode())]).generate_state(1)[0])
@@ -242,20 +249,18 @@ class Shaper:
                 signals[name] = value
             else:
                 signals.update(zip(term_signals, value, strict=True))
-        for name, chain in self.transforms.items():
-            self._check(f"reward term {name!r}", signals[name])  # before statistics are spoilt, or an infinity clipped
-            for transform in chain:
+        for name, who, chain in self._chains:
+            self._check(who, signals[name])  # before statistics are spoilt, or an infinity clipped
+            for who, transform in chain:
                 signals[name] = transform(signals[name], batch)
-                self._check(
-                    f"transform {transform.registered_name or type(transform).__name__} of {name!r}", signals[name]
-                )
+                self._check(who, signals[name])
 
         total, parts = self.combiner(signals, batch, self.steps)
         stacked = np.array([total, *parts])
         # one sum finds any NaN or infinity; who is to blame is looked up only then
         if not math.isfinite(stacked.sum()):
             for name, values in signals.items():
-                self._check(f"reward term {name!r}" if name != TASK else "the environment's own reward", values)
+                self._check(_source(name), values)
             self._check(f"combiner {type(self.combiner).__name__}", total)
             for name, values in zip(self.part_names, parts, strict=True):
                 self._check(f"part {name!r} of combiner {type(self.combiner).__name__}", values)
@@ -510,3 +515,11 @@ class Shaper:
         yield self.combiner, state["combiner"]
         if self.episode is not None and state.get("episode") is not None:  # older checkpoints have none
             yield self.episode, state["episode"]
+
+
+def _class_name(part: Part) -> str:
+    return part.registered_name or type(part).__name__
+
+
+def _source(signal: str) -> str:
+    return "the environment's own reward" if signal == TASK else f"reward term {signal!r}"
