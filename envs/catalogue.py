@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -120,6 +120,9 @@ class Request:
         whole("n_envs", self.n_envs)
         whole("workers", self.workers, least=0)
         one_of("split", self.split, SPLITS)
+
+
+_OF_REQUEST = frozenset(entry.name for entry in fields(Request)) - {"render_mode"}
 
 
 class Family(ABC):
@@ -268,6 +271,15 @@ def describe(env_id: str) -> EnvDescription:
     """
     family, name = family_of(env_id)
     return family.describe(name)
+
+
+def refuse_arguments(env_id: str, kwargs: Mapping[str, Any]) -> None:
+    """Raises ValueError for arguments that `make_vec(env_id, ..., **kwargs)` does not take, with the nearest."""
+    family, name = family_of(env_id)
+    for argument in kwargs:
+        if argument in _OF_REQUEST:
+            raise ValueError(f"{argument} is no argument of {name}: it is what the caller of make_vec asks for itself")
+    family.refuse(name, kwargs, ("render_mode",))
 
 
 def rows_together(env_id: str, **kwargs: Any) -> int:
