@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sb3_contrib import RecurrentPPO
-from stable_baselines3 import DQN, PPO
+from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from shaping import RelabelCallback, ShapedVecEnv, make_term, transforms
+from agents import RolloutRewards, ShapingCallback
+from shaping import ShapedVecEnv, make_term, transforms
 from tests.shaping.test_oni import Scripted
 from tests.shaping.worlds import corridors
 
@@ -34,7 +35,6 @@ def relabelled(algorithm, policy, **arguments):
             told[0] = True
             for message in {m for row in seen["messages"] for m in row if m}:
                 term.labels.add(message, 1.0)
-            venv.update_terms()
             term._values.clear()
 
     class After(BaseCallback):
@@ -47,7 +47,7 @@ def relabelled(algorithm, policy, **arguments):
             seen["starts"] = buffer.episode_starts.copy()
 
     model = algorithm(policy, venv, n_steps=20, batch_size=40, n_epochs=1, seed=0, gamma=0.9, **arguments)
-    model.learn(40, callback=[Look(), RelabelCallback(venv), After()])
+    model.learn(40, callback=[Look(), ShapingCallback(venv, RolloutRewards(model)), After()])
     return seen
 
 
@@ -72,6 +72,3 @@ def test_scoring_again_is_refused_where_it_cannot_be_right():
         ShapedVecEnv(
             corridors(1), {"oni": term}, transforms={"oni": [transforms.registry.make("running_normalise")]}, gamma=0.9
         )
-    venv = ShapedVecEnv(corridors(1), {"oni": make_term("oni", annotator="rules", relabel=True)}, gamma=0.9)
-    with pytest.raises(ValueError, match="relabel=false"):
-        DQN("MlpPolicy", venv, buffer_size=10).learn(4, callback=RelabelCallback(venv))
