@@ -1,4 +1,4 @@
-"""A folder dropped into agents/ is an agent: trained, killed, resumed, evaluated, compared, listed, nothing else touched.
+"""A folder dropped into agents/ is an agent: trained, killed, resumed, evaluated, compared and listed.
 
 The agent is a population that scores its candidates itself and keeps an archive in a file of its own.
 """
