@@ -179,9 +179,9 @@ class Shaper:
 
     def _bind(self, path: str, part: Part, setting: Setting, folder: str | Path | None) -> None:
         seed = int(np.random.SeedSequence([setting.seed, zlib.crc32(path.encode())]).generate_state(1)[0])
-        own = replace(setting, seed=seed, folder=None if folder is None else Path(folder) / path)
+        setting = replace(setting, seed=seed, folder=None if folder is None else Path(folder) / path)
         try:
-            part.bind(own)
+            part.bind(setting)
         except ValueError as error:
             raise ValueError(f"{self._who(path)} cannot work here: {error}") from error
 

@@ -75,13 +75,13 @@ class SymbolicDetector(Detector):
         self._column = {subgoal.event: column for column, subgoal in enumerate(subgoals)}
 
     def __call__(self, batch: Transitions) -> Achievements:
-        found: Achievements = []
+        achievements: Achievements = []
         for row, info in enumerate(batch.infos):
             if "events" in info:
                 columns = tuple(sorted({self._column[name] for name in info["events"] if name in self._column}))
                 if columns:
-                    found.append((row, columns))
-        return found
+                    achievements.append((row, columns))
+        return achievements
 
 
 class RandomDetector(Detector):
@@ -152,7 +152,7 @@ class ModelDetector(Detector):
             ) from None
 
     def _look_up(self, batch: Transitions) -> Achievements:
-        found: Achievements = []
+        achievements: Achievements = []
         table = self._table
         self._seen += len(batch)
         if self.judge.form == "caption":
@@ -161,8 +161,8 @@ class ModelDetector(Detector):
                 if columns is None:
                     columns = self._meet(info["caption"], info, {})
                 if columns:
-                    found.append((row, columns))
-            return found
+                    achievements.append((row, columns))
+            return achievements
         entry = "crop" if self.judge.form == "crop" else "map"
         for row, info in enumerate(batch.infos):
             before = self._previous[row]
@@ -172,8 +172,8 @@ class ModelDetector(Detector):
             if columns is None:
                 columns = self._meet(key, info, {entry: before})
             if columns:
-                found.append((row, columns))
-        return found
+                achievements.append((row, columns))
+        return achievements
 
     def _meet(self, key: Any, info: Mapping[str, Any], before: Mapping[str, str]) -> Columns:
         """A transition that was never seen before."""
@@ -297,12 +297,12 @@ class Noisy(Detector):
         self._detector.reset(infos, mask)
 
     def __call__(self, batch: Transitions) -> Achievements:
-        found: dict[int, set[int]] = {}
+        said: dict[int, set[int]] = {}
         for row, columns in self._detector(batch):
-            found[row] = {column for column in columns if self._random.random() >= self._missed}
+            said[row] = {column for column in columns if self._random.random() >= self._missed}
         for row, columns in self._invented(batch):
-            found.setdefault(row, set()).update(columns)
-        return [(row, tuple(sorted(columns))) for row, columns in sorted(found.items()) if columns]
+            said.setdefault(row, set()).update(columns)
+        return [(row, tuple(sorted(columns))) for row, columns in sorted(said.items()) if columns]
 
     def update(self) -> Mapping[str, float]:
         return self._detector.update()
@@ -336,7 +336,7 @@ def model_detector(
             "this detector asks a language model, and there is none: scripts.train takes it from the group llm; from "
             "Python give language_model=LanguageModel()"
         )
-    return ModelDetector(SubgoalJudge(model, [one.text for one in subgoals], form, orders), n_envs, **options)
+    return ModelDetector(SubgoalJudge(model, [subgoal.text for subgoal in subgoals], form, orders), n_envs, **options)
 
 
 __all__ = ["Achievements", "Detector", "ModelDetector", "Noisy", "NotRecorded", "RandomDetector", "SymbolicDetector"]

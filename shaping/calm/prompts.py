@@ -74,7 +74,7 @@ def head(form: str, order: int = 0) -> str:
     examples = list(EXAMPLES[form])
     if order:
         random.Random(order).shuffle(examples)
-    shown = "".join(f"{one.text}Goal: {one.achieved or NONE}\n\n" for one in examples)
+    shown = "".join(f"{example.text}Goal: {example.achieved or NONE}\n\n" for example in examples)
     return _HEAD + (_LEGEND if form != "caption" else "") + shown
 
 

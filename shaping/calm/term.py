@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
+from foundation.checks import number, one_of, whole
 from shaping.calm import subgoals as files
 from shaping.calm.detectors import Detector, Noisy, RandomDetector, SymbolicDetector, model_detector
 from shaping.calm.prompts import FORMS, REQUIRES
 from shaping.calm.subgoals import Subgoal
-from shaping.llm import LanguageModel, LanguageModelError
+from shaping.llm import LanguageModel, LanguageModelError, patient
 from shaping.registry import register_term
 from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, RewardTerm, Rollout, Setting, Transitions
 
@@ -61,6 +61,8 @@ class CalmTerm(RewardTerm):
         ValueError: at construction or `bind`, for what cannot work.
     """
 
+    card = {"task": "task", "subgoals": "subgoals"}
+
     def __init__(
         self,
         task: str = "",
@@ -78,36 +80,19 @@ class CalmTerm(RewardTerm):
         false_negatives: float = 0.0,
         language_model: LanguageModel | None = None,
     ) -> None:
-        for name, value, allowed in (
-            ("source", source, ("given", "discovered")),
-            ("detector", detector, DETECTORS),
-            ("mode", mode, MODES),
-            ("form", form, FORMS),
-            ("publish", publish, ("achieved", "current", "nothing")),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
-        for name, rate in (
-            ("random_rate", random_rate),
-            ("false_positives", false_positives),
-            ("false_negatives", false_negatives),
-        ):
-            if not (math.isfinite(rate) and 0.0 <= rate <= 1.0):
-                raise ValueError(f"{name}={rate}: expected a probability")
-        if math.isnan(patience) or patience < 0:
-            raise ValueError(f"patience={patience}: expected seconds, 0 or more")
-        if orders < 1:
-            raise ValueError(f"orders={orders}: expected at least 1")
         self.task = task
-        self.source = source
-        self.detector_name = detector
-        self.mode = mode
-        self.form = form
-        self.orders = orders
-        self.publish = publish
-        self.patience = patience
-        self.random_rate = random_rate
-        self.mistakes = (false_positives, false_negatives)
+        self.source = one_of("source", source, ("given", "discovered"))
+        self.detector_name = one_of("detector", detector, DETECTORS)
+        self.mode = one_of("mode", mode, MODES)
+        self.form = one_of("form", form, FORMS)
+        self.orders = whole("orders", orders)
+        self.publish = one_of("publish", publish, ("achieved", "current", "nothing"))
+        self.patience = patient(patience)
+        self.random_rate = number("random_rate", random_rate, least=0, most=1)
+        self.mistakes = (
+            number("false_positives", false_positives, least=0, most=1),
+            number("false_negatives", false_negatives, least=0, most=1),
+        )
         self.language_model = language_model
         self._given = dict(subgoals or {})
         self.subgoals: list[Subgoal] = []
@@ -129,7 +114,7 @@ class CalmTerm(RewardTerm):
         self._folder = setting.folder
         self._settle_subgoals()
         n, k = setting.n_envs, len(self.subgoals)
-        self._weights = np.array([one.weight for one in self.subgoals])
+        self._weights = np.array([subgoal.weight for subgoal in self.subgoals])
         self.gamma = setting.gamma
         self.achieved = np.zeros((n, k), dtype=bool)
         self._counts = np.zeros(k, np.int64)
@@ -177,8 +162,8 @@ class CalmTerm(RewardTerm):
         metrics = dict(self.detector.update())
         per = 1000.0 / max(1, self._transitions)
         metrics |= {
-            f"achieved_per_1000_{one.name}": float(count) * per
-            for one, count in zip(self.subgoals, self._counts, strict=True)
+            f"achieved_per_1000_{subgoal.name}": float(count) * per
+            for subgoal, count in zip(self.subgoals, self._counts, strict=True)
         }
         self._counts[:] = 0
         self._transitions = 0
@@ -186,7 +171,7 @@ class CalmTerm(RewardTerm):
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "subgoals": [one.text for one in self.subgoals],
+            "subgoals": [subgoal.text for subgoal in self.subgoals],
             "achieved": self.achieved.copy(),
             "detector": self.detector.state_dict(),
         }
@@ -230,18 +215,18 @@ class CalmTerm(RewardTerm):
         if self._folder is not None and not (self._folder / FILE).exists():
             source = self.source
             if self.source == "discovered" and self.language_model is not None:
-                source = f"discovered by {self.language_model.identity}"  # type: ignore[assignment]
+                source = f"discovered by {self.language_model.identity}"
             files.write(self._folder / FILE, self.subgoals, self.task, source)
 
     def _detector(self, setting: Setting) -> Detector:
         k, n = len(self.subgoals), setting.n_envs
-        found: Detector
+        detector: Detector
         if self.detector_name == "symbolic":
-            found = SymbolicDetector(self.subgoals)
+            detector = SymbolicDetector(self.subgoals)
         elif self.detector_name == "random":
-            found = RandomDetector(k, self.random_rate, setting.seed)
+            detector = RandomDetector(k, self.random_rate, setting.seed)
         else:
-            found = model_detector(
+            detector = model_detector(
                 self.language_model,
                 self.subgoals,
                 self.form,
@@ -251,4 +236,4 @@ class CalmTerm(RewardTerm):
                 patience=self.patience,
                 seed=setting.seed,
             )
-        return Noisy(found, k, *self.mistakes, setting.seed) if any(self.mistakes) else found
+        return Noisy(detector, k, *self.mistakes, setting.seed) if any(self.mistakes) else detector

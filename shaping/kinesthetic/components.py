@@ -173,14 +173,14 @@ def pressure(view: View, offensive: float = 5.5, defensive: float = -4.5, counte
     the defenders counter P.
     """
     orange = np.asarray(view.states.orange)
-    own = orange[:, None] == orange[None]  # (viewer, car)
+    teammates = orange[:, None] == orange[None]  # (viewer, car)
     paid = np.zeros(view.boost.shape)
     goals = {"attack": GOAL, "defence": OWN_GOAL}
     for side, goal in goals.items():
         turned = goal * np.where(orange[:, None], TURN, 1.0)  # (viewer, 3): the goal in the blue team's frame
         cars = (view.car * np.where(orange[:, None], TURN, 1.0))[:, None]
         near = length(cars - turned[:, None]) - GOAL_DISTANCE < ZONE  # (K, viewer, car)
-        attackers, defenders = (own, ~own) if side == "attack" else (~own, own)
+        attackers, defenders = (teammates, ~teammates) if side == "attack" else (~teammates, teammates)
         now = 0.5 + 0.5 * (_share(near, attackers) - _share(near, defenders))
         inside = length(view.ball - goal) - GOAL_DISTANCE < ZONE
         steps = view.memory.setdefault(f"pressure/{side}/steps", np.zeros(view.boost.shape))

@@ -134,8 +134,8 @@ def parse(text: str) -> Expression:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise ValueError(f"the reward {text!r} cannot be read at character {error.offset}: {error.msg}") from None
-    found = _read(tree.body)
-    return found if isinstance(found, Expression) else Sum((), float(found))
+    value = _read(tree.body)
+    return value if isinstance(value, Expression) else Sum((), float(value))
 
 
 def _read(node: ast.expr) -> Expression | float:

@@ -162,18 +162,18 @@ def along(vectors: FloatArray, way: FloatArray, distance: FloatArray) -> FloatAr
 
 def example() -> View:
     """A car behind a resting ball, to try components out on."""
-    one = np.zeros((1, 1))
+    zero = np.zeros((1, 1))
     states = SimpleNamespace(
         ball_position=np.array([[0.0, 0.0, 93.0]]),
         ball_velocity=np.zeros((1, 3)),
         car_position=np.array([[[0.0, -1000.0, 17.0]]]),
         car_velocity=np.zeros((1, 1, 3)),
         car_forward=np.array([[[0.0, 1.0, 0.0]]]),
-        boost=one,
-        on_ground=one == 0,
-        demolished=one > 0,
-        touched=one > 0,
-        events=dict.fromkeys(EVENTS, one),
+        boost=zero,
+        on_ground=zero == 0,
+        demolished=zero > 0,
+        touched=zero > 0,
+        events=dict.fromkeys(EVENTS, zero),
         orange=np.array([False]),
         rows=np.array([True]),
     )

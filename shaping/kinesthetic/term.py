@@ -174,8 +174,8 @@ class KinestheticTerm(RewardTerm):
 
 def shares(orange: BoolArray, team_spirit: float) -> FloatArray:
     """(N, N) M so that r M is (1-τ) r + τ mean(team) - mean(opponents); a team without opponents loses nothing."""
-    own = orange[:, None] == orange[None]
-    team, others = own / own.sum(axis=0), ~own / np.maximum((~own).sum(axis=0), 1)
+    mates = orange[:, None] == orange[None]
+    team, others = mates / mates.sum(axis=0), ~mates / np.maximum((~mates).sum(axis=0), 1)
     return np.asarray((1 - team_spirit) * np.eye(len(orange)) + team_spirit * team - others)
 
 

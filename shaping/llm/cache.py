@@ -54,10 +54,10 @@ class ResponseCache:
         """The answer, or None where there is none."""
         with self._lock:
             try:
-                found = self._open().execute(
+                rows = self._open().execute(
                     "SELECT answer FROM answers WHERE key = ?", (self.key(model, version, question),)
                 )
-                row = found.fetchone()
+                row = rows.fetchone()
                 return None if row is None else json.loads(row[0])
             except (sqlite3.Error, OSError, ValueError) as error:
                 self._say(error)

@@ -134,15 +134,15 @@ class LanguageModel:
             ValueError: answers that cannot be told apart.
         """
         answers = tuple(answers)
-        for one in answers:
-            if not one or any(other.startswith(one) for other in answers if other is not one):
-                raise ValueError(f"answers {answers} cannot be told apart: {one!r} is empty or begins another")
+        for answer in answers:
+            if not answer or any(other.startswith(answer) for other in answers if other is not answer):
+                raise ValueError(f"answers {answers} cannot be told apart: {answer!r} is empty or begins another")
         question = {"choose": list(answers), "prompt": prompt, "api": self.api}
-        found = self._cached(version, question)
-        if not (_is_choice(found) and set(found) == set(answers)):
+        scores = self._cached(version, question)
+        if not (_is_choice(scores) and set(scores) == set(answers)):
             compare = self._compare if self.api == "completions" else self._compare_chat
-            found = self._ask(version, question, lambda: compare(prompt, answers))
-        return {answer: float(found[answer]) for answer in answers}
+            scores = self._ask(version, question, lambda: compare(prompt, answers))
+        return {answer: float(scores[answer]) for answer in answers}
 
     def structure(self, prompt: str, schema: type[Schema], *, version: str, max_tokens: int = 400) -> Schema:
         """An instance of a pydantic model from free text: constrained where the endpoint can, repaired, validated.
@@ -153,10 +153,10 @@ class LanguageModel:
         """
         shape = schema.model_json_schema()
         question = {"structure": shape, "prompt": prompt, "max_tokens": max_tokens, "api": self.api}
-        found = self._cached(version, question)
-        if found is not None:
+        cached = self._cached(version, question)
+        if cached is not None:
             try:
-                return schema.model_validate(found)
+                return schema.model_validate(cached)
             except ValueError:
                 log.warning("a cached answer does not fit its schema any more; it is asked for again")
         answer: Any = self._ask(version, question, lambda: self._structured(prompt, schema, shape, max_tokens))
@@ -164,8 +164,8 @@ class LanguageModel:
 
     def known(self, prompt: str, answers: Sequence[str], *, version: str) -> dict[str, float] | None:
         """What `choose` would give without asking, or None: for callers that must not wait."""
-        found = self._cached(version, {"choose": list(answers), "prompt": prompt, "api": self.api}, count=False)
-        return {answer: float(found[answer]) for answer in answers} if _is_choice(found) else None
+        scores = self._cached(version, {"choose": list(answers), "prompt": prompt, "api": self.api}, count=False)
+        return {answer: float(scores[answer]) for answer in answers} if _is_choice(scores) else None
 
     # The model -----------------------------------------------------------------------------------------------------
 
@@ -203,10 +203,10 @@ class LanguageModel:
     def _cached(self, version: str, question: dict[str, Any], count: bool = True) -> Any:
         if self._name is None:
             return None
-        found = self.cache.get(self._name, version, question)
-        if found is not None and count:
+        answer = self.cache.get(self._name, version, question)
+        if answer is not None and count:
             self._count("cached")
-        return found
+        return answer
 
     def _ask(self, version: str, question: dict[str, Any], ask: Callable[[], Any]) -> Any:
         if self.replay:
@@ -366,8 +366,8 @@ class LanguageModel:
         try:
             choice = response.choices[0]
             text = str(choice.message.content or "")[:MOST_TEXT]
-            told = getattr(choice.logprobs, "content", None) or []
-            score = sum(float(token.logprob) for token in told)
+            tokens = getattr(choice.logprobs, "content", None) or []
+            score = sum(float(token.logprob) for token in tokens)
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             raise Rejected(f"the answer does not follow OpenAI's protocol: {type(error).__name__}") from None
         return text, min(score, 0.0) if math.isfinite(score) else 0.0
@@ -376,11 +376,11 @@ class LanguageModel:
 def _likely_tokens(response: Any) -> dict[str, float]:
     """Token -> log-probability of the first position, as llama.cpp tells it (`content`) or as OpenAI does."""
     try:
-        told = response.choices[0].logprobs.model_dump()
-        if told.get("content"):
-            pairs = [(entry["token"], entry["logprob"]) for entry in told["content"][0]["top_logprobs"]]
+        logprobs = response.choices[0].logprobs.model_dump()
+        if logprobs.get("content"):
+            pairs = [(entry["token"], entry["logprob"]) for entry in logprobs["content"][0]["top_logprobs"]]
         else:
-            pairs = list(told["top_logprobs"][0].items())
+            pairs = list(logprobs["top_logprobs"][0].items())
         tokens = {str(token): float(value) for token, value in pairs if math.isfinite(float(value))}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise Rejected(
@@ -391,10 +391,10 @@ def _likely_tokens(response: Any) -> dict[str, float]:
     return tokens
 
 
-def _is_choice(found: Any) -> bool:
+def _is_choice(answer: Any) -> bool:
     """Is this what `choose` keeps in the cache? Anybody may have written to that file."""
-    return isinstance(found, dict) and all(
-        isinstance(value, int | float) and math.isfinite(value) for value in found.values()
+    return isinstance(answer, dict) and all(
+        isinstance(score, int | float) and math.isfinite(score) for score in answer.values()
     )
 
 

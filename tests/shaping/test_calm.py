@@ -146,7 +146,7 @@ def test_steps_that_a_model_repeats_from_the_examples_of_its_prompt_are_no_subgo
         ({"subgoals": {f"goal {i}": "e" for i in range(9)}}, "more than 8"),
         ({"mode": "twice"}, "mode"),
         ({"detector": "oracle"}, "detector"),
-        ({"false_positives": 1.5}, "probability"),
+        ({"false_positives": 1.5}, "false_positives=1.5"),
         ({"patience": -1}, "patience"),
         ({"source": "discovered"}, "task"),
         ({"file": "missing.yaml"}, "cannot be read"),
