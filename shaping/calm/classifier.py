@@ -22,10 +22,10 @@ DECAY = 3e-3
 
 
 class CaptionClassifier:
-    """Logistic regression on the words, pairs of words and pairs across a caption's parts; one output a subgoal.
+    """Logistic regression on a caption's words and pairs of words; one output a subgoal.
 
-    Classes are balanced, so that a subgoal that one caption in a hundred achieves is learned. Before the first fit, and
-    for a subgoal that no answer was positive for, it says no.
+    Classes are balanced, so that a subgoal that one caption in a hundred achieves is learned.
+    Before the first fit, and for a subgoal that no answer was positive for, it says no.
 
     Args:
         n_subgoals: outputs.

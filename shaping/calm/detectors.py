@@ -1,7 +1,7 @@
-"""Which subgoals the transitions of a step achieve: by symbols, by a language model, by what was distilled from it.
+"""Which subgoals a step achieves: by symbols, by a language model, by what was distilled from it.
 
-Every detector gives, for a batch, the rows where something was achieved and the columns of the subgoals. Most steps
-achieve nothing, so the list is mostly empty and a step costs a look-up.
+Every detector gives, for a batch, the rows where something was achieved and the columns of the
+subgoals. Most steps achieve nothing, so the list is mostly empty and a step costs a look-up.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class SymbolicDetector(Detector):
 
 
 class RandomDetector(Detector):
-    """Says yes to every subgoal with the same probability at every step: what subgoals are worth without meaning."""
+    """Says yes to every subgoal at a rate: what subgoals are worth without their meaning."""
 
     def __init__(self, n_subgoals: int, rate: float, seed: int) -> None:
         self._n = n_subgoals
@@ -106,8 +106,8 @@ class RandomDetector(Detector):
 class ModelDetector(Detector):
     """A language model's judgement of every different transition, asked once and in the background.
 
-    What was not answered yet counts as achieving nothing. With ``distil`` the answers teach a small classifier, and
-    that decides about all transitions, also those that nobody has judged.
+    What was not answered yet counts as achieving nothing. With ``distil`` the answers teach a small
+    classifier, and that decides about all transitions, also those that nobody has judged.
 
     Args:
         judge: that is asked.
@@ -188,7 +188,7 @@ class ModelDetector(Detector):
                 self._scores[text] = scores
             elif not self.judge.model.replay:
                 self._service.submit(text)
-                # early on it pays to wait: what an agent does without being paid for it, it unlearns
+                # early on it pays to wait: what an agent does without pay it unlearns
                 if self._service.wait_patiently():
                     self._take_answers()
             else:
@@ -253,7 +253,7 @@ class ModelDetector(Detector):
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Answers of other subgoals, another form or another model are left where they are: they are asked for anew."""
+        """Take over what `state_dict` gave, but no answers of other subgoals, forms or models."""
         same = (state["form"], state["subgoals"]) == (self.judge.form, list(self.judge.subgoals))
         if not same or state["model"] not in (None, self.judge.model.identity):
             return

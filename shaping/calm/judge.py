@@ -17,18 +17,20 @@ from shaping.transitions import FloatArray
 class SubgoalJudge:
     """Asks how likely each subgoal is to follow a transition, against none.
 
-    The score of subgoal k is log p(k) - log p(none) as a continuation of few-shot examples. A transition achieves the
-    subgoal with the highest score if that is above a threshold; the threshold is set once on examples of other things
-    (`prompts.CALIBRATION`), never on the task's own transitions. At most one subgoal is achieved on a transition.
+    The score of subgoal k is log p(k) - log p(none) as a continuation of few-shot examples. A
+    transition achieves the subgoal with the highest score if that is above a threshold; the
+    threshold is set once on examples of other things (`prompts.CALIBRATION`), never on the task's
+    own transitions. At most one subgoal is achieved on a transition.
 
-    Source: the judgement of subgoal terminations is CALM's (Pignatelli et al. 2024, arXiv 2409.12798). Its prompt asks
-    for a dictionary of booleans, which small models cannot write.
+    Source: the judgement of subgoal terminations is CALM's (Pignatelli et al. 2024, arXiv
+    2409.12798). Its prompt asks for a dictionary of booleans, which small models cannot write.
 
     Args:
         model: that is asked.
         subgoals: their texts.
         form: what it sees of a transition, of `prompts.FORMS`.
-        orders: in how many orders the examples are shown; scores are the mean. More cost as much more.
+        orders: in how many orders the examples are shown; scores are the mean. More cost as much
+            more.
 
     Raises:
         ValueError: unknown form, no order.
@@ -43,7 +45,9 @@ class SubgoalJudge:
         self._calibrating = threading.Lock()
 
     def scores(self, text: str) -> FloatArray:
-        """(number of subgoals,) for a transition in words (`prompts.event`). Asks, and waits for the answer.
+        """(number of subgoals,) for a transition in words (`prompts.event`).
+
+        Asks, and waits for the answer.
 
         Raises:
             LanguageModelError: there is none.
@@ -62,7 +66,7 @@ class SubgoalJudge:
         return np.mean(scores, axis=0)
 
     def progress(self, text: str) -> float:
-        """log p(any goal) - log p(none), without a list of subgoals: did the transition achieve anything?
+        """log p(any goal) - log p(none), without a list of subgoals: did it achieve anything?
 
         Raises:
             LanguageModelError: there is no answer.
@@ -112,7 +116,7 @@ class SubgoalJudge:
         return True
 
     def _calibration_scores(self) -> tuple[list[float], list[float]]:
-        """Highest scores of transitions that achieve their subgoal, and of those that achieve none."""
+        """Highest scores of transitions that achieve their subgoal, and of those without one."""
         achieved, nothing = [], []
         for example in prompts.CALIBRATION[self.form]:
             scores = self._mean(example.text, example.goals)

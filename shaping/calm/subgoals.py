@@ -42,7 +42,8 @@ class Subgoal:
 
     Args:
         text: what to achieve, a verb and a thing: "open the door".
-        event: the environment's event that is true exactly then, where there is one: what a symbolic detector reads.
+        event: the environment's event that is true exactly then, where there is one: what a
+            symbolic detector reads.
         weight: of its reward.
     """
 
@@ -68,11 +69,13 @@ def given(subgoals: Mapping[str, str]) -> list[Subgoal]:
 def discovered(model: LanguageModel, task: str, known: Mapping[str, str]) -> list[Subgoal]:
     """The language model's own decomposition of a task's description.
 
-    A step that is word for word one of the `known` ones takes over its event; others have none, until somebody writes
-    one into the file. Repetitions, steps past the eighth and steps of the prompt's own examples are dropped.
+    A step that is word for word one of the `known` ones takes over its event; others have none,
+    until somebody writes one into the file. Repetitions, steps past the eighth and steps of the
+    prompt's own examples are dropped.
 
     Raises:
-        LanguageModelError: it gave none, or only those of the examples, as small models do with vague tasks.
+        LanguageModelError: it gave none, or only those of the examples, as small models do with
+            vague tasks.
         ValueError: there is no description to decompose.
     """
     if not task.strip():
@@ -97,7 +100,8 @@ def checked(subgoals: Sequence[Subgoal]) -> list[Subgoal]:
     """The subgoals, if they can be used.
 
     Raises:
-        ValueError: none at all, too many, two alike, one that begins another, an odd text or weight.
+        ValueError: none at all, too many, two alike, one that begins another, an odd text or
+            weight.
     """
     if not subgoals:
         raise ValueError("there are no subgoals; give subgoals={text: event}, a file, or source=discovered")

@@ -27,32 +27,37 @@ FILE = "subgoals.yaml"
 class CalmTerm(RewardTerm):
     """Pays for achieved subgoals: CALM (Pignatelli et al. 2024, arXiv 2409.12798).
 
-    A language model splits the task into subgoals and judges which of them a transition achieves; each achievement ends
-    an option and is paid. With Ach the subgoals achieved in this episode and m_k = 1 where k is achieved now,
+    A language model splits the task into subgoals and judges which of them a transition achieves;
+    each achievement ends an option and is paid. With Ach the subgoals achieved in this episode and
+    m_k = 1 where k is achieved now,
 
-        once         Σ w_k m_k [k ∉ Ach]                        the default
-        repeat       Σ w_k m_k                                   the abstract's rule: an agent may farm it
+        once         Σ w_k m_k [k ∉ Ach]                         the default
+        repeat       Σ w_k m_k                                   the abstract's; may be farmed
         ordered      as once, but only the next subgoal counts
         pbrs         γ Φ(Ach') − Φ(Ach), Φ(Ach) = Σ_{k∈Ach} w_k  leaves the best policies the best
         pbrs_shift   the same with Φ(Ach) = −Σ_{k∉Ach} w_k
 
-    In the last two Φ is 0 after termination and stays what it is after truncation; keep weight · Σ w_k below 1, or the
-    step that ends the task looks bad. What was achieved is published, so that the shaped problem stays Markov.
+    In the last two Φ is 0 after termination and stays what it is after truncation; keep
+    weight · Σ w_k below 1, or the step that ends the task looks bad. What was achieved is
+    published, so that the shaped problem stays Markov.
 
     Args:
         task: the task in words, for source="discovered".
         subgoals: text -> name of the event that is true exactly then, "" for none.
-        source: "given" takes `subgoals`; "discovered" has the language model split `task`, once a run.
+        source: "given" takes `subgoals`; "discovered" has the language model split `task`, once a
+            run.
         file: a file of subgoals, in the format of RUN/terms/calm/subgoals.yaml; comes before both.
-        detector: "model" asks about every different transition, in the background; "distilled" decides by a classifier
-            that learns from the answers; "symbolic" reads events; "random" is for comparison.
+        detector: "model" asks about every different transition, in the background; "distilled"
+            decides by a classifier that learns from the answers; "symbolic" reads events; "random"
+            is for comparison.
         mode: see above.
         form: what the model is shown: "caption", "crop", "map", "map_message".
         orders: in how many orders the model is shown its examples; scores are the mean.
-        publish: "achieved" bits, the "current" subgoal (the first that is not achieved, one-hot), or "nothing".
-        patience: seconds in all that steps may wait for answers, while the first transitions are met; then answers
-            come in the background. 0 never waits; inf always does, so that a run with a filled cache and one without
-            are the same.
+        publish: "achieved" bits, the "current" subgoal (the first that is not achieved, one-hot),
+            or "nothing".
+        patience: seconds in all that steps may wait for answers, while the first transitions are
+            met; then answers come in the background. 0 never waits; inf always does, so that a run
+            with a filled cache and one without are the same.
         random_rate: probability of a yes, for detector="random".
         false_positives, false_negatives: probabilities of mistakes added to the detector's answers.
         language_model: whom to ask; scripts.train makes it of the group llm.

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 LIKELIEST = (100, 20, 5)
-"""Log-probabilities asked for at a position: what llama.cpp gives, else what vLLM does, else what OpenAI does."""
+"""Log-probabilities asked for at a position: llama.cpp gives 100, else vLLM 20, else OpenAI 5."""
 HOPELESS = 12.0  # nats below the best
 STRUCTURE_ATTEMPTS = 3
 MOST_TEXT = 100_000  # characters of an answer that are looked at
@@ -43,19 +43,20 @@ class _Refused(Rejected):
 class LanguageModel:
     """Asks a language model questions whose answers can be used.
 
-    `choose` answers with one of the given answers and nothing else: it compares their log-probabilities, so there is
-    no text to parse. `structure` answers with an instance of a pydantic model or not at all. Answers are kept in a
-    cache on disk by model, prompt version and question, and are not asked for again.
+    `choose` answers with one of the given answers and nothing else: it compares their
+    log-probabilities, so there is no text to parse. `structure` answers with an instance of a
+    pydantic model or not at all. Answers are kept in a cache on disk by model, prompt version and
+    question, and are not asked for again.
 
-    Nothing is connected or started before the first question that the cache cannot answer. All methods may be called
-    from several threads.
+    Nothing is connected or started before the first question that the cache cannot answer. All
+    methods may be called from several threads.
 
     Args:
         base_url: of an OpenAI-compatible endpoint, up to and with "/v1". None: the embedded model.
         model: its name there; None: the first that the endpoint lists.
         model_path: of the embedded model, a GGUF file; None: SmolLM2-135M-Instruct.
-        api: "completions" compares log-probabilities of any answers; "chat" is for endpoints that only chat: the
-            answer is sampled, and rejected if it is none of those allowed.
+        api: "completions" compares log-probabilities of any answers; "chat" is for endpoints that
+            only chat: the answer is sampled, and rejected if it is none of those allowed.
         timeout: seconds for one request.
         retries: of a request that failed, with exponential back-off.
         max_in_flight: requests at one time.
@@ -114,18 +115,19 @@ class LanguageModel:
         self._counts = dict.fromkeys(("asked", "cached", "unavailable", "rejected", "requests"), 0)
         self._latencies: deque[float] = deque(maxlen=1000)
 
-    # Questions -----------------------------------------------------------------------------------------------------
+    # Questions ------------------------------------------------------------------------------------
 
     def choose(self, prompt: str, answers: Sequence[str], *, version: str) -> dict[str, float]:
         """The log-probability of each answer as what follows the prompt.
 
-        With api="completions" each is the sum over the answer's tokens. It is a bound from above where a token is not
-        among the likeliest of its position, or where the answer is e¹² times less likely than one before it, which is
-        not followed to its end. Answers that begin alike share requests. End answers with a line feed to tell
-        "open" from "open the door".
+        With api="completions" each is the sum over the answer's tokens. It is a bound from above
+        where a token is not among the likeliest of its position, or where the answer is e¹² times
+        less likely than one before it, which is not followed to its end. Answers that begin alike
+        share requests. End answers with a line feed to tell "open" from "open the door".
 
         Args:
-            prompt: plain text to be continued. Whatever it holds, the result is about `answers` and nothing else.
+            prompt: plain text to be continued. Whatever it holds, the result is about `answers` and
+                nothing else.
             answers: different texts, not empty, none the beginning of another.
             version: of the prompt's wording, for the cache.
 
@@ -145,7 +147,7 @@ class LanguageModel:
         return {answer: float(scores[answer]) for answer in answers}
 
     def structure(self, prompt: str, schema: type[Schema], *, version: str, max_tokens: int = 400) -> Schema:
-        """An instance of a pydantic model from free text: constrained where the endpoint can, repaired, validated.
+        """A pydantic model's instance from free text: constrained if possible, repaired, validated.
 
         Raises:
             Unavailable, NotRecorded: there is no answer.
@@ -167,18 +169,18 @@ class LanguageModel:
         scores = self._cached(version, {"choose": list(answers), "prompt": prompt, "api": self.api}, count=False)
         return {answer: float(scores[answer]) for answer in answers} if _is_choice(scores) else None
 
-    # The model -----------------------------------------------------------------------------------------------------
+    # The model ------------------------------------------------------------------------------------
 
     @property
     def identity(self) -> str | None:
-        """Names the model in the cache; None while it is an endpoint's own choice that was not asked for yet."""
+        """Names the model in the cache; None while the endpoint was not asked yet which it has."""
         return self._name
 
     def __deepcopy__(self, memo: Any) -> LanguageModel:
         return self  # a connection is shared, never copied
 
     def metrics(self) -> dict[str, float]:
-        """Questions asked, cached, unavailable and rejected, HTTP requests, and seconds to an answer (mean, p95)."""
+        """Questions asked, cached, unavailable, rejected; requests; seconds to answers."""
         with self._lock:
             latencies = sorted(self._latencies)
             counts = {name: float(value) for name, value in self._counts.items()}
@@ -198,7 +200,7 @@ class LanguageModel:
             self.server.close()
         self.cache.close()
 
-    # Asking --------------------------------------------------------------------------------------------------------
+    # Asking ---------------------------------------------------------------------------------------
 
     def _cached(self, version: str, question: dict[str, Any], count: bool = True) -> Any:
         if self._name is None:
@@ -233,7 +235,7 @@ class LanguageModel:
             self._counts[name] += 1
 
     def _request(self, send: Callable[[openai.OpenAI], Any]) -> Any:
-        """One request; what openai raises becomes ours, without the key that an endpoint may have quoted."""
+        """One request; what openai raises becomes ours, without the key an endpoint may quote."""
         import openai
 
         url = self.base_url if self.server is None else self.server.address()
@@ -374,7 +376,7 @@ class LanguageModel:
 
 
 def _likely_tokens(response: Any) -> dict[str, float]:
-    """Token -> log-probability of the first position, as llama.cpp tells it (`content`) or as OpenAI does."""
+    """Token -> log-probability of the first position, as llama.cpp (`content`) or OpenAI has it."""
     try:
         logprobs = response.choices[0].logprobs.model_dump()
         if logprobs.get("content"):
