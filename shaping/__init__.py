@@ -1,7 +1,7 @@
 """Where reward comes from: reward terms, and what turns them into the scalar an agent learns from.
 
-The interface is :mod:`shaping.terms`. A file in this package whose class carries ``@register_term("name")`` is found by
-itself; nothing has to be listed here.
+The interface is :mod:`shaping.terms`. A file in this package whose class carries
+``@register_term("name")`` is found by itself; nothing has to be listed here.
 
 >>> from shaping import make_term, term_names
 >>> make_term("events", events=["key_picked_up"]).event_names

@@ -59,7 +59,8 @@ class ShapedEnv(Face, gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorAr
             "folder": folder,
             "publishing_only": publishing_only,
         }
-        # copies from before the parts are bound, from which gymnasium builds a twin (`gymnasium.make(env.spec)`)
+        # copies from before the parts are bound, from which gymnasium builds a twin
+        # (`gymnasium.make(env.spec)`)
         RecordConstructorArgs.__init__(self, terms=dict(terms), **parts)
         gymnasium.Wrapper.__init__(self, env)
         self.shaper = Shaper(
@@ -106,7 +107,7 @@ class ShapedEnv(Face, gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorAr
 
 
 def _batch(observation: Any) -> Observations:
-    """One environment's observation as a batch of one; copied, for the environment may reuse its arrays."""
+    """An observation as a batch of one; copied, for the environment may reuse its arrays."""
     if isinstance(observation, dict):
         return {key: np.array(value)[None] for key, value in observation.items()}
     return np.array(observation)[None]

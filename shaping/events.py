@@ -28,21 +28,24 @@ Predicate = Callable[[Transitions], BoolArray]
 
 @register_term("events")
 class EventsTerm(RewardTerm):
-    """Pays for named events: what the environment reports in ``info["events"]``, and predicates of one's own.
+    """Pays for named events: of the environment's ``info["events"]``, and predicates of one's own.
 
     The bits of what an episode has achieved are published, so that the shaped problem stays Markov.
 
     Args:
-        events: names read from ``info["events"]``, a tuple that is absent where nothing happened. Others are ignored.
+        events: names read from ``info["events"]``, a tuple that is absent where nothing happened.
+            Others are ignored.
         rewards: reward of an event; 1 where none is given.
-        once: pay an event the first time in an episode only, otherwise every time (an agent may then farm it).
-        ordered: pay an event only after all that stand before it in ``events``; one that comes too early does not
-            count as achieved. Several on one step count in their order.
+        once: pay an event the first time in an episode only, otherwise every time (an agent may
+            then farm it).
+        ordered: pay an event only after all that stand before it in ``events``; one that comes too
+            early does not count as achieved. Several on one step count in their order.
         publish: add the achieved bits (len(event_names),) to the observation.
         predicates: further events by name, as functions of `Transitions` to (n_envs,) of bool.
 
     Raises:
-        ValueError: no event at all, a name twice, a reward for no event, ``ordered`` without ``once``.
+        ValueError: no event at all, a name twice, a reward for no event, ``ordered`` without
+            ``once``.
     """
 
     card = {"events": "events"}

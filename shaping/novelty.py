@@ -18,20 +18,23 @@ HashArray = npt.NDArray[np.uint64]
 
 @register_term("count")
 class CountTerm(RewardTerm):
-    """Pays N(s')^-power, N counting visits to s' with this one; 1/√N by default (Strehl and Littman 2008, MBIE-EB).
+    """Pays N(s')^-power, N counting visits to s' with this one; 1/√N by default.
 
-    States are told apart by a 64-bit hash of chosen observation entries (Tang et al. 2017 hash likewise). An episode's
-    first state counts as visited without pay.
+    Source: Strehl and Littman 2008, MBIE-EB.
+
+    States are told apart by a 64-bit hash of chosen observation entries (Tang et al. 2017 hash
+    likewise). An episode's first state counts as visited without pay.
 
     Args:
         keys: entries of a Dict observation that make a state; None: all of them.
         power: above 0; ½ is 1/√N, 1 is 1/N.
-        scope: "lifetime": N over all episodes and environments. "episodic": N in the running episode. "product": the
-            product of both bonuses, so that what is old news pays little and going in circles less (as NGU combines
-            the two, Badia et al. 2020).
-        resolution: above 0: numbers that are not integers are rounded to multiples of it; 0: they must match exactly.
-        max_states: bound of the lifetime table. When it is full, the half that was visited least is forgotten and
-            would be new again. One state takes about 150 bytes.
+        scope: "lifetime": N over all episodes and environments. "episodic": N in the running
+            episode. "product": the product of both bonuses, so that what is old news pays little
+            and going in circles less (as NGU combines the two, Badia et al. 2020).
+        resolution: above 0: numbers that are not integers are rounded to multiples of it; 0: they
+            must match exactly.
+        max_states: bound of the lifetime table. When it is full, the half that was visited least is
+            forgotten and would be new again. One state takes about 150 bytes.
 
     Raises:
         ValueError: a number out of range; at `bind`, a key that the observations lack.
@@ -122,8 +125,9 @@ class CountTerm(RewardTerm):
 class RowHash:
     """64-bit hashes of the rows of arrays, the same in every process and on every resume.
 
-    Each 8-byte word is multiplied by an odd constant of its place, folded, multiplied again and summed: a multilinear
-    hash (Lemire and Kaser 2014) whose fold brings differences in high bits down, where a product alone would lose them.
+    Each 8-byte word is multiplied by an odd constant of its place, folded, multiplied again and
+    summed: a multilinear hash (Lemire and Kaser 2014) whose fold brings differences in high bits
+    down, where a product alone would lose them.
     """
 
     def __init__(self) -> None:

@@ -55,7 +55,7 @@ class Part(ABC):  # noqa: B024 - what a part does is its kind's to say
         """Once, before the first reset. Raises ValueError on a setting in which it cannot work."""
 
     def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:  # noqa: B027
-        """Episodes start where ``mask`` (n_envs,) is true; other rows of the arguments mean nothing."""
+        """Episodes start where ``mask`` (n_envs,) is true; other rows mean nothing."""
 
     def observe(self) -> Array:
         """What it publishes now, (n_envs, *observation_space.shape).

@@ -103,7 +103,7 @@ class Ledger:
             )
 
     def relabel(self, deltas: Mapping[str, FloatArray]) -> list[Change]:
-        """Signals (T, n_envs) of the newest T steps have risen by these; withheld ones change no pay."""
+        """Signals (T, n_envs) of the newest T steps rose by these; withheld ones change no pay."""
         length = max(len(values) for values in deltas.values())
         if length > self._next - self._settled:
             raise RewardTermError(
@@ -176,7 +176,7 @@ class Ledger:
                 f"rewards for an episode of {length} steps, not {wanted.shape}"
                 f"{'' if np.isfinite(wanted).all() else ' with NaN or infinity'}"
             )
-        # Buffers hold float32. A difference that float32 cannot see in the reward is rounding, not a change.
+        # Buffers hold float32: a difference that it cannot see in the reward is rounding
         rise = wanted.astype(np.float32).astype(np.float64) - paid
         applied = np.zeros(length)
         applied[: len(played.applied)] = played.applied
@@ -187,7 +187,7 @@ class Ledger:
         return Change(played.env, played.start, deltas)
 
     def _correct(self, row: int, step: int, deltas: FloatArray) -> None:
-        """Add what these steps (T, n_envs) are paid more to the sums of the episodes they belong to."""
+        """Add what steps (T, n_envs) are paid more to the sums of their episodes."""
         for played in [*self._ended, *self._running]:
             stop = self._next if played.ending == "cut" else played.stop
             rise = float(deltas[max(0, played.start - step) : max(0, stop - step), played.env].sum())
@@ -197,7 +197,10 @@ class Ledger:
                 played.row[row] += rise
 
     def _make_room(self) -> int:
-        """Forget steps that nothing can change any more, or take twice the room. Returns the next free row."""
+        """Forget steps that nothing can change any more, or take twice the room.
+
+        Returns the next free row.
+        """
         oldest = min([self._settled, *[played.start for played in (*self._ended, *self._running)]])
         used = self._next - oldest
         kept = slice(oldest - self._first, self._next - self._first)

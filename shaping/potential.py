@@ -29,15 +29,17 @@ Potential = Callable[[Observations, Sequence[Info]], FloatArray]
 
 @register_term("potential")
 class PotentialTerm(RewardTerm):
-    """F = γ·Φ(s') − Φ(s), with γ the agent's own (Ng, Harada and Russell 1999); keeps the best policies the best.
+    """F = γ·Φ(s') − Φ(s), γ the agent's own; keeps the best policies the best.
 
-    Φ(s') is 0 after termination, and stays Φ(s') after truncation, where the agent goes on with V(s'). An agent
-    that does not (REINFORCE) needs ``truncation="zero"`` (Grzes 2017).
+    Source: Ng, Harada and Russell 1999.
+
+    Φ(s') is 0 after termination, and stays Φ(s') after truncation, where the agent goes on with
+    V(s'). An agent that does not (REINFORCE) needs ``truncation="zero"`` (Grzes 2017).
 
     Args:
-        potential: Φ. The name of an info entry (a float), ``observation:KEY`` for a scalar entry of the observation,
-            ``module:function``, or a function. A function takes (observations, infos) and returns (n_envs,); where
-            episodes start, rows of running ones mean nothing.
+        potential: Φ. The name of an info entry (a float), ``observation:KEY`` for a scalar entry of
+            the observation, ``module:function``, or a function. A function takes (observations,
+            infos) and returns (n_envs,); where episodes start, rows of running ones mean nothing.
         scale: Φ is multiplied by it; below 0 where the entry is a distance.
         truncation: Φ(s') after truncation, "keep" or "zero".
 

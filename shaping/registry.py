@@ -9,7 +9,7 @@ from shaping.terms import RewardTerm, registry
 
 
 def register_term(name: str) -> Callable[[type[Any]], type[Any]]:
-    """``@register_term("name")`` over a `RewardTerm` subclass: the one line that makes ``shaping=name`` exist."""
+    """``@register_term("name")`` over a `RewardTerm` makes ``shaping=name`` exist."""
     return registry.register(name)
 
 

@@ -25,18 +25,22 @@ TABLE_ROWS = 2**13  # random vectors for (place, name); a power of 2. Two may sh
 
 @register_term("rnd")
 class RNDTerm(RewardTerm):
-    """Pays ‖f̂(s') − f(s')‖²/d over its running scale (Burda et al. 2018, "Exploration by random network distillation").
+    """Pays ‖f̂(s') − f(s')‖²/d over its running scale: random network distillation.
 
-    f is a fixed random network, f̂ learns to predict it on visited states, so the error is large where few visits were.
-    As in the paper: observations are normalised by running statistics and clipped to ±5, the reward is divided by the
-    running deviation of its own discounted return (never cut at an episode's end), the predictor learns from a random
-    share of the transitions, networks start orthogonal and the target never learns. Unlike it: small perceptrons, not
-    convolutions, one value function, statistics over the first ``warm_up`` steps (paid 0) instead of a random agent.
+    Source: Burda et al. 2018, "Exploration by random network distillation".
 
-    Integer entries of one or two dimensions (glyphs, characters, a Discrete) are names, not sizes: each name in each
-    place has a fixed random vector, and their sum stands for the grid. Arrays of bytes with three dimensions are
-    images, divided by 255. Everything runs on one thread: these networks are so small that waking others costs more
-    than they save.
+    f is a fixed random network, f̂ learns to predict it on visited states, so the error is large
+    where few visits were. As in the paper: observations are normalised by running statistics and
+    clipped to ±5, the reward is divided by the running deviation of its own discounted return
+    (never cut at an episode's end), the predictor learns from a random share of the transitions,
+    networks start orthogonal and the target never learns. Unlike it: small perceptrons, not
+    convolutions, one value function, statistics over the first ``warm_up`` steps (paid 0) instead
+    of a random agent.
+
+    Integer entries of one or two dimensions (glyphs, characters, a Discrete) are names, not sizes:
+    each name in each place has a fixed random vector, and their sum stands for the grid. Arrays of
+    bytes with three dimensions are images, divided by 255. Everything runs on one thread: these
+    networks are so small that waking others costs more than they save.
 
     Args:
         keys: entries of a Dict observation to look at; None: all of them.
@@ -44,13 +48,15 @@ class RNDTerm(RewardTerm):
         outputs: d, the number of random features to predict.
         embedding: numbers that stand for a grid of integers.
         learning_rate: Adam's.
-        share: share of the transitions that the predictor learns from; the paper's "experience proportion".
+        share: share of the transitions that the predictor learns from; the paper's "experience
+            proportion".
         batch_size: of one gradient step.
         gamma: discount of the intrinsic return that scales the reward; the paper's 0.99.
         warm_up: environment steps without pay, that only gather statistics.
 
     Raises:
-        ValueError: a number out of range; at `bind`, a key that the observations lack or that is not numeric.
+        ValueError: a number out of range; at `bind`, a key that the observations lack or that is
+            not numeric.
     """
 
     def __init__(
@@ -113,7 +119,10 @@ class RNDTerm(RewardTerm):
         return errors / deviation if deviation > 1e-12 else np.zeros(len(batch))
 
     def update(self, rollout: Rollout) -> Mapping[str, float]:
-        """One pass over a random share of the visited states. Metrics: "loss", "intrinsic_return_std"."""
+        """One pass over a random share of the visited states.
+
+        Metrics: "loss", "intrinsic_return_std".
+        """
         if not len(rollout):
             return {}
         successors: list[Any] = [batch.next_observations for batch in rollout]
@@ -185,7 +194,10 @@ class RNDTerm(RewardTerm):
 
 
 class ObservationFeatures:
-    """Observations to rows of float32: integers through a fixed random table, numbers normalised and clipped to ±5."""
+    """Observations to rows of float32: names through a fixed random table, numbers normalised.
+
+    Numbers are clipped to ±5.
+    """
 
     def __init__(
         self, space: spaces.Space[Any], keys: Sequence[str] | None, embedding: int, rng: np.random.Generator

@@ -14,12 +14,12 @@ _FORMS = "a number, 'linear(START,END,STEPS)', 'exponential(START,END,HALF_LIFE)
 class Schedule:
     """A value over environment steps, written as a number or as one of three forms.
 
-    ======================================  =========================================================
-    ``0.5``                                 constant
-    ``linear(1.0,0.0,200000)``              from 1 to 0 in a straight line over 200 000 steps, then 0
-    ``exponential(1.0,0.1,50000)``          from 1 towards 0.1; the distance halves every 50 000 steps
-    ``piecewise(0:0.0,10000:1.0,90000:0.2)``  straight lines between the points, flat outside them
-    ======================================  =========================================================
+    ========================================  ====================================================
+    ``0.5``                                   constant
+    ``linear(1.0,0.0,200000)``                from 1 to 0 in 200 000 steps, straight, then 0
+    ``exponential(1.0,0.1,50000)``            from 1 to 0.1; the distance halves in 50 000 steps
+    ``piecewise(0:0.0,10000:1.0,90000:0.2)``  straight lines between points, flat outside them
+    ========================================  ====================================================
 
     >>> Schedule.parse("linear(1.0, 0.0, 100)")(25)
     0.75

@@ -1,4 +1,4 @@
-"""What both faces, ShapedVecEnv and ShapedEnv, stand on: the parts of a reward, stepped together."""
+"""What ShapedVecEnv and ShapedEnv stand on: the parts of a reward, stepped together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ LONGEST_ROLLOUT = 4096  # transitions kept for learned parts, should nobody call
 
 
 class Shaper:
-    """The parts of a reward bound to one setting. Turns `Transitions` into the scalar the agent learns from.
+    """The parts of a reward bound to one setting.
+
+    Turns `Transitions` into the scalar the agent learns from.
 
     Every part has a path, which is its name in metrics and, where it publishes, in observations: a
     term its name, a transform "signal/transform", the others "combiner" and "episode".
@@ -74,7 +76,7 @@ class Shaper:
         self._publishing_only = publishing_only
         self.steps = 0  # environment steps so far, over all resumes
         self.vector_steps = 0
-        """Steps of all environments together since this Shaper was made: the number that the next one gets."""
+        """The number that the next step gets: vector steps since this Shaper was made."""
 
         entries = list(observation_space.spaces) if isinstance(observation_space, spaces.Dict) else []
         self.signals = self._named(entries)
@@ -130,7 +132,7 @@ class Shaper:
             self.combiner.weights(self.steps)  # refuses a combiner that is no sum
             self._ledger = Ledger(self.signals, self.part_names, self._totals, self.combiner.withheld, gamma)
 
-    # -- the parts ----------------------------------------------------------------------------------------------
+    # -- the parts ---------------------------------------------------------------------------------
 
     def _named(self, entries: Sequence[str]) -> tuple[str, ...]:
         """Gives the terms their names. Returns the names of all signals."""
@@ -179,9 +181,9 @@ class Shaper:
 
     def _bind(self, path: str, part: Part, setting: Setting, folder: str | Path | None) -> None:
         seed = int(np.random.SeedSequence([setting.seed, zlib.crc32(path.encode())]).generate_state(1)[0])
-        own = replace(setting, seed=seed, folder=None if folder is None else Path(folder) / path)
+        setting = replace(setting, seed=seed, folder=None if folder is None else Path(folder) / path)
         try:
-            part.bind(own)
+            part.bind(setting)
         except ValueError as error:
             raise ValueError(f"{self._who(path)} cannot work here: {error}") from error
 
@@ -220,7 +222,7 @@ class Shaper:
         for part in self.parts.values():
             part.close()
 
-    # -- episodes -----------------------------------------------------------------------------------------------
+    # -- episodes ----------------------------------------------------------------------------------
 
     def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
         """Episodes start where ``mask`` is true."""
@@ -298,7 +300,7 @@ class Shaper:
                 "Find out where it comes from, or bound it at its source"
             )
 
-    # -- what parts publish -------------------------------------------------------------------------------------
+    # -- what parts publish ------------------------------------------------------------------------
 
     def _extend(self, space: spaces.Space[Any]) -> spaces.Space[Any]:
         if not self._published:
@@ -343,10 +345,10 @@ class Shaper:
             return observation["observation"]
         return {key: entry for key, entry in observation.items() if key not in self._published}
 
-    # -- learning -----------------------------------------------------------------------------------------------
+    # -- learning ----------------------------------------------------------------------------------
 
     def take_rollout(self) -> Rollout:
-        """The transitions since the last call, at most the newest 4096; empty if no part reads them."""
+        """The transitions since the last call, at most 4096; empty if no part reads them."""
         rollout = Rollout(self._recorded)
         self._recorded.clear()
         return rollout
@@ -373,15 +375,20 @@ class Shaper:
                 metrics[f"{prefix}/{metric}"] = float(value)
         return metrics
 
-    # -- pay that changes ---------------------------------------------------------------------------------------
+    # -- pay that changes --------------------------------------------------------------------------
 
     @property
     def changes_pay(self) -> bool:
-        """May steps be paid otherwise than when they were taken? Then `pay_changes` is to be called."""
+        """May steps be paid otherwise than when they were taken?
+
+        Then `pay_changes` is to be called.
+        """
         return self._ledger is not None
 
     def pay_changes(self) -> list[Change]:
-        """By how much steps are to be paid more than they were, at a rollout's end, after `update_terms`.
+        """By how much steps are to be paid more than they were.
+
+        To be called at a rollout's end, after `update_terms`.
 
         Terms that score a rollout again come first, the episode transform then sees what they said.
         An episode that a rollout's end cuts may be decided about again. A step may occur in several
@@ -409,7 +416,7 @@ class Shaper:
 
     @property
     def rescored(self) -> tuple[str, ...]:
-        """Signals whose pay is a function of the transition alone, so that `rescore` can give it anew.
+        """Signals whose pay is a function of the transition alone: `rescore` gives it anew.
 
         What `rescore` says takes the place of the sum of their ``reward_terms``.
         """
@@ -422,7 +429,7 @@ class Shaper:
         )
 
     def rescore(self, batch: Transitions) -> FloatArray:
-        """What the `rescored` signals of these transitions, of any time and number, pay now, together (n,).
+        """What the `rescored` signals of transitions of any time and number pay now, together (n,).
 
         Raises:
             RewardTermError: a term gave a wrong shape, NaN or infinity.
@@ -448,7 +455,7 @@ class Shaper:
             raise RewardTermError(f"asking again for {', '.join(rescored)} gave NaN or infinity at step {self.steps}")
         return total
 
-    # -- statistics, state --------------------------------------------------------------------------------------
+    # -- statistics, state -------------------------------------------------------------------------
 
     def episode_statistics(self) -> dict[str, float]:
         """Means over the last 100 finished episodes; empty before the first.
@@ -476,7 +483,9 @@ class Shaper:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave. With ``publishing_only``, the states of what was dropped are left.
+        """Take over what `state_dict` gave.
+
+        With ``publishing_only``, the states of what was dropped are left.
 
         Raises:
             ValueError: the state is of other terms or transforms.

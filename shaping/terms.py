@@ -52,7 +52,7 @@ class RewardTerm(Part):
 
     @abstractmethod
     def __call__(self, batch: Transitions) -> FloatArray:
-        """The rewards of one step, before transforms and weights: (n_envs,), or (channels, n_envs)."""
+        """One step's rewards, before transforms and weights: (n_envs,) or (channels, n_envs)."""
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class RewardTerm(Part):
     """Does it score a rollout again at its end? Then `relabel` is asked for after `update`."""
 
     def relabel(self) -> FloatArray | None:
-        """What each step since the last call would be paid now less what it was paid; None: nothing.
+        """What each step since the last call would be paid now, less what it was; None: nothing.
 
         (T, n_envs), or (channels, T, n_envs).
         """

@@ -1,4 +1,4 @@
-"""One signal's values to other values, per step: running normalisation, clipping, the centred sigmoid."""
+"""One signal's values to other values, per step: normalised, clipped, through a sigmoid."""
 
 from __future__ import annotations
 

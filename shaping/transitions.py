@@ -13,7 +13,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 Observations = Array | dict[str, Array]
-"""One array (n_envs, ...), or a dict of them where the environment's observation space is a Dict."""
+"""One array (n_envs, ...), or a dict of them where the observation space is a Dict."""
 Info = dict[str, Any]
 
 

@@ -139,7 +139,7 @@ class ShapedVecEnv(Face, VecEnvWrapper):
 
 
 def _true_successors(observations: Observations, infos: Sequence[dict[str, Any]], ended: Any) -> Observations:
-    """The observations with the rows of ended episodes replaced by what the vector environment hid; a copy."""
+    """A copy of the observations with the rows of ended episodes as they were before the reset."""
     if isinstance(observations, dict):
         copies = {key: array.copy() for key, array in observations.items()}
         for index in ended:

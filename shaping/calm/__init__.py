@@ -1,4 +1,7 @@
-"""CALM: subgoals that a language model names and recognises (Pignatelli et al. 2024, arXiv 2409.12798)."""
+"""CALM: subgoals that a language model names and recognises.
+
+Source: Pignatelli et al. 2024, arXiv 2409.12798.
+"""
 
 from shaping.calm.judge import SubgoalJudge
 from shaping.calm.subgoals import Subgoal

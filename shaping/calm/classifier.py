@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 from shaping.transitions import BoolArray, FloatArray
 
@@ -20,10 +22,10 @@ DECAY = 3e-3
 
 
 class CaptionClassifier:
-    """Logistic regression on the words, pairs of words and pairs across a caption's parts; one output a subgoal.
+    """Logistic regression on a caption's words and pairs of words; one output a subgoal.
 
-    Classes are balanced, so that a subgoal that one caption in a hundred achieves is learned. Before the first fit, and
-    for a subgoal that no answer was positive for, it says no.
+    Classes are balanced, so that a subgoal that one caption in a hundred achieves is learned.
+    Before the first fit, and for a subgoal that no answer was positive for, it says no.
 
     Args:
         n_subgoals: outputs.
@@ -48,30 +50,28 @@ class CaptionClassifier:
         x[rows, places] = 1.0
         x /= np.sqrt(np.maximum(x.sum(axis=1, keepdims=True), 1.0))
         positive = labels.sum(axis=0)
-        known: BoolArray = (positive > 0) & (positive < len(texts))
+        learnable: BoolArray = (positive > 0) & (positive < len(texts))
         share = np.where(labels > 0.5, 0.5 / np.maximum(positive, 1e-9), 0.5 / np.maximum(len(texts) - positive, 1e-9))
-        weights, bias = np.zeros((len(used), labels.shape[1])), np.zeros(labels.shape[1])
-        first_w, second_w = np.zeros_like(weights), np.zeros_like(weights)
-        first_b, second_b = np.zeros_like(bias), np.zeros_like(bias)
-        for step in range(1, STEPS + 1):  # Adam
-            error = (1.0 / (1.0 + np.exp(-(x @ weights + bias))) - labels) * share
-            for value, slope, first, second in (
-                (weights, x.T @ error + DECAY * weights, first_w, second_w),
-                (bias, error.sum(axis=0), first_b, second_b),
-            ):
-                first += 0.1 * (slope - first)
-                second += 0.001 * (slope**2 - second)
-                value -= (
-                    LEARNING_RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8) / step**0.5
-                )
+        inputs, targets, share = torch.from_numpy(x), torch.from_numpy(labels), torch.from_numpy(share)
+        weights = torch.zeros(len(used), labels.shape[1], dtype=torch.float64, requires_grad=True)
+        bias = torch.zeros(labels.shape[1], dtype=torch.float64, requires_grad=True)
+        groups: list[dict[str, Any]] = [{"params": [weights], "weight_decay": DECAY}, {"params": [bias]}]
+        optimizer = torch.optim.Adam(groups, lr=LEARNING_RATE)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (step + 1) ** -0.5)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            logits = torch.addmm(bias, inputs, weights)
+            functional.binary_cross_entropy_with_logits(logits, targets, share, reduction="sum").backward()
+            optimizer.step()
+            schedule.step()
         self.weights = np.zeros((FEATURES, labels.shape[1]))
-        self.weights[used] = weights
-        self.bias = np.where(known, bias, -np.inf)
+        self.weights[used] = weights.detach().numpy()
+        self.bias = np.where(learnable, bias.detach().numpy(), -np.inf)
 
     def probabilities(self, text: str) -> FloatArray:
         """(n_subgoals,) that the text achieves each subgoal."""
-        found = features(text)
-        logits = self.weights[found].sum(axis=0) / np.sqrt(max(len(found), 1)) + self.bias
+        columns = features(text)
+        logits = self.weights[columns].sum(axis=0) / np.sqrt(max(len(columns), 1)) + self.bias
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -50, 50))))
 
     def decide(self, text: str) -> tuple[int, ...]:
@@ -88,5 +88,5 @@ class CaptionClassifier:
 def features(text: str) -> np.ndarray:
     """Different features of a text, as sorted columns: words and neighbouring pairs."""
     words = re.findall(r"[a-z]+|[^\sa-z]", text.lower())
-    found = {*words, *(f"{a} {b}" for a, b in itertools.pairwise(words))}
-    return np.array(sorted({zlib.crc32(one.encode()) % FEATURES for one in found}), np.int64)
+    distinct = {*words, *(f"{first} {second}" for first, second in itertools.pairwise(words))}
+    return np.array(sorted({zlib.crc32(words.encode()) % FEATURES for words in distinct}), np.int64)

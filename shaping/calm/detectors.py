@@ -1,7 +1,7 @@
-"""Which subgoals the transitions of a step achieve: by symbols, by a language model, by what was distilled from it.
+"""Which subgoals a step achieves: by symbols, by a language model, by what was distilled from it.
 
-Every detector gives, for a batch, the rows where something was achieved and the columns of the subgoals. Most steps
-achieve nothing, so the list is mostly empty and a step costs a look-up.
+Every detector gives, for a batch, the rows where something was achieved and the columns of the
+subgoals. Most steps achieve nothing, so the list is mostly empty and a step costs a look-up.
 """
 
 from __future__ import annotations
@@ -75,17 +75,17 @@ class SymbolicDetector(Detector):
         self._column = {subgoal.event: column for column, subgoal in enumerate(subgoals)}
 
     def __call__(self, batch: Transitions) -> Achievements:
-        found: Achievements = []
+        achievements: Achievements = []
         for row, info in enumerate(batch.infos):
             if "events" in info:
                 columns = tuple(sorted({self._column[name] for name in info["events"] if name in self._column}))
                 if columns:
-                    found.append((row, columns))
-        return found
+                    achievements.append((row, columns))
+        return achievements
 
 
 class RandomDetector(Detector):
-    """Says yes to every subgoal with the same probability at every step: what subgoals are worth without meaning."""
+    """Says yes to every subgoal at a rate: what subgoals are worth without their meaning."""
 
     def __init__(self, n_subgoals: int, rate: float, seed: int) -> None:
         self._n = n_subgoals
@@ -106,8 +106,8 @@ class RandomDetector(Detector):
 class ModelDetector(Detector):
     """A language model's judgement of every different transition, asked once and in the background.
 
-    What was not answered yet counts as achieving nothing. With ``distil`` the answers teach a small classifier, and
-    that decides about all transitions, also those that nobody has judged.
+    What was not answered yet counts as achieving nothing. With ``distil`` the answers teach a small
+    classifier, and that decides about all transitions, also those that nobody has judged.
 
     Args:
         judge: that is asked.
@@ -152,7 +152,7 @@ class ModelDetector(Detector):
             ) from None
 
     def _look_up(self, batch: Transitions) -> Achievements:
-        found: Achievements = []
+        achievements: Achievements = []
         table = self._table
         self._seen += len(batch)
         if self.judge.form == "caption":
@@ -161,8 +161,8 @@ class ModelDetector(Detector):
                 if columns is None:
                     columns = self._meet(info["caption"], info, {})
                 if columns:
-                    found.append((row, columns))
-            return found
+                    achievements.append((row, columns))
+            return achievements
         entry = "crop" if self.judge.form == "crop" else "map"
         for row, info in enumerate(batch.infos):
             before = self._previous[row]
@@ -172,8 +172,8 @@ class ModelDetector(Detector):
             if columns is None:
                 columns = self._meet(key, info, {entry: before})
             if columns:
-                found.append((row, columns))
-        return found
+                achievements.append((row, columns))
+        return achievements
 
     def _meet(self, key: Any, info: Mapping[str, Any], before: Mapping[str, str]) -> Columns:
         """A transition that was never seen before."""
@@ -188,7 +188,7 @@ class ModelDetector(Detector):
                 self._scores[text] = scores
             elif not self.judge.model.replay:
                 self._service.submit(text)
-                # early on it pays to wait: what an agent does without being paid for it, it unlearns
+                # early on it pays to wait: what an agent does without pay it unlearns
                 if self._service.wait_patiently():
                     self._take_answers()
             else:
@@ -253,7 +253,7 @@ class ModelDetector(Detector):
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Answers of other subgoals, another form or another model are left where they are: they are asked for anew."""
+        """Take over what `state_dict` gave, but no answers of other subgoals, forms or models."""
         same = (state["form"], state["subgoals"]) == (self.judge.form, list(self.judge.subgoals))
         if not same or state["model"] not in (None, self.judge.model.identity):
             return
@@ -297,12 +297,12 @@ class Noisy(Detector):
         self._detector.reset(infos, mask)
 
     def __call__(self, batch: Transitions) -> Achievements:
-        found: dict[int, set[int]] = {}
+        said: dict[int, set[int]] = {}
         for row, columns in self._detector(batch):
-            found[row] = {column for column in columns if self._random.random() >= self._missed}
+            said[row] = {column for column in columns if self._random.random() >= self._missed}
         for row, columns in self._invented(batch):
-            found.setdefault(row, set()).update(columns)
-        return [(row, tuple(sorted(columns))) for row, columns in sorted(found.items()) if columns]
+            said.setdefault(row, set()).update(columns)
+        return [(row, tuple(sorted(columns))) for row, columns in sorted(said.items()) if columns]
 
     def update(self) -> Mapping[str, float]:
         return self._detector.update()
@@ -336,7 +336,7 @@ def model_detector(
             "this detector asks a language model, and there is none: scripts.train takes it from the group llm; from "
             "Python give language_model=LanguageModel()"
         )
-    return ModelDetector(SubgoalJudge(model, [one.text for one in subgoals], form, orders), n_envs, **options)
+    return ModelDetector(SubgoalJudge(model, [subgoal.text for subgoal in subgoals], form, orders), n_envs, **options)
 
 
 __all__ = ["Achievements", "Detector", "ModelDetector", "Noisy", "NotRecorded", "RandomDetector", "SymbolicDetector"]

@@ -1,11 +1,12 @@
 """How a transition is shown to a language model, and the examples that say what to answer.
 
-A small model cannot be asked: "was the door opened, yes or no?" is answered yes to everything (docs/terms/calm.md). It
-can go on: after lines of `Event: ...` and `Goal: ...` with other things in other rooms, the next goal is read off from
-how likely each allowed one is to follow. No example names a thing of the tasks that are judged.
+A small model cannot be asked: "was the door opened, yes or no?" is answered yes to everything
+(docs/terms/calm.md). It can go on: after lines of `Event: ...` and `Goal: ...` with other things in
+other rooms, the next goal is read off from how likely each allowed one is to follow. No example
+names a thing of the tasks that are judged.
 
-Game text is data: it is flattened to one line, or every line of it is marked, so that it can look neither like an
-example nor like an answer.
+Game text is data: it is flattened to one line, or every line of it is marked, so that it can look
+neither like an example nor like an answer.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def line(text: str) -> str:
 
 
 def event(form: str, info: Mapping[str, str], before: Mapping[str, str]) -> str:
-    """A transition in one of the `FORMS`, from what the environment reports after it and before it."""
+    """A transition in one of the `FORMS`, from what the environment reports after and before."""
     if form == "caption":
         return f"Event: {line(info['caption'])}\n"
     entry = "crop" if form == "crop" else "map"
@@ -64,7 +65,8 @@ def prompt(form: str, text: str, order: int = 0) -> str:
     Args:
         form: of `FORMS`.
         text: from `event`.
-        order: of the examples; 0 as they stand here, others are shuffles. What a model answers depends on it.
+        order: of the examples; 0 as they stand here, others are shuffles. What a model answers
+            depends on it.
     """
     return f"{head(form, order)}{text}Goal:"
 
@@ -74,12 +76,15 @@ def head(form: str, order: int = 0) -> str:
     examples = list(EXAMPLES[form])
     if order:
         random.Random(order).shuffle(examples)
-    shown = "".join(f"{one.text}Goal: {one.achieved or NONE}\n\n" for one in examples)
+    shown = "".join(f"{example.text}Goal: {example.achieved or NONE}\n\n" for example in examples)
     return _HEAD + (_LEGEND if form != "caption" else "") + shown
 
 
 def answers(goals: Sequence[str]) -> list[str]:
-    """What may follow a prompt: no goal, or one of them. The line feed ends it, so that none begins another."""
+    """What may follow a prompt: no goal, or one of them.
+
+    The line feed ends it, so that none begins another.
+    """
     return [f" {NONE}\n", *(f" {line(goal)}\n" for goal in goals)]
 
 
@@ -92,7 +97,7 @@ def _row(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)[:100].rstrip()
 
 
-# Examples ------------------------------------------------------------------------------------------------------------
+# Examples -----------------------------------------------------------------------------------------
 
 
 def _said(text: str, achieved: str | None, *goals: str) -> Example:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, Field
 
+from foundation.checks import number
+from foundation.files import replace_text
 from shaping.llm import LanguageModel, Rejected
 
 MOST_SUBGOALS = 8
@@ -42,7 +42,8 @@ class Subgoal:
 
     Args:
         text: what to achieve, a verb and a thing: "open the door".
-        event: the environment's event that is true exactly then, where there is one: what a symbolic detector reads.
+        event: the environment's event that is true exactly then, where there is one: what a
+            symbolic detector reads.
         weight: of its reward.
     """
 
@@ -68,11 +69,13 @@ def given(subgoals: Mapping[str, str]) -> list[Subgoal]:
 def discovered(model: LanguageModel, task: str, known: Mapping[str, str]) -> list[Subgoal]:
     """The language model's own decomposition of a task's description.
 
-    A step that is word for word one of the `known` ones takes over its event; others have none, until somebody writes
-    one into the file. Repetitions, steps past the eighth and steps of the prompt's own examples are dropped.
+    A step that is word for word one of the `known` ones takes over its event; others have none,
+    until somebody writes one into the file. Repetitions, steps past the eighth and steps of the
+    prompt's own examples are dropped.
 
     Raises:
-        LanguageModelError: it gave none, or only those of the examples, as small models do with vague tasks.
+        LanguageModelError: it gave none, or only those of the examples, as small models do with
+            vague tasks.
         ValueError: there is no description to decompose.
     """
     if not task.strip():
@@ -97,7 +100,8 @@ def checked(subgoals: Sequence[Subgoal]) -> list[Subgoal]:
     """The subgoals, if they can be used.
 
     Raises:
-        ValueError: none at all, too many, two alike, one that begins another, an odd text or weight.
+        ValueError: none at all, too many, two alike, one that begins another, an odd text or
+            weight.
     """
     if not subgoals:
         raise ValueError("there are no subgoals; give subgoals={text: event}, a file, or source=discovered")
@@ -111,19 +115,15 @@ def checked(subgoals: Sequence[Subgoal]) -> list[Subgoal]:
             )
         if names.count(subgoal.name) > 1 or subgoal.name == "none":
             raise ValueError(f"subgoal {subgoal.text!r} stands twice, or is the word for no subgoal")
-        if not math.isfinite(subgoal.weight) or subgoal.weight < 0:
-            raise ValueError(f"the weight of subgoal {subgoal.text!r} is {subgoal.weight}; expected a number from 0")
+        number(f"the weight of subgoal {subgoal.text!r}", subgoal.weight, least=0)
     return list(subgoals)
 
 
 def write(path: Path, subgoals: Sequence[Subgoal], task: str, source: str) -> None:
     """Write the file, whole or not at all."""
-    entries = [{"text": one.text, "event": one.event, "weight": one.weight} for one in subgoals]
+    entries = [{"text": subgoal.text, "event": subgoal.event, "weight": subgoal.weight} for subgoal in subgoals]
     body = yaml.safe_dump({"task": task, "source": source, "subgoals": entries}, sort_keys=False, width=110)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_text(_HEADER + body)
-    os.replace(new, path)
+    replace_text(path, _HEADER + body)
 
 
 def read(path: Path) -> list[Subgoal]:
@@ -134,13 +134,13 @@ def read(path: Path) -> list[Subgoal]:
     """
     try:
         entries = yaml.safe_load(path.read_text())["subgoals"]
-        found = []
+        subgoals = []
         for entry in entries:
             unknown = set(entry) - {"text", "event", "weight"}
             if unknown:
                 raise ValueError(f"unknown {', '.join(sorted(unknown))}")
             event = entry.get("event")
-            found.append(
+            subgoals.append(
                 Subgoal(str(entry["text"]), None if event is None else str(event), float(entry.get("weight", 1)))
             )
     except OSError as error:
@@ -150,7 +150,7 @@ def read(path: Path) -> list[Subgoal]:
             f"{path} holds no subgoals ({type(error).__name__}: {error}); expected a list `subgoals:` of entries with "
             "text, event and weight"
         ) from error
-    return checked(found)
+    return checked(subgoals)
 
 
 def _same(text: str) -> str:

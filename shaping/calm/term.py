@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
+from foundation.checks import number, one_of, whole
 from shaping.calm import subgoals as files
 from shaping.calm.detectors import Detector, Noisy, RandomDetector, SymbolicDetector, model_detector
 from shaping.calm.prompts import FORMS, REQUIRES
 from shaping.calm.subgoals import Subgoal
-from shaping.llm import LanguageModel, LanguageModelError
+from shaping.llm import LanguageModel, LanguageModelError, patient
 from shaping.registry import register_term
 from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, RewardTerm, Rollout, Setting, Transitions
 
@@ -27,32 +27,37 @@ FILE = "subgoals.yaml"
 class CalmTerm(RewardTerm):
     """Pays for achieved subgoals: CALM (Pignatelli et al. 2024, arXiv 2409.12798).
 
-    A language model splits the task into subgoals and judges which of them a transition achieves; each achievement ends
-    an option and is paid. With Ach the subgoals achieved in this episode and m_k = 1 where k is achieved now,
+    A language model splits the task into subgoals and judges which of them a transition achieves;
+    each achievement ends an option and is paid. With Ach the subgoals achieved in this episode and
+    m_k = 1 where k is achieved now,
 
-        once         Σ w_k m_k [k ∉ Ach]                        the default
-        repeat       Σ w_k m_k                                   the abstract's rule: an agent may farm it
+        once         Σ w_k m_k [k ∉ Ach]                         the default
+        repeat       Σ w_k m_k                                   the abstract's; may be farmed
         ordered      as once, but only the next subgoal counts
         pbrs         γ Φ(Ach') − Φ(Ach), Φ(Ach) = Σ_{k∈Ach} w_k  leaves the best policies the best
         pbrs_shift   the same with Φ(Ach) = −Σ_{k∉Ach} w_k
 
-    In the last two Φ is 0 after termination and stays what it is after truncation; keep weight · Σ w_k below 1, or the
-    step that ends the task looks bad. What was achieved is published, so that the shaped problem stays Markov.
+    In the last two Φ is 0 after termination and stays what it is after truncation; keep
+    weight · Σ w_k below 1, or the step that ends the task looks bad. What was achieved is
+    published, so that the shaped problem stays Markov.
 
     Args:
         task: the task in words, for source="discovered".
         subgoals: text -> name of the event that is true exactly then, "" for none.
-        source: "given" takes `subgoals`; "discovered" has the language model split `task`, once a run.
+        source: "given" takes `subgoals`; "discovered" has the language model split `task`, once a
+            run.
         file: a file of subgoals, in the format of RUN/terms/calm/subgoals.yaml; comes before both.
-        detector: "model" asks about every different transition, in the background; "distilled" decides by a classifier
-            that learns from the answers; "symbolic" reads events; "random" is for comparison.
+        detector: "model" asks about every different transition, in the background; "distilled"
+            decides by a classifier that learns from the answers; "symbolic" reads events; "random"
+            is for comparison.
         mode: see above.
         form: what the model is shown: "caption", "crop", "map", "map_message".
         orders: in how many orders the model is shown its examples; scores are the mean.
-        publish: "achieved" bits, the "current" subgoal (the first that is not achieved, one-hot), or "nothing".
-        patience: seconds in all that steps may wait for answers, while the first transitions are met; then answers
-            come in the background. 0 never waits; inf always does, so that a run with a filled cache and one without
-            are the same.
+        publish: "achieved" bits, the "current" subgoal (the first that is not achieved, one-hot),
+            or "nothing".
+        patience: seconds in all that steps may wait for answers, while the first transitions are
+            met; then answers come in the background. 0 never waits; inf always does, so that a run
+            with a filled cache and one without are the same.
         random_rate: probability of a yes, for detector="random".
         false_positives, false_negatives: probabilities of mistakes added to the detector's answers.
         language_model: whom to ask; scripts.train makes it of the group llm.
@@ -60,6 +65,8 @@ class CalmTerm(RewardTerm):
     Raises:
         ValueError: at construction or `bind`, for what cannot work.
     """
+
+    card = {"task": "task", "subgoals": "subgoals"}
 
     def __init__(
         self,
@@ -78,36 +85,19 @@ class CalmTerm(RewardTerm):
         false_negatives: float = 0.0,
         language_model: LanguageModel | None = None,
     ) -> None:
-        for name, value, allowed in (
-            ("source", source, ("given", "discovered")),
-            ("detector", detector, DETECTORS),
-            ("mode", mode, MODES),
-            ("form", form, FORMS),
-            ("publish", publish, ("achieved", "current", "nothing")),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
-        for name, rate in (
-            ("random_rate", random_rate),
-            ("false_positives", false_positives),
-            ("false_negatives", false_negatives),
-        ):
-            if not (math.isfinite(rate) and 0.0 <= rate <= 1.0):
-                raise ValueError(f"{name}={rate}: expected a probability")
-        if math.isnan(patience) or patience < 0:
-            raise ValueError(f"patience={patience}: expected seconds, 0 or more")
-        if orders < 1:
-            raise ValueError(f"orders={orders}: expected at least 1")
         self.task = task
-        self.source = source
-        self.detector_name = detector
-        self.mode = mode
-        self.form = form
-        self.orders = orders
-        self.publish = publish
-        self.patience = patience
-        self.random_rate = random_rate
-        self.mistakes = (false_positives, false_negatives)
+        self.source = one_of("source", source, ("given", "discovered"))
+        self.detector_name = one_of("detector", detector, DETECTORS)
+        self.mode = one_of("mode", mode, MODES)
+        self.form = one_of("form", form, FORMS)
+        self.orders = whole("orders", orders)
+        self.publish = one_of("publish", publish, ("achieved", "current", "nothing"))
+        self.patience = patient(patience)
+        self.random_rate = number("random_rate", random_rate, least=0, most=1)
+        self.mistakes = (
+            number("false_positives", false_positives, least=0, most=1),
+            number("false_negatives", false_negatives, least=0, most=1),
+        )
         self.language_model = language_model
         self._given = dict(subgoals or {})
         self.subgoals: list[Subgoal] = []
@@ -129,7 +119,7 @@ class CalmTerm(RewardTerm):
         self._folder = setting.folder
         self._settle_subgoals()
         n, k = setting.n_envs, len(self.subgoals)
-        self._weights = np.array([one.weight for one in self.subgoals])
+        self._weights = np.array([subgoal.weight for subgoal in self.subgoals])
         self.gamma = setting.gamma
         self.achieved = np.zeros((n, k), dtype=bool)
         self._counts = np.zeros(k, np.int64)
@@ -177,8 +167,8 @@ class CalmTerm(RewardTerm):
         metrics = dict(self.detector.update())
         per = 1000.0 / max(1, self._transitions)
         metrics |= {
-            f"achieved_per_1000_{one.name}": float(count) * per
-            for one, count in zip(self.subgoals, self._counts, strict=True)
+            f"achieved_per_1000_{subgoal.name}": float(count) * per
+            for subgoal, count in zip(self.subgoals, self._counts, strict=True)
         }
         self._counts[:] = 0
         self._transitions = 0
@@ -186,7 +176,7 @@ class CalmTerm(RewardTerm):
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "subgoals": [one.text for one in self.subgoals],
+            "subgoals": [subgoal.text for subgoal in self.subgoals],
             "achieved": self.achieved.copy(),
             "detector": self.detector.state_dict(),
         }
@@ -230,18 +220,18 @@ class CalmTerm(RewardTerm):
         if self._folder is not None and not (self._folder / FILE).exists():
             source = self.source
             if self.source == "discovered" and self.language_model is not None:
-                source = f"discovered by {self.language_model.identity}"  # type: ignore[assignment]
+                source = f"discovered by {self.language_model.identity}"
             files.write(self._folder / FILE, self.subgoals, self.task, source)
 
     def _detector(self, setting: Setting) -> Detector:
         k, n = len(self.subgoals), setting.n_envs
-        found: Detector
+        detector: Detector
         if self.detector_name == "symbolic":
-            found = SymbolicDetector(self.subgoals)
+            detector = SymbolicDetector(self.subgoals)
         elif self.detector_name == "random":
-            found = RandomDetector(k, self.random_rate, setting.seed)
+            detector = RandomDetector(k, self.random_rate, setting.seed)
         else:
-            found = model_detector(
+            detector = model_detector(
                 self.language_model,
                 self.subgoals,
                 self.form,
@@ -251,4 +241,4 @@ class CalmTerm(RewardTerm):
                 patience=self.patience,
                 seed=setting.seed,
             )
-        return Noisy(found, k, *self.mistakes, setting.seed) if any(self.mistakes) else found
+        return Noisy(detector, k, *self.mistakes, setting.seed) if any(self.mistakes) else detector

@@ -1,4 +1,4 @@
-"""Kinesthetic rewards for cars and a ball (Lucy-SKG): components, their combination, and the reward term."""
+"""Kinesthetic rewards for cars and a ball (Lucy-SKG): components, combinations, the reward term."""
 
 from shaping.kinesthetic.composition import combine, parse
 from shaping.kinesthetic.presets import EVENTS, REWARDS

@@ -1,8 +1,9 @@
-"""Lucy-SKG's shape functions: what a situation is worth to each car, (K, N) numbers of about -1 to 1.
+"""Lucy-SKG's shape functions: what a situation is worth to each car, about -1 to 1, (K, N).
 
-Source: Moschopoulos, Kyriakidis, Lazaridis and Vlahavas 2023, *Lucy-SKG*, arXiv 2305.15801, and the released code; what
-comes from Necto (Arild and others, https://github.com/Rolv-Arild/Necto) says so. With p, v the car's position and
-velocity, b, w the ball's, G and O the points behind the opponents' and the own goal.
+Source: Moschopoulos, Kyriakidis, Lazaridis and Vlahavas 2023, *Lucy-SKG*, arXiv 2305.15801, and the
+released code; what comes from Necto (Arild and others, https://github.com/Rolv-Arild/Necto) says
+so. With p, v the car's position and velocity, b, w the ball's, G and O the points behind the
+opponents' and the own goal.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def _near(distance: FloatArray, scale: float, dispersion: float, density: float)
 
 
 def player_to_ball_distance(view: View, dispersion: float = 1.0, density: float = 1.0) -> FloatArray:
-    """exp(-½ (‖p-b‖ - R) / (2300 dispersion))^(1/density): 1 at the ball. Dispersion spreads it, density lifts it."""
+    """exp(-½ (‖p-b‖ - R) / (2300 dispersion))^(1/density): 1 at the ball.
+
+    Dispersion spreads it, density lifts it.
+    """
     _positive(dispersion=dispersion, density=density)
     return _near(view.ball_distance - BALL_RADIUS, CAR_SPEED, dispersion, density)
 
@@ -71,7 +75,10 @@ def ball_to_goal_difference(
 
 
 def signed_ball_to_goal_distance(view: View, dispersion: float = 1.0, density: float = 1.0) -> FloatArray:
-    """s = 2 (exp(-½ (‖b-G‖ - D) / (4570 dispersion)) - ½), sign(s) |s|^(1/density): about 0 in midfield."""
+    """s = 2 (exp(-½ (‖b-G‖ - D) / (4570 dispersion)) - ½), sign(s) |s|^(1/density).
+
+    It is about 0 in midfield.
+    """
     _positive(dispersion=dispersion, density=density)
     s = 2.0 * (_near(view.goal_distance - GOAL_DISTANCE, 4570.0, dispersion, 1.0) - 0.5)
     return np.asarray(np.sign(s) * np.abs(s) ** (1.0 / density))
@@ -100,7 +107,10 @@ def face_ball(view: View) -> FloatArray:
 
 
 def align(view: View, defensive: float = 0.5, offensive: float = 0.5) -> FloatArray:
-    """defensive cos(b-p, p-O) + offensive cos(b-p, G-p): 1 with the ball between the car and the opponents' goal."""
+    """defensive cos(b-p, p-O) + offensive cos(b-p, G-p).
+
+    It is 1 with the ball between the car and the opponents' goal.
+    """
     behind = cosine(view.to_ball, view.car - OWN_GOAL, view.ball_distance)
     ahead = cosine(view.to_ball, GOAL - view.car, view.ball_distance)
     return defensive * behind + offensive * ahead
@@ -160,27 +170,30 @@ def goal_speed(view: View) -> FloatArray:
 
 
 def concede_distance(view: View) -> FloatArray:
-    """On a goal of the opponents, 1 - exp(-‖b-p‖ / 2300): more for those who were far away. Source: Necto."""
+    """On a goal of the opponents, 1 - exp(-‖b-p‖ / 2300): more for those who were far away.
+
+    Source: Necto.
+    """
     return np.asarray(view.states.events["concede"] * (1.0 - np.exp(-view.ball_distance / CAR_SPEED)))
 
 
 def pressure(view: View, offensive: float = 5.5, defensive: float = -4.5, counter: float = 1.75) -> FloatArray:
     """Pays for pressure P on a goal when it ends: Lucy-SKG's v4, which its authors dropped.
 
-    While the ball is within 3680 uu of a goal, a step's pressure is ½ + ½ (share of the attackers who are - share of
-    the defenders who are). P is its mean over the t steps so far, times (1 - min(t-1, 90)/90)^0.7. A goal there pays
-    offensive P to the attackers and defensive (1 - P) to the defenders; a ball that leaves after 3 steps or more pays
-    the defenders counter P.
+    While the ball is within 3680 uu of a goal, a step's pressure is ½ + ½ (share of the attackers
+    who are - share of the defenders who are). P is its mean over the t steps so far, times
+    (1 - min(t-1, 90)/90)^0.7. A goal there pays offensive P to the attackers and defensive (1 - P)
+    to the defenders; a ball that leaves after 3 steps or more pays the defenders counter P.
     """
     orange = np.asarray(view.states.orange)
-    own = orange[:, None] == orange[None]  # (viewer, car)
+    teammates = orange[:, None] == orange[None]  # (viewer, car)
     paid = np.zeros(view.boost.shape)
     goals = {"attack": GOAL, "defence": OWN_GOAL}
     for side, goal in goals.items():
         turned = goal * np.where(orange[:, None], TURN, 1.0)  # (viewer, 3): the goal in the blue team's frame
         cars = (view.car * np.where(orange[:, None], TURN, 1.0))[:, None]
         near = length(cars - turned[:, None]) - GOAL_DISTANCE < ZONE  # (K, viewer, car)
-        attackers, defenders = (own, ~own) if side == "attack" else (~own, own)
+        attackers, defenders = (teammates, ~teammates) if side == "attack" else (~teammates, teammates)
         now = 0.5 + 0.5 * (_share(near, attackers) - _share(near, defenders))
         inside = length(view.ball - goal) - GOAL_DISTANCE < ZONE
         steps = view.memory.setdefault(f"pressure/{side}/steps", np.zeros(view.boost.shape))
@@ -199,7 +212,7 @@ def pressure(view: View, offensive: float = 5.5, defensive: float = -4.5, counte
 
 
 def _share(near: BoolArray, cars: BoolArray) -> FloatArray:
-    """(K, viewer): the share of these cars (viewer, car) that are near (K, viewer, car); 0 of none."""
+    """(K, viewer): the share of these (viewer, car) that are near (K, viewer, car); 0 of none."""
     return np.asarray((near & cars).sum(-1) / np.maximum(cars.sum(-1), 1))
 
 

@@ -1,10 +1,11 @@
 """Rewards composed of components, written as an expression.
 
-    2*ball_to_goal_difference(offensive_dispersion=0.6) + 0.5*krc(align, player_to_ball_distance(dispersion=1.1))
+    2*ball_to_goal_velocity + 0.5*krc(align, player_to_ball_distance(dispersion=1.1))
 
-`krc(R1, ..., Rn)` is Lucy-SKG's kinesthetic reward combination: the geometric mean of |R|, negative unless no R is.
-`linear(...)` is the arithmetic mean and `product(...)` the product, whose sign is that of the product, for comparison.
-They nest. Sums, differences and multiplication by numbers are written as usual.
+`krc(R1, ..., Rn)` is Lucy-SKG's kinesthetic reward combination: the geometric mean of |R|, negative
+unless no R is. `linear(...)` is the arithmetic mean and `product(...)` the product, whose sign is
+that of the product, for comparison. They nest. Sums, differences and multiplication by numbers are
+written as usual.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class Expression(ABC):
 
     @abstractmethod
     def __call__(self, view: View) -> FloatArray:
-        """The values; those of the components are kept in `view.seen`, by their text. Not to be written to."""
+        """The values; those of the components are kept in `view.seen`, by their text.
+
+        Not to be written to.
+        """
 
     @abstractmethod
     def components(self) -> Iterator[Leaf]:
@@ -106,8 +110,10 @@ class Sum(Expression):
 def combine(kind: str, values: Sequence[FloatArray], eps: float = 0.0) -> FloatArray:
     """Combine (K, N) arrays.
 
-    krc: s (Π |R|)^(1/n), s = 1 where every R ≥ 0, else -1, so that two negatives stay negative; with eps
-    s (Π (|R| + eps))^(1/n), whose slope at 0 is finite. Source: arXiv 2305.15801, section 3.
+    krc: s (Π |R|)^(1/n), s = 1 where every R ≥ 0, else -1, so that two negatives stay negative;
+    with eps s (Π (|R| + eps))^(1/n), whose slope at 0 is finite.
+
+    Source: arXiv 2305.15801, section 3.
 
     >>> combine("krc", [np.array([0.25, -0.25, -0.5]), np.array([1.0, 1.0, -0.5])]).tolist()
     [0.5, -0.5, -0.5]
@@ -134,8 +140,8 @@ def parse(text: str) -> Expression:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise ValueError(f"the reward {text!r} cannot be read at character {error.offset}: {error.msg}") from None
-    found = _read(tree.body)
-    return found if isinstance(found, Expression) else Sum((), float(found))
+    value = _read(tree.body)
+    return value if isinstance(value, Expression) else Sum((), float(value))
 
 
 def _read(node: ast.expr) -> Expression | float:

@@ -23,8 +23,11 @@ REWARDS: Mapping[str, str] = {
     "necto": "2.5*goal_nearness - 2.5*goal_nearness(own_goal=True) + 0.5*ball_nearness + 0.5*align",
     "none": "0",
 }
-"""Name -> expression. lucy: the potential of the released v3.5, "SKG"; lucy_linear: the same with arithmetic means;
-necto: that agent's state and player quality."""
+"""Name -> expression.
+
+lucy: the potential of the released v3.5, "SKG"; lucy_linear: the same with arithmetic means;
+necto: that agent's state and player quality.
+"""
 
 EVENTS: Mapping[str, str] = {
     "lucy": ("10*goal - 3*concede + 1.5*shot + 3*save + 0.25*touch_acceleration + 0.05*touch + 2*demo - 2*demoed"),

@@ -1,7 +1,7 @@
-"""What a kinesthetic reward reads: the situation of K arenas with N cars each, as an environment reports it.
+"""What a kinesthetic reward reads: the situation of K arenas with N cars each.
 
-The environment puts one object with these attributes into every ``info["states"]`` of a step. Whoever has another
-game with cars and a ball can do the same.
+The environment puts one object with these attributes into every ``info["states"]`` of a step.
+Whoever has another game with cars and a ball can do the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ EVENTS = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demo
 
 
 class MatchStates(Protocol):
-    """Arrays in the blue team's frame, in uu, uu/s and rad/s; the cars in `rows` are a vector environment's rows."""
+    """Arrays in the blue team's frame, in uu, uu/s and rad/s.
+
+    The cars in `rows` are a vector environment's rows.
+    """
 
     @property
     def ball_position(self) -> Array:
@@ -82,7 +85,8 @@ class View:
     Args:
         states: of a step.
         before: one step earlier; None where an episode begins, and then nothing has changed.
-        memory: what components remember of an episode, by a name of theirs: arrays (K, ...), 0 where one begins.
+        memory: what components remember of an episode, by a name of theirs: arrays (K, ...), 0
+            where one begins.
 
     Attributes:
         ball, ball_velocity: (K, N, 3), as seen by each car.
@@ -139,7 +143,7 @@ class View:
         self.before = self
 
     def keep_from(self, old: View, kept: BoolArray) -> None:
-        """Take over the arenas `kept` (K,) of an older view; only before anything was asked of this one."""
+        """Take over the arenas `kept` (K,) of an older view, before this one is asked anything."""
         for name in self.ARRAYS:
             array, theirs = getattr(self, name), getattr(old, name)
             array[kept] = theirs[kept]
@@ -156,24 +160,27 @@ def length(vectors: FloatArray) -> FloatArray:
 
 
 def along(vectors: FloatArray, way: FloatArray, distance: FloatArray) -> FloatArray:
-    """The part of vectors (..., 3) that goes along a way (..., 3) of this length (...); 0 for a way without length."""
+    """The part of vectors (..., 3) that goes along a way (..., 3) of this length (...).
+
+    It is 0 for a way without length.
+    """
     return np.asarray(dot(vectors, way) / np.maximum(distance, TINY))
 
 
 def example() -> View:
     """A car behind a resting ball, to try components out on."""
-    one = np.zeros((1, 1))
+    zero = np.zeros((1, 1))
     states = SimpleNamespace(
         ball_position=np.array([[0.0, 0.0, 93.0]]),
         ball_velocity=np.zeros((1, 3)),
         car_position=np.array([[[0.0, -1000.0, 17.0]]]),
         car_velocity=np.zeros((1, 1, 3)),
         car_forward=np.array([[[0.0, 1.0, 0.0]]]),
-        boost=one,
-        on_ground=one == 0,
-        demolished=one > 0,
-        touched=one > 0,
-        events=dict.fromkeys(EVENTS, one),
+        boost=zero,
+        on_ground=zero == 0,
+        demolished=zero > 0,
+        touched=zero > 0,
+        events=dict.fromkeys(EVENTS, zero),
         orange=np.array([False]),
         rows=np.array([True]),
     )

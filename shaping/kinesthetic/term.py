@@ -1,4 +1,4 @@
-"""Kinesthetic rewards: shaped by where cars and ball are and how they move, composed as Lucy-SKG does."""
+"""Kinesthetic rewards: shaped by how cars and ball stand and move, composed as Lucy-SKG does."""
 
 from __future__ import annotations
 
@@ -29,22 +29,26 @@ STATES = "states"
 
 @register_term("kinesthetic")
 class KinestheticTerm(RewardTerm):
-    """Pays for the kinesthetics of cars and ball: Lucy-SKG (Moschopoulos et al. 2023, arXiv 2305.15801).
+    """Pays for the kinesthetics of cars and ball: Lucy-SKG.
 
-    With Φ an expression of components (`shaping.kinesthetic.composition`) and E one of what happened, each car gets
+    Source: Moschopoulos et al. 2023, arXiv 2305.15801.
+
+    With Φ an expression of components (`shaping.kinesthetic.composition`) and E one of what
+    happened, each car gets
 
         form=direct      Φ(s') + E
-        form=potential   slope(γ_s Φ(s') - Φ(s)) + E      slope(d) = d, or `negative_slope` d where d < 0
+        form=potential   slope(γ_s Φ(s') - Φ(s)) + E    slope(d) = d, or `negative_slope` d if d < 0
 
-    and with `team_spirit` τ: (1-τ) r + τ mean(team) - mean(opponents), which in one against one sums to zero.
+    and with `team_spirit` τ: (1-τ) r + τ mean(team) - mean(opponents), which in one against one
+    sums to zero.
 
     Args:
         reward: Φ: a name of `presets.REWARDS` or an expression.
         events: E: a name of `presets.EVENTS` or an expression.
         form: see above.
         discount: γ_s of form=potential: "one", as the authors train, or the "agent"'s own.
-        terminal: Φ after a terminated episode: "keep" (the authors') or "zero", which leaves the best policies the
-            best. Truncation always keeps.
+        terminal: Φ after a terminated episode: "keep" (the authors') or "zero", which leaves the
+            best policies the best. Truncation always keeps.
         negative_slope: not 1 breaks the invariance of potentials.
         team_spirit: τ, 0 to 1; None leaves every car its own reward.
 
@@ -154,7 +158,7 @@ class KinestheticTerm(RewardTerm):
         return View(states, memory=self._memory)
 
     def _count(self, seen: Mapping[str, FloatArray]) -> None:
-        """Sums, sums of squares, least and greatest (C, K, N) of every component since the last `update`."""
+        """Take every component into sums, squares, least and greatest (C, K, N) since `update`."""
         values = np.stack(list(seen.values()))
         if not self._steps:
             self._names = [_metric(name) for name in seen]
@@ -173,9 +177,12 @@ class KinestheticTerm(RewardTerm):
 
 
 def shares(orange: BoolArray, team_spirit: float) -> FloatArray:
-    """(N, N) M so that r M is (1-τ) r + τ mean(team) - mean(opponents); a team without opponents loses nothing."""
-    own = orange[:, None] == orange[None]
-    team, others = own / own.sum(axis=0), ~own / np.maximum((~own).sum(axis=0), 1)
+    """(N, N) M so that r M is (1-τ) r + τ mean(team) - mean(opponents).
+
+    A team without opponents loses nothing.
+    """
+    mates = orange[:, None] == orange[None]
+    team, others = mates / mates.sum(axis=0), ~mates / np.maximum((~mates).sum(axis=0), 1)
     return np.asarray((1 - team_spirit) * np.eye(len(orange)) + team_spirit * team - others)
 
 

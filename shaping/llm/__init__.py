@@ -1,8 +1,8 @@
-"""The language-model layer: one client, an embedded model, a response cache, questions in the background.
+"""The language-model layer: one client, an embedded model, a cache, questions in the background.
 
 >>> from shaping.llm import LanguageModel
->>> model = LanguageModel()                                  # embedded; starts with the first question
->>> model.choose("The sky is", [" blue\\n", " green\\n"], version="1")     # doctest: +SKIP
+>>> model = LanguageModel()  # embedded; starts with the first question
+>>> model.choose("The sky is", [" blue\\n", " green\\n"], version="1")  # doctest: +SKIP
 {' blue\\n': -2.1, ' green\\n': -7.9}
 """
 

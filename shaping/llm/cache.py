@@ -1,4 +1,4 @@
-"""A response cache on disk: one SQLite file, shared by all runs of a user, safe for many processes at once."""
+"""A response cache on disk: one SQLite file for all runs of a user, safe for many processes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def default_path() -> Path:
 class ResponseCache:
     """Answers by model, prompt version and question.
 
-    The file is opened at the first use. Values are JSON, read with a JSON parser and nothing else. A file that is no
-    database is moved aside, and a disk that cannot be written costs the saving, never the answer.
+    The file is opened at the first use. Values are JSON, read with a JSON parser and nothing else.
+    A file that is no database is moved aside, and a disk that cannot be written costs the saving,
+    never the answer.
 
     Args:
         path: the SQLite file; its folder is made. None: `default_path`.
@@ -46,7 +47,7 @@ class ResponseCache:
 
     @staticmethod
     def key(model: str, version: str, question: Any) -> str:
-        """The key of a question: any change of the model, the prompt's version or the question's text is another."""
+        """The key of a question: any change of model, prompt version or text is another."""
         text = json.dumps([model, version, question], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -54,10 +55,10 @@ class ResponseCache:
         """The answer, or None where there is none."""
         with self._lock:
             try:
-                found = self._open().execute(
+                rows = self._open().execute(
                     "SELECT answer FROM answers WHERE key = ?", (self.key(model, version, question),)
                 )
-                row = found.fetchone()
+                row = rows.fetchone()
                 return None if row is None else json.loads(row[0])
             except (sqlite3.Error, OSError, ValueError) as error:
                 self._say(error)

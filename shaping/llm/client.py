@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 LIKELIEST = (100, 20, 5)
-"""Log-probabilities asked for at a position: what llama.cpp gives, else what vLLM does, else what OpenAI does."""
+"""Log-probabilities asked for at a position: llama.cpp gives 100, else vLLM 20, else OpenAI 5."""
 HOPELESS = 12.0  # nats below the best
 STRUCTURE_ATTEMPTS = 3
 MOST_TEXT = 100_000  # characters of an answer that are looked at
@@ -43,19 +43,20 @@ class _Refused(Rejected):
 class LanguageModel:
     """Asks a language model questions whose answers can be used.
 
-    `choose` answers with one of the given answers and nothing else: it compares their log-probabilities, so there is
-    no text to parse. `structure` answers with an instance of a pydantic model or not at all. Answers are kept in a
-    cache on disk by model, prompt version and question, and are not asked for again.
+    `choose` answers with one of the given answers and nothing else: it compares their
+    log-probabilities, so there is no text to parse. `structure` answers with an instance of a
+    pydantic model or not at all. Answers are kept in a cache on disk by model, prompt version and
+    question, and are not asked for again.
 
-    Nothing is connected or started before the first question that the cache cannot answer. All methods may be called
-    from several threads.
+    Nothing is connected or started before the first question that the cache cannot answer. All
+    methods may be called from several threads.
 
     Args:
         base_url: of an OpenAI-compatible endpoint, up to and with "/v1". None: the embedded model.
         model: its name there; None: the first that the endpoint lists.
         model_path: of the embedded model, a GGUF file; None: SmolLM2-135M-Instruct.
-        api: "completions" compares log-probabilities of any answers; "chat" is for endpoints that only chat: the
-            answer is sampled, and rejected if it is none of those allowed.
+        api: "completions" compares log-probabilities of any answers; "chat" is for endpoints that
+            only chat: the answer is sampled, and rejected if it is none of those allowed.
         timeout: seconds for one request.
         retries: of a request that failed, with exponential back-off.
         max_in_flight: requests at one time.
@@ -114,18 +115,19 @@ class LanguageModel:
         self._counts = dict.fromkeys(("asked", "cached", "unavailable", "rejected", "requests"), 0)
         self._latencies: deque[float] = deque(maxlen=1000)
 
-    # Questions -----------------------------------------------------------------------------------------------------
+    # Questions ------------------------------------------------------------------------------------
 
     def choose(self, prompt: str, answers: Sequence[str], *, version: str) -> dict[str, float]:
         """The log-probability of each answer as what follows the prompt.
 
-        With api="completions" each is the sum over the answer's tokens. It is a bound from above where a token is not
-        among the likeliest of its position, or where the answer is e¹² times less likely than one before it, which is
-        not followed to its end. Answers that begin alike share requests. End answers with a line feed to tell
-        "open" from "open the door".
+        With api="completions" each is the sum over the answer's tokens. It is a bound from above
+        where a token is not among the likeliest of its position, or where the answer is e¹² times
+        less likely than one before it, which is not followed to its end. Answers that begin alike
+        share requests. End answers with a line feed to tell "open" from "open the door".
 
         Args:
-            prompt: plain text to be continued. Whatever it holds, the result is about `answers` and nothing else.
+            prompt: plain text to be continued. Whatever it holds, the result is about `answers` and
+                nothing else.
             answers: different texts, not empty, none the beginning of another.
             version: of the prompt's wording, for the cache.
 
@@ -134,18 +136,18 @@ class LanguageModel:
             ValueError: answers that cannot be told apart.
         """
         answers = tuple(answers)
-        for one in answers:
-            if not one or any(other.startswith(one) for other in answers if other is not one):
-                raise ValueError(f"answers {answers} cannot be told apart: {one!r} is empty or begins another")
+        for answer in answers:
+            if not answer or any(other.startswith(answer) for other in answers if other is not answer):
+                raise ValueError(f"answers {answers} cannot be told apart: {answer!r} is empty or begins another")
         question = {"choose": list(answers), "prompt": prompt, "api": self.api}
-        found = self._cached(version, question)
-        if not (_is_choice(found) and set(found) == set(answers)):
+        scores = self._cached(version, question)
+        if not (_is_choice(scores) and set(scores) == set(answers)):
             compare = self._compare if self.api == "completions" else self._compare_chat
-            found = self._ask(version, question, lambda: compare(prompt, answers))
-        return {answer: float(found[answer]) for answer in answers}
+            scores = self._ask(version, question, lambda: compare(prompt, answers))
+        return {answer: float(scores[answer]) for answer in answers}
 
     def structure(self, prompt: str, schema: type[Schema], *, version: str, max_tokens: int = 400) -> Schema:
-        """An instance of a pydantic model from free text: constrained where the endpoint can, repaired, validated.
+        """A pydantic model's instance from free text: constrained if possible, repaired, validated.
 
         Raises:
             Unavailable, NotRecorded: there is no answer.
@@ -153,10 +155,10 @@ class LanguageModel:
         """
         shape = schema.model_json_schema()
         question = {"structure": shape, "prompt": prompt, "max_tokens": max_tokens, "api": self.api}
-        found = self._cached(version, question)
-        if found is not None:
+        cached = self._cached(version, question)
+        if cached is not None:
             try:
-                return schema.model_validate(found)
+                return schema.model_validate(cached)
             except ValueError:
                 log.warning("a cached answer does not fit its schema any more; it is asked for again")
         answer: Any = self._ask(version, question, lambda: self._structured(prompt, schema, shape, max_tokens))
@@ -164,21 +166,21 @@ class LanguageModel:
 
     def known(self, prompt: str, answers: Sequence[str], *, version: str) -> dict[str, float] | None:
         """What `choose` would give without asking, or None: for callers that must not wait."""
-        found = self._cached(version, {"choose": list(answers), "prompt": prompt, "api": self.api}, count=False)
-        return {answer: float(found[answer]) for answer in answers} if _is_choice(found) else None
+        scores = self._cached(version, {"choose": list(answers), "prompt": prompt, "api": self.api}, count=False)
+        return {answer: float(scores[answer]) for answer in answers} if _is_choice(scores) else None
 
-    # The model -----------------------------------------------------------------------------------------------------
+    # The model ------------------------------------------------------------------------------------
 
     @property
     def identity(self) -> str | None:
-        """Names the model in the cache; None while it is an endpoint's own choice that was not asked for yet."""
+        """Names the model in the cache; None while the endpoint was not asked yet which it has."""
         return self._name
 
     def __deepcopy__(self, memo: Any) -> LanguageModel:
         return self  # a connection is shared, never copied
 
     def metrics(self) -> dict[str, float]:
-        """Questions asked, cached, unavailable and rejected, HTTP requests, and seconds to an answer (mean, p95)."""
+        """Questions asked, cached, unavailable, rejected; requests; seconds to answers."""
         with self._lock:
             latencies = sorted(self._latencies)
             counts = {name: float(value) for name, value in self._counts.items()}
@@ -198,15 +200,15 @@ class LanguageModel:
             self.server.close()
         self.cache.close()
 
-    # Asking --------------------------------------------------------------------------------------------------------
+    # Asking ---------------------------------------------------------------------------------------
 
     def _cached(self, version: str, question: dict[str, Any], count: bool = True) -> Any:
         if self._name is None:
             return None
-        found = self.cache.get(self._name, version, question)
-        if found is not None and count:
+        answer = self.cache.get(self._name, version, question)
+        if answer is not None and count:
             self._count("cached")
-        return found
+        return answer
 
     def _ask(self, version: str, question: dict[str, Any], ask: Callable[[], Any]) -> Any:
         if self.replay:
@@ -233,7 +235,7 @@ class LanguageModel:
             self._counts[name] += 1
 
     def _request(self, send: Callable[[openai.OpenAI], Any]) -> Any:
-        """One request; what openai raises becomes ours, without the key that an endpoint may have quoted."""
+        """One request; what openai raises becomes ours, without the key an endpoint may quote."""
         import openai
 
         url = self.base_url if self.server is None else self.server.address()
@@ -366,21 +368,21 @@ class LanguageModel:
         try:
             choice = response.choices[0]
             text = str(choice.message.content or "")[:MOST_TEXT]
-            told = getattr(choice.logprobs, "content", None) or []
-            score = sum(float(token.logprob) for token in told)
+            tokens = getattr(choice.logprobs, "content", None) or []
+            score = sum(float(token.logprob) for token in tokens)
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             raise Rejected(f"the answer does not follow OpenAI's protocol: {type(error).__name__}") from None
         return text, min(score, 0.0) if math.isfinite(score) else 0.0
 
 
 def _likely_tokens(response: Any) -> dict[str, float]:
-    """Token -> log-probability of the first position, as llama.cpp tells it (`content`) or as OpenAI does."""
+    """Token -> log-probability of the first position, as llama.cpp (`content`) or OpenAI has it."""
     try:
-        told = response.choices[0].logprobs.model_dump()
-        if told.get("content"):
-            pairs = [(entry["token"], entry["logprob"]) for entry in told["content"][0]["top_logprobs"]]
+        logprobs = response.choices[0].logprobs.model_dump()
+        if logprobs.get("content"):
+            pairs = [(entry["token"], entry["logprob"]) for entry in logprobs["content"][0]["top_logprobs"]]
         else:
-            pairs = list(told["top_logprobs"][0].items())
+            pairs = list(logprobs["top_logprobs"][0].items())
         tokens = {str(token): float(value) for token, value in pairs if math.isfinite(float(value))}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise Rejected(
@@ -391,10 +393,10 @@ def _likely_tokens(response: Any) -> dict[str, float]:
     return tokens
 
 
-def _is_choice(found: Any) -> bool:
+def _is_choice(answer: Any) -> bool:
     """Is this what `choose` keeps in the cache? Anybody may have written to that file."""
-    return isinstance(found, dict) and all(
-        isinstance(value, int | float) and math.isfinite(value) for value in found.values()
+    return isinstance(answer, dict) and all(
+        isinstance(score, int | float) and math.isfinite(score) for score in answer.values()
     )
 
 

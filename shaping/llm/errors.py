@@ -6,7 +6,7 @@ class LanguageModelError(Exception):
 
 
 class Unavailable(LanguageModelError):
-    """The model is down, slow or answers with an HTTP error: the same question may be answered later."""
+    """The model is down, slow or answers with an HTTP error: ask the same again later."""
 
 
 class Rejected(LanguageModelError):

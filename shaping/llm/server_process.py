@@ -1,8 +1,10 @@
-"""The embedded llama.cpp server as a process of its own. Started by `shaping.llm.server`; imports nothing of ours.
+"""The embedded llama.cpp server as a process of its own.
 
-Reads one line of JSON from its standard input (model_path, threads, context, key), loads the model, writes one line of
-JSON with the address it listens on (loopback, a free port), and serves until its standard input closes: when whoever
-started it dies, however it dies, it goes too.
+Started by `shaping.llm.server`; imports nothing of ours.
+
+Reads one line of JSON from its standard input (model_path, threads, context, key), loads the model,
+writes one line of JSON with the address it listens on (loopback, a free port), and serves until its
+standard input closes: when whoever started it dies, however it dies, it goes too.
 """
 
 import json

@@ -27,13 +27,15 @@ MOST_GIVEN_UP = 100_000
 class AnswerService(Generic[Question, Answer]):
     """Answers questions in background threads, the newest first.
 
-    A question that waits, is being asked or was given up is not taken again. When more than `capacity` wait, the oldest
-    is dropped, and may be submitted again. While the model is unavailable the questions wait; it is tried again after
-    0.5, 1, 2 ... 30 seconds; that it is gone is said once, and that it is back. Threads start with the first question.
+    A question that waits, is being asked or was given up is not taken again. When more than
+    `capacity` wait, the oldest is dropped, and may be submitted again. While the model is
+    unavailable the questions wait; it is tried again after 0.5, 1, 2 ... 30 seconds; that it is
+    gone is said once, and that it is back. Threads start with the first question.
 
     Args:
-        ask: questions -> as many answers, in their order; called in the threads. May raise `LanguageModelError`; after
-            other errors, and an answer too few or too many, the questions are tried again, twice.
+        ask: questions -> as many answers, in their order; called in the threads. May raise
+            `LanguageModelError`; after other errors, and an answer too few or too many, the
+            questions are tried again, twice.
         workers: threads, that is, calls of `ask` at one time.
         batch: questions of one call, at most.
         capacity: questions that wait.
@@ -91,7 +93,7 @@ class AnswerService(Generic[Question, Answer]):
         return bool(self._answered)
 
     def poll(self) -> list[tuple[Question, Answer]]:
-        """The answers since the last poll, oldest first. Costs next to nothing when there are none."""
+        """The answers since the last poll, oldest first. Costs next to nothing without any."""
         if not self._answered:
             return []
         with self._changed:
@@ -100,7 +102,7 @@ class AnswerService(Generic[Question, Answer]):
         return answers
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until every question is answered or given up, or the model is found unavailable, or the time is over.
+        """Until all questions are answered or given up, the model is gone, or the time is over.
 
         Returns:
             whether nothing is left to be answered.
@@ -115,7 +117,10 @@ class AnswerService(Generic[Question, Answer]):
             return not (self._waiting or self._in_flight)
 
     def wait_patiently(self) -> bool:
-        """`wait` while patience lasts, which is for the whole of the service's life. Says whether it waited."""
+        """`wait` while patience lasts, which is for the whole of the service's life.
+
+        Says whether it waited.
+        """
         if self._patience <= 0 or not self.available:
             return False
         started = time.monotonic()
@@ -129,7 +134,7 @@ class AnswerService(Generic[Question, Answer]):
         return self._pause == 0.0
 
     def metrics(self) -> dict[str, float]:
-        """Questions waiting, in flight, answered, given up, dropped, failed attempts, and whether the model answers."""
+        """Questions that wait, are asked, were answered, given up, dropped; is the model there?"""
         with self._changed:
             return {
                 "waiting": float(len(self._waiting)),
@@ -187,7 +192,8 @@ class AnswerService(Generic[Question, Answer]):
         """The next questions, the newest first, with the attempts so far."""
         question, attempts = self._waiting.popitem()
         taken = {question: attempts}
-        # one question is enough to find out whether the model is back, and what failed may have spoilt its batch
+        # one question is enough to find out whether the model is back, and what failed may have
+        # spoilt its batch
         while self._waiting and not self._pause and not attempts and len(taken) < self._batch:
             question, more = self._waiting.popitem()
             if more:

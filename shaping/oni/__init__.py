@@ -1,4 +1,4 @@
-"""ONI: an intrinsic reward that is distilled online from a language model's opinion of the game's messages."""
+"""ONI: a reward that is distilled online from a language model's opinion of messages."""
 
 from shaping.oni.annotators import Annotator, LanguageModelAnnotator, RecordedAnnotator, RuleAnnotator
 from shaping.oni.labels import Labels

@@ -22,7 +22,7 @@ from shaping.oni import prompts
 
 
 class Annotator(ABC):
-    """What a reward can be learned from. Give the term yours: ``make_term("oni", annotator=mine)``."""
+    """What a reward can be learned from. Yours goes into ``make_term("oni", annotator=mine)``."""
 
     batch: int = 1
     """Messages that `annotate` takes at once, at most."""
@@ -31,7 +31,10 @@ class Annotator(ABC):
     """Threads that may call `annotate` at one time; 0: it is never asked, only `known` is."""
 
     identity: str | None = None
-    """Names it in checkpoints; scores of another one are not taken over. None while it is not known."""
+    """Names it in checkpoints; scores of another one are not taken over.
+
+    None while it is not known.
+    """
 
     def bind(self, seed: int) -> None:  # noqa: B027 - optional
         """Once, before anything is asked. Raises ValueError where it cannot work."""
@@ -58,10 +61,11 @@ class Annotator(ABC):
 
 
 class LanguageModelAnnotator(Annotator):
-    """Scores are log p(" Yes") - log p(" No") after few-shot examples, less a threshold set on further examples.
+    """Scores are log p(" Yes") - log p(" No") after examples, less a threshold set on others.
 
-    Zero-shot questions do not work with small models, and answers in free text are not to be trusted; see
-    docs/terms/oni.md. ONI (Zheng et al. 2024, arXiv 2410.23022) asks a model of 8 billion parameters in words.
+    Zero-shot questions do not work with small models, and answers in free text are not to be
+    trusted; see docs/terms/oni.md. ONI (Zheng et al. 2024, arXiv 2410.23022) asks a model of 8
+    billion parameters in words.
 
     Args:
         model: that is asked; without one `bind` refuses.
@@ -159,8 +163,10 @@ RULES = (
     r"^\$ - |\bgold pieces?\b",
     r"\byou (find|discover)\b",
 )
-"""Regular expressions, each behind a score and a colon or, for 1, alone. The first that is found in a message decides;
-where none is, the message is unhelpful, -1."""
+"""Regular expressions, each behind a score and a colon or, for 1, alone.
+
+The first that is found in a message decides; where none is, the message is unhelpful, -1.
+"""
 
 
 class RuleAnnotator(Annotator):
@@ -187,10 +193,10 @@ class RuleAnnotator(Annotator):
 
 
 class RecordedAnnotator(Annotator):
-    """Scores from a CSV file with the columns message and score, such as an earlier run's RUN/terms/oni/messages.csv.
+    """Scores from a CSV file with the columns message and score: an earlier run's messages.csv.
 
-    Rows without a score are left out, and of two about the same message the later counts. What is not in the file is
-    never paid.
+    Rows without a score are left out, and of two about the same message the later counts. What is
+    not in the file is never paid.
 
     Raises:
         ValueError: no such file, other columns, or a score that is no number, with its line.
@@ -223,7 +229,7 @@ class RecordedAnnotator(Annotator):
 
 
 class RandomAnnotator(Annotator):
-    """Helpful with a probability, whatever the message says; the same message always gets the same score.
+    """Helpful with a probability, whatever a message says; the same always gets the same score.
 
     Args:
         rate: the probability.

@@ -1,7 +1,8 @@
 """What a message is worth: the three reward functions of ONI, and those it is compared with.
 
-Source: Zheng et al. 2024, *Online Intrinsic Rewards for Decision Making Agents from Large Language Model Feedback*,
-arXiv 2410.23022, section 4. Motif: Klissarov et al. 2023, arXiv 2310.00166. ELLM's bag of words: the paper's baseline.
+Source: Zheng et al. 2024, *Online Intrinsic Rewards for Decision Making Agents from Large Language
+Model Feedback*, arXiv 2410.23022, section 4. Motif: Klissarov et al. 2023, arXiv 2310.00166. ELLM's
+bag of words: the paper's baseline.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ CHUNK = 1024  # messages scored at once
 
 
 class RewardFunction(ABC):
-    """Messages to rewards. `fit` is called at every rollout's end, `values` for messages as they come."""
+    """Messages to rewards.
+
+    `fit` is called at every rollout's end, `values` for messages as they come.
+    """
 
     name: ClassVar[str] = ""
     """In configurations and checkpoints."""
@@ -57,7 +61,9 @@ class RewardFunction(ABC):
         """Rewards (n,) before the count decay; 0 as long as nothing was learned."""
 
     def fit(self, seen: Mapping[str, int]) -> Mapping[str, float]:
-        """Learn from the labels so far. ``seen``: message -> occurrences since the last call. Returns metrics.
+        """Learn from the labels so far.
+
+        ``seen``: message -> occurrences since the last call. Returns metrics.
 
         Afterwards values may be other ones.
         """
@@ -123,8 +129,9 @@ class Fitting:
 class Learned(RewardFunction):
     """A network that is fitted while the agent plays; 0 until its first fit.
 
-    Up to 25,000 labels it makes `Fitting.gradient_steps` whenever it is behind (new labels, or a loss that is not low),
-    above that one. The paper makes 32 whenever labels arrive, which never end there; in a small world they do.
+    Up to 25,000 labels it makes `Fitting.gradient_steps` whenever it is behind (new labels, or a
+    loss that is not low), above that a single one. The paper makes 32 whenever labels arrive, which
+    never end there; in a small world they do.
 
     Args:
         fitting: the network's size, and how it is fitted.
@@ -151,7 +158,7 @@ class Learned(RewardFunction):
 
     @abstractmethod
     def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
-        """The loss on labels drawn from these places, and the part of it that no network can avoid."""
+        """The loss on labels from these places, and the part of it that no network can avoid."""
 
     @abstractmethod
     def ratings(self, messages: Sequence[str]) -> FloatArray:
@@ -184,7 +191,10 @@ class Learned(RewardFunction):
         self._loss = float(np.mean(losses[-8:]))
 
     def output(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
-        """The network's output for these places of the data set. A place that comes often is computed once."""
+        """The network's output for these places of the data set.
+
+        A place that comes often is computed once.
+        """
         distinct, where = np.unique(places, return_inverse=True)
         outputs: torch.Tensor = self.network(encode([self.labels.texts[place] for place in distinct], self.size))
         return outputs[torch.from_numpy(where)]
@@ -221,7 +231,10 @@ class Learned(RewardFunction):
 
 
 class Classification(Learned):
-    """1 where the probability of helpful exceeds ``eta``: cross-entropy on helpful or not; also for unseen messages."""
+    """1 where the probability of helpful exceeds ``eta``; also for unseen messages.
+
+    The loss is the cross-entropy on helpful or not.
+    """
 
     name = "classification"
 
@@ -242,11 +255,11 @@ class Classification(Learned):
 
 
 class Ranking(Learned):
-    """z · [z > tau] with z a learned score under the running mean and deviation of all that was met.
+    """z · [z > tau], z a learned score under the running mean and deviation of all that was met.
 
-    Learned from pairs: -Σ (1-l) log u₁ + l log u₂ with u the softmax of both scores, l = 0, 1 or ½ where the first is
-    better, the second, or neither by `TIE`. The released code of the paper computes z · [z > tau] and pays the raw
-    score; ``normalise=False`` does that.
+    Learned from pairs: -Σ (1-l) log u₁ + l log u₂ with u the softmax of both scores, l = 0, 1 or ½
+    where the first is better, the second, or neither by `TIE`. The released code of the paper
+    computes z · [z > tau] and pays the raw score; ``normalise=False`` does that.
     """
 
     name = "ranking"
@@ -301,10 +314,11 @@ class Ranking(Learned):
 
 
 class Motif(Ranking):
-    """The ranking fitted once, before play, on a file of pairs, and frozen; the moments are those of the file.
+    """The ranking fitted once, before play, on a file of pairs, and frozen; so are the moments.
 
-    The file holds a JSON object a line: ``{"first": "...", "second": "...", "better": 1}``, better being 1, 2, or 0 for
-    neither. The threshold is the median of the file's normalised scores, as in Motif.
+    The file holds a JSON object a line: ``{"first": "...", "second": "...", "better": 1}``, better
+    being 1, 2, or 0 for neither. The threshold is the median of the file's normalised scores, as in
+    Motif.
 
     Raises:
         ValueError: no such file, or a line that is no such object.
@@ -344,13 +358,15 @@ class Motif(Ranking):
 
 
 class Cosine(RewardFunction):
-    """The cosine of the word vectors' sums of message and goal, 0 at or below a threshold: ELLM's bag of words.
+    """The cosine of the word vectors' sums of message and goal: ELLM's bag of words.
+
+    It is 0 at or below a threshold.
 
     Args:
         goal: in a sentence.
         tau: the threshold.
-        vectors: file of word vectors, ``word x₁ x₂ ...`` a line (fastText's and GloVe's text form); None: every word is
-            its own direction.
+        vectors: file of word vectors, ``word x₁ x₂ ...`` a line (fastText's and GloVe's text form);
+            None: every word is its own direction.
 
     Raises:
         ValueError: an empty goal, no such file, or none of the goal's words in it.
@@ -407,14 +423,17 @@ def preference(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def pair_loss(first: torch.Tensor, second: torch.Tensor, wanted: FloatArray) -> tuple[torch.Tensor, float]:
-    """The loss of pairs of scores (n,), `wanted` as `preference` gives it, and its floor: a tie costs log 2 at best."""
+    """The loss of pairs of scores (n,), and its floor: a tie costs log 2 at best.
+
+    `wanted` is as `preference` gives it.
+    """
     target = torch.from_numpy(1.0 - wanted).to(first.dtype)
     floor = float(np.mean(wanted == 0.5)) * math.log(2.0)
     return functional.binary_cross_entropy_with_logits(first - second, target), floor
 
 
 def read_pairs(path: str | Path) -> tuple[list[str], list[str], FloatArray]:
-    """First messages, second messages and what is wanted of each pair, as `preference`; see `Motif`."""
+    """First messages, second messages, and what is wanted of each pair; see `Motif`."""
     first, second, wanted = [], [], []
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -442,7 +461,7 @@ def read_pairs(path: str | Path) -> tuple[list[str], list[str], FloatArray]:
 
 
 def read_vectors(path: str | Path) -> dict[str, FloatArray]:
-    """Word vectors from a text file; a first line of two numbers (fastText's header) is left out."""
+    """Word vectors from a text file; a first line of two numbers, fastText's, is left out."""
     vectors: dict[str, FloatArray] = {}
     width = 0
     try:

@@ -21,8 +21,8 @@ class Labels:
     """Scores of messages, and which of them count as helpful: those above a threshold.
 
     Args:
-        use: "inverted" turns every score round, "shuffled" gives scores to other messages than they were about: what
-            the reward is worth without its meaning.
+        use: "inverted" turns every score round, "shuffled" gives scores to other messages than they
+            were about: what the reward is worth without its meaning.
         threshold: of a helpful score.
         quantile: this quantile of all scores so far is the threshold instead.
         seed: of the shuffle.
@@ -52,7 +52,10 @@ class Labels:
         return message in self._index
 
     def add(self, message: str, score: float | None) -> bool:
-        """Take in a score; the newest of a message counts. False, and counted, where it is no finite number."""
+        """Take in a score; the newest of a message counts.
+
+        False, and counted, where it is no finite number.
+        """
         if not isinstance(score, int | float) or not math.isfinite(score):
             self.refused += 1
             return False

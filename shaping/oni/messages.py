@@ -68,7 +68,7 @@ class MessageTable:
         ]
 
     def history(self) -> list[dict[str, Any]]:
-        """What was paid for the ten most paid messages and for all others, span by span: step, message, paid."""
+        """Rows of step, message, paid: the ten most paid messages and all others, span by span."""
         named = [m for m, _ in sorted(self.paid.items(), key=lambda pair: -abs(pair[1]))[:NAMED]]
         rows: list[dict[str, Any]] = []
         for step, paid in self._spans:

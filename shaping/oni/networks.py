@@ -1,7 +1,7 @@
 """Networks that read a message character by character.
 
-`paper` is the encoder of ONI and Motif (arXiv 2410.23022, 2310.00166), whose 256 characters cost a second a gradient
-step on a busy core; `small` reads the first 128 and is for CPUs.
+`paper` is the encoder of ONI and Motif (arXiv 2410.23022, 2310.00166), whose 256 characters cost a
+second a gradient step on a busy core; `small` reads the first 128 and is for CPUs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ LENGTH = {"small": 128, "paper": 256}
 
 
 def encode(messages: Sequence[str], size: Size = "small") -> torch.Tensor:
-    """(n, characters) int64: latin-1 codes, 0 behind the end. `small` is cut to the longest of these messages.
+    """(n, characters) int64: latin-1 codes, 0 behind the end.
+
+    `small` is cut to the longest of these messages.
 
     Characters outside latin-1 are read as question marks, and what is too long is cut.
     """
@@ -32,7 +34,9 @@ def encode(messages: Sequence[str], size: Size = "small") -> torch.Tensor:
 
 
 class SmallEncoder(nn.Module):
-    """(n, characters) -> (n, 64): embedding 16, three convolutions of 32 over 5, 5 and 3 characters, maximum over them.
+    """(n, characters) -> (n, 64): embedding 16, three convolutions of 32, maximum over characters.
+
+    The convolutions are over 5, 5 and 3 characters.
 
     What stands behind a message's end changes nothing.
     """

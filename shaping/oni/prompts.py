@@ -1,7 +1,8 @@
 """The words in which a language model is asked whether a message of the game is good news.
 
-A small model cannot answer such a question (docs/terms/oni.md), but it continues a list: the score of a message is
-log p(" Yes") - log p(" No") after examples. The examples name no thing of any task in this project.
+A small model cannot answer such a question (docs/terms/oni.md), but it continues a list: the score
+of a message is log p(" Yes") - log p(" No") after examples. The examples name no thing of any task
+in this project.
 """
 
 from __future__ import annotations
@@ -39,11 +40,14 @@ EXAMPLES = (
     ("The gate opens.", True),
     ("You have no free hands.", False),
 )
-"""(message, is it good?); as many of both, and of every kind of event one that happened and one that did not."""
+"""(message, is it good?); as many of both.
+
+Of every kind of event there is one that happened and one that did not.
+"""
 
 
 def clean(message: str) -> str:
-    """One line, at most 256 characters: whatever a game prints, it stays within its line of the list."""
+    """One line, at most 256 characters: what a game prints stays within its line of the list."""
     return " ".join(message.split())[:MOST_CHARACTERS]
 
 

@@ -1,4 +1,4 @@
-"""ONI: pays for messages of the game that a language model finds helpful, learned while the agent plays."""
+"""ONI: pays for messages that a language model finds helpful, learned while the agent plays."""
 
 from __future__ import annotations
 
@@ -57,19 +57,23 @@ LONGEST = 4096  # steps that can be scored again
 
 @register_term("oni")
 class OniTerm(RewardTerm):
-    """Pays for helpful messages, judged online by a language model: ONI (Zheng et al. 2024, arXiv 2410.23022).
+    """Pays for helpful messages, judged online by a language model: ONI.
+
+    Source: Zheng et al. 2024, arXiv 2410.23022.
 
     With m the message that a step brings and N(m) how often this episode has said it, the reward is
 
         r(m) / N(m)^beta        0 for an empty message, and for all before the first answer
 
-    r is learned while the agent plays: new messages go to an annotator in the background, the newest first, each once;
-    steps never wait for it (unless `patience` says so).
+    r is learned while the agent plays: new messages go to an annotator in the background, the
+    newest first, each once; steps never wait for it (unless `patience` says so).
 
         retrieval       1 if m was labelled helpful
-        classification  1 if a network says helpful with more than `eta`; it generalises to messages never labelled
+        classification  1 if a network says helpful with more than `eta`, also of unseen messages
         ranking         z [z > tau], z the normalised score of a network that was fitted to pairs
-        cosine          similarity to the goal as bags of words (ELLM); count  1;  motif  a ranking fitted to a file
+        cosine          similarity to the goal as bags of words (ELLM)
+        motif           a ranking fitted to a file
+        count           1
 
     Args:
         function: which r; `from_config` has them by name.
@@ -335,7 +339,9 @@ class OniTerm(RewardTerm):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave. Labels of another annotator, and what was learned from them, stay behind.
+        """Take over what `state_dict` gave.
+
+        Labels of another annotator, and what was learned from them, stay behind.
 
         Raises:
             ValueError: the state is of another reward function.

@@ -77,11 +77,11 @@ def completions(tokens: dict[str, float], legacy: bool = False) -> Callable[[str
 
     def behave(path: str, body: dict[str, Any]) -> tuple[int, Any]:
         if legacy:
-            told: Any = {"tokens": ["x"], "token_logprobs": [-0.1], "top_logprobs": [tokens], "text_offset": [0]}
+            logprobs: Any = {"tokens": ["x"], "token_logprobs": [-0.1], "top_logprobs": [tokens], "text_offset": [0]}
         else:
-            told = {"content": [{"token": "x", "logprob": 0.0,
+            logprobs = {"content": [{"token": "x", "logprob": 0.0,
                                  "top_logprobs": [{"token": t, "logprob": v} for t, v in tokens.items()]}]}  # fmt: skip
-        choice = {"text": "x", "index": 0, "finish_reason": "length", "logprobs": told}
+        choice = {"text": "x", "index": 0, "finish_reason": "length", "logprobs": logprobs}
         return 200, {"id": "1", "object": "text_completion", "created": 0, "model": "pretended", "choices": [choice]}
 
     return behave
@@ -93,9 +93,9 @@ def chat(*texts: str, logprob: float = -0.2) -> Callable[[str, dict[str, Any]], 
 
     def behave(path: str, body: dict[str, Any]) -> tuple[int, Any]:
         text = left.pop(0) if len(left) > 1 else left[0]
-        told = {"content": [{"token": text, "logprob": logprob, "bytes": None, "top_logprobs": []}]}
+        logprobs = {"content": [{"token": text, "logprob": logprob, "bytes": None, "top_logprobs": []}]}
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text},
-                  "logprobs": told}  # fmt: skip
+                  "logprobs": logprobs}  # fmt: skip
         return 200, {"id": "1", "object": "chat.completion", "created": 0, "model": "pretended", "choices": [choice]}
 
     return behave

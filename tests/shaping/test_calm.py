@@ -131,8 +131,8 @@ def test_steps_that_a_model_repeats_from_the_examples_of_its_prompt_are_no_subgo
             assert '{"steps": ["drink the potion"]}' in prompt
             return schema(steps=self.steps)
 
-    found = subgoals.discovered(Says("take the lamp", "Find the map.", "find the map"), "Find the stairs.", {})
-    assert [one.text for one in found] == ["find the map"]
+    steps = subgoals.discovered(Says("take the lamp", "Find the map.", "find the map"), "Find the stairs.", {})
+    assert [subgoal.text for subgoal in steps] == ["find the map"]
     with pytest.raises(Rejected, match="only those of the examples"):
         subgoals.discovered(Says("take the lamp", "light the lamp"), "Find the stairs.", {})
 
@@ -146,7 +146,7 @@ def test_steps_that_a_model_repeats_from_the_examples_of_its_prompt_are_no_subgo
         ({"subgoals": {f"goal {i}": "e" for i in range(9)}}, "more than 8"),
         ({"mode": "twice"}, "mode"),
         ({"detector": "oracle"}, "detector"),
-        ({"false_positives": 1.5}, "probability"),
+        ({"false_positives": 1.5}, "false_positives=1.5"),
         ({"patience": -1}, "patience"),
         ({"source": "discovered"}, "task"),
         ({"file": "missing.yaml"}, "cannot be read"),
@@ -229,8 +229,8 @@ def test_every_different_caption_is_asked_about_once():
     model = Pretended(**FLUENT)
     term = bound(3, detector="model", language_model=model, patience=float("inf"), orders=2)
     for _ in range(50):
-        found = term(batch([{"caption": KEY}, {"caption": DOOR}, {"caption": WALL}]))
-    assert found.tolist() == [0, 0, 0]  # all were paid at the first step
+        rewards = term(batch([{"caption": KEY}, {"caption": DOOR}, {"caption": WALL}]))
+    assert rewards.tolist() == [0, 0, 0]  # all were paid at the first step
     assert term.achieved.tolist() == [[True, False], [False, True], [False, False]]
     assert len([event for event in model.asked if event.startswith((KEY, DOOR, WALL))]) == 3 * 2  # in each order
     term.close()

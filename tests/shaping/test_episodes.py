@@ -291,10 +291,10 @@ def test_what_is_kept_is_bounded_and_episodes_that_nobody_asks_about_are_an_erro
             venv.pay_changes()
     assert len(venv.shaper._ledger._values) == 64
     monkeypatch.setattr(pay, "MOST_UNDECIDED", 10)
-    for _ in range(70):
+    for _ in range(40):
         venv.step([0])
     with pytest.raises(RuntimeError, match=r"pay_changes\(\)"):
-        np.array([venv.step([0])[1] for _ in range(30)])
+        np.array([venv.step([0])[1] for _ in range(60)])
 
 
 def test_long_episodes_are_kept_whole():

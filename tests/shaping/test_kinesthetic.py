@@ -72,15 +72,15 @@ def test_an_orange_car_sees_the_field_turned(name):
     )
     turn = np.array([-1.0, -1.0, 1.0])
     events = dict.fromkeys(("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed"), 1.0)
-    found = []
+    values = []
     for orange, factor in ((False, 1.0), (True, turn)):
         states = situation(
             1, ball_position=ball * factor, ball_velocity=speed * factor, car_position=cars * factor,
             car_velocity=velocities * factor, car_forward=np.array([0.6, 0.8, 0.0]) * factor, touched=True,
             orange=[orange], events=events,
         )  # fmt: skip
-        found.append(parse(name)(View(states)))
-    assert found[0] == pytest.approx(found[1])
+        values.append(parse(name)(View(states)))
+    assert values[0] == pytest.approx(values[1])
 
 
 @pytest.mark.parametrize("name", sorted(COMPONENTS))

@@ -23,8 +23,8 @@ YES_NO = [" yes\n", " no\n"]
 
 @pytest.fixture
 def pretended():
-    with endpoint() as one:
-        yield one
+    with endpoint() as server:
+        yield server
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_an_answer_of_several_tokens_is_followed_token_by_token(model, pretended
         )(path, body)
 
     pretended.behave = behave
-    found = model.choose("Goal:", [" none\n", " open the door\n"], version="1")
-    assert found == pytest.approx({" none\n": -0.5, " open the door\n": -1.3})
+    scores = model.choose("Goal:", [" none\n", " open the door\n"], version="1")
+    assert scores == pytest.approx({" none\n": -0.5, " open the door\n": -1.3})
 
 
 def test_an_answer_that_is_not_among_the_likely_ones_is_less_likely_than_all_of_them(model, pretended):
@@ -79,9 +79,9 @@ def test_an_endpoint_that_allows_fewer_log_probabilities_is_asked_for_fewer(mode
 def test_an_endpoint_that_only_chats_answers_inside_the_set_or_not_at_all(pretended, tmp_path):
     model = LanguageModel(base_url=pretended.url, api="chat", cache=tmp_path / "c.sqlite", retries=0)
     pretended.behave = chat("Yes.")
-    found = model.choose("Is it?", YES_NO, version="1")
-    assert found[" yes\n"] == -0.2
-    assert found[" no\n"] < found[" yes\n"]
+    scores = model.choose("Is it?", YES_NO, version="1")
+    assert scores[" yes\n"] == -0.2
+    assert scores[" no\n"] < scores[" yes\n"]
     pretended.behave = chat("As a language model I like both.")
     with pytest.raises(Rejected, match="none of"):
         model.choose("Is it now?", YES_NO, version="1")
@@ -408,9 +408,9 @@ def test_a_killed_server_is_started_again_and_hostile_text_stays_inside_the_set(
     model = LanguageModel(cache=tmp_path / "c.sqlite")
     for number, text in enumerate(HOSTILE):
         prompt = f"{EXAMPLES}Event: {text.encode('utf-8', 'replace').decode()}\nGoal:"
-        found = model.choose(prompt, ANSWERS, version="1")
-        assert list(found) == ANSWERS
-        assert all(math.isfinite(value) and value <= 1e-6 for value in found.values())
+        scores = model.choose(prompt, ANSWERS, version="1")
+        assert list(scores) == ANSWERS
+        assert all(math.isfinite(value) and value <= 1e-6 for value in scores.values())
         if number == 0:
             os.kill(model.server.pid, signal.SIGKILL)
             time.sleep(0.1)

@@ -174,12 +174,12 @@ def test_a_channels_weight_comes_on_top_of_its_terms(weights, expected):
     venv.reset()
     venv.step([0, 0])
     assert venv.shaper.steps == 2
-    told = dict(combiner.weights(2))
+    stated = dict(combiner.weights(2))
     _, rewards, _, infos = venv.step([0, 0])
     parts = infos[0]["reward_terms"]
     assert (parts["critic/format"], parts["critic/edit"]) == pytest.approx(expected)
     assert rewards[0] == pytest.approx(sum(expected))
-    assert told == pytest.approx({"task": 1.0, "critic/format": expected[0], "critic/edit": expected[1] / 10})
+    assert stated == pytest.approx({"task": 1.0, "critic/format": expected[0], "critic/edit": expected[1] / 10})
 
 
 def test_a_term_is_withheld_with_all_its_channels_or_by_one():

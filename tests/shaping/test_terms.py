@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 
 import numpy as np
@@ -98,8 +99,8 @@ def test_a_term_goes_on_from_its_state_as_if_nothing_had_happened(name):
     file.seek(0)
     resumed.load_state_dict(torch.load(file, weights_only=False))
     resumed.reset()
-    found, _ = play(resumed, ACTIONS[64:])
-    np.testing.assert_array_equal(found, expected)
+    rewards, _ = play(resumed, ACTIONS[64:])
+    np.testing.assert_array_equal(rewards, expected)
     assert resumed.shaper.steps == venv.shaper.steps
     assert resumed.episode_statistics() == venv.episode_statistics()
 
@@ -142,6 +143,69 @@ def test_a_configuration_of_a_wrong_type_is_refused():
 def test_every_registered_class_has_a_schema(module):
     for name in module.registry.names():
         OmegaConf.structured(module.registry.schema(name))
+
+
+COMPANIONS = [
+    (kind, name)
+    for kind, module in (("transforms", transforms), ("combiner", combine), ("episode", episodes))
+    for name in module.registry.names()
+]
+
+
+def companion(kind, name):
+    """Corridors whose count term has this transform, combiner or episode transform, made without arguments."""
+    part = {"transforms": transforms, "combiner": combine, "episode": episodes}[kind].registry.make(name)
+    return ShapedVecEnv(
+        corridors(3, length=5, limit=9, dictionary=True),
+        {"count": make_term("count")},
+        gamma=0.9,
+        **{kind: {"count": [part]} if kind == "transforms" else part},
+    )
+
+
+def settled(venv, actions):
+    """Rewards of every step with what was changed afterwards."""
+    rewards, first = np.zeros(actions.shape), venv.vector_steps
+    for index, row in enumerate(actions):
+        rewards[index] = venv.step(row)[1]
+        if index % 16 == 15:
+            assert all(np.isfinite(value) for value in venv.update_terms().values())
+            for change in venv.pay_changes():
+                start = change.step - first
+                rewards[start : start + len(change.deltas), change.env] += change.deltas
+    assert np.isfinite(rewards).all()
+    return rewards
+
+
+@pytest.mark.parametrize(("kind", "name"), COMPANIONS)
+def test_every_transform_combiner_and_episode_transform_repeats_and_resumes(kind, name):
+    first, second = companion(kind, name), companion(kind, name)
+    for venv in (first, second):
+        venv.reset()
+    np.testing.assert_array_equal(settled(first, ACTIONS[:64]), settled(second, ACTIONS[:64]))
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    kept = copy.deepcopy(first.state_dict())
+    first.reset()
+    expected = settled(first, ACTIONS[64:])
+    resumed = companion(kind, name)
+    file.seek(0)
+    state = torch.load(file, weights_only=False)
+    assert repr(state) == repr(kept), "a state is a copy"
+    resumed.load_state_dict(state)
+    resumed.reset()
+    np.testing.assert_array_equal(settled(resumed, ACTIONS[64:]), expected)
+    assert resumed.episode_statistics() == first.episode_statistics()
+
+
+@pytest.mark.parametrize("name", term_names())
+def test_what_a_term_says_of_its_configuration_are_arguments_it_has(name):
+    term, fields = terms.registry.get(name), {field.name for field in dataclasses.fields(term_schema(name))}
+    assert set(term.card) <= fields
+    assert set(term.defaults) <= fields | {"weight", "normalise", "clip"}
+    for arguments in term.presets.values():
+        assert set(arguments) <= fields
+        OmegaConf.merge(OmegaConf.structured(term_schema(name)), arguments)
 
 
 def test_an_unknown_name_offers_the_nearest():
