@@ -1,1 +1,5 @@
-"""Entry points: train, evaluate, compare, and what they share. The only place that opens the configuration."""
+"""What a person runs: train, evaluate, compare, ... Each parses its command line, calls its rooms and prints.
+
+Only here is the configuration opened. Imports run downwards:
+configuration < running < results < annotation, rocket, benchmarks < experiments < the commands.
+"""

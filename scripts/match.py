@@ -15,26 +15,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from envs.rocket.contest import Rules, play
-from envs.rocket.matches import TICKS_PER_SECOND, in_goal
+from envs.rocket.contest import Rules
 from envs.rocket.recording import Recording
-from envs.rocket.rendering import picture
-from envs.rocket.starts import StartMixture
-from scripts.clip import LAST_FRAME_SECONDS, Picture, captioned, write_gif, write_mp4
-from scripts.options import parse
-from scripts.options import run as run_command
-from scripts.tournament import player
+from scripts.configuration.arguments import parse
+from scripts.configuration.arguments import run as run_command
+from scripts.results.clips import write_gif, write_mp4
+from scripts.rocket.match_pictures import pictures, record
 from shaping.kinesthetic import REWARDS, expression
-from shaping.kinesthetic.states import View
 
 VIDEOS = ("gif", "mp4", "none")
 
 
 @dataclass(frozen=True)
-class Options:
-    """The command line's options."""
+class Arguments:
+    """The command line's arguments."""
 
     points: int = 3
     cars: int = 1
@@ -48,74 +42,29 @@ class Options:
     out: str = "outputs/match"
 
 
-def record(words: Sequence[str], options: Options) -> list[Recording]:
-    """Points between the players that the words name.
-
-    Raises:
-        ValueError: what cannot be played.
-    """
-    from stable_baselines3.common.utils import set_random_seed
-
-    if options.points < 1:
-        raise ValueError(f"points={options.points}: expected at least 1")
-    makers = [player(word)[1] for word in words]
-    rules = Rules(options.cars, options.seconds, options.no_touch_seconds, options.tick_skip, arenas=options.points)
-    orange = np.array([False] * options.cars + [True] * options.cars * (len(makers) - 1))
-    mixture, random = StartMixture({options.starts: 1.0}, len(orange)), np.random.default_rng(options.seed)
-    starts = [mixture(random, orange) for _ in range(options.points)]
-    set_random_seed(options.seed)
-    points = play(makers[0], makers[1] if len(makers) > 1 else None, starts, rules, record=True)
-    return [point.recording for point in points if point.recording is not None]
-
-
-def pictures(recordings: Sequence[Recording], reward: str = "") -> tuple[list[Picture], list[float]]:
-    """Every state seen from above with the score over it, and how many seconds each is shown."""
-    shown: list[Picture] = []
-    seconds: list[float] = []
-    paid = expression(reward, REWARDS, "reward") if reward else None
-    score = [0, 0]
-    for number, recording in enumerate(recordings, 1):
-        pause = recording.tick_skip / TICKS_PER_SECOND
-        view = None
-        for step, states in enumerate(recording.play()):
-            parts: dict[str, float] = {}
-            if paid is not None:
-                view = View(states, view, memory={} if view is None else view.memory)
-                parts["reward"] = float(paid(view)[0, 0])
-                parts |= {name: float(values[0, 0]) for name, values in view.seen.items()}
-                view.forget_before()
-            goal = float(in_goal(states)[0])
-            score[0] += goal > 0
-            score[1] += goal < 0
-            caption = f"point {number}    {score[0]} : {score[1]}    {step * pause:.1f} s"
-            shown.append(captioned(picture(states, 0, parts), caption))
-            seconds.append(pause)
-        seconds[-1] = LAST_FRAME_SECONDS
-    return shown, seconds
-
-
-def main(arguments: Sequence[str]) -> None:
+def main(command_line: Sequence[str]) -> None:
     """The command line."""
-    words, options = parse(arguments, Options, __doc__)
-    if options.video not in VIDEOS:
-        raise ValueError(f"video={options.video!r}: expected {', '.join(VIDEOS)}")
-    if options.reward:
-        expression(options.reward, REWARDS, "reward")
-    out = Path(options.out)
+    words, arguments = parse(command_line, Arguments, __doc__)
+    if arguments.video not in VIDEOS:
+        raise ValueError(f"video={arguments.video!r}: expected {', '.join(VIDEOS)}")
+    if arguments.reward:
+        expression(arguments.reward, REWARDS, "reward")
+    out = Path(arguments.out)
     if words and all(word.endswith(".npz") for word in words):
         recordings = [Recording.load(Path(word)) for word in words]
     elif len(words) in (1, 2):
-        recordings = record(words, options)
+        rules = Rules(arguments.cars, arguments.seconds, arguments.no_touch_seconds, arguments.tick_skip)
+        recordings = record(words, arguments.points, arguments.starts, rules, arguments.seed)
         for number, recording in enumerate(recordings, 1):
             recording.save(out / f"point-{number}.npz")
             print(out / f"point-{number}.npz")
     else:
         raise ValueError("expected one or two players, such as: kickoff chase_ball; or recordings (.npz)")
-    if options.video == "none":
+    if arguments.video == "none":
         return
-    shown, seconds = pictures(recordings, options.reward)
-    path = out / f"match.{options.video}"
-    if options.video == "gif":
+    shown, seconds = pictures(recordings, arguments.reward)
+    path = out / f"match.{arguments.video}"
+    if arguments.video == "gif":
         write_gif(path, shown, seconds)
     else:
         write_mp4(path, shown, 1.0 / seconds[0])

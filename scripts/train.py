@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from scripts.command_line import CommandLineError, check_command_line, prepare
-from scripts.configuration import (
-    ALL_TERMS,
-    HYDRA_SETTINGS,
-    RunConfig,
-    environments,
-    from_container,
-    register,
-    to_container,
-)
-from scripts.run_directory import RunDirectoryError
+from scripts.configuration.command_line import CommandLineError, check_command_line, prepare
+from scripts.configuration.groups import RunConfig
+from scripts.configuration.store import HYDRA_SETTINGS, choices, from_container, register, to_container
+from scripts.running.run_directory import RunDirectoryError
+
+if TYPE_CHECKING:
+    from scripts.running.experiment import Experiment
 
 CANNOT_START = 2
 INTERRUPTED = (130, 143)
@@ -29,13 +27,18 @@ INTERRUPTED = (130, 143)
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 finished, 1 failed, 2 refused, 130 or 143 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    assembled: list[Experiment] = []
+
+    def check(config: RunConfig, chosen: Mapping[str, str]) -> None:
+        assembled.append(assemble(config, chosen))
+
     try:
         register()
         parsed = get_args_parser().parse_intermixed_args(arguments)
         overrides = prepare(parsed.overrides)
         looks_only = parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion
         if not looks_only:
-            check_command_line(overrides, sweep=parsed.multirun)
+            check_command_line(overrides, sweep=parsed.multirun, check=check)
     except CommandLineError as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_START
@@ -46,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     codes: list[int] = []
 
     def task(composed: DictConfig) -> None:
-        code = _run(composed)
+        code = _run(composed, assembled)
         codes.append(code)
         if code in INTERRUPTED:
             raise SystemExit(code)  # of a sweep too: nothing more is started
@@ -59,12 +62,29 @@ def main(arguments: list[str] | None = None) -> int:
     return max(codes, default=0)
 
 
-def _run(composed: DictConfig) -> int:
-    from scripts.trainer import train  # here: --help need not wait for torch
+def assemble(config: RunConfig, chosen: Mapping[str, str]) -> Experiment:
+    """See `scripts.running.experiment.assemble`, whose imports ``--help`` does without."""
+    from scripts.running import experiment
+
+    return experiment.assemble(config, chosen)
+
+
+def _run(composed: DictConfig, assembled: list[Experiment]) -> int:
+    """Train what was composed; what was assembled to check it is used, not made again."""
+    from scripts.results.finish import finish  # here: --help need not wait for them
+    from scripts.running.training import begin, go_on
 
     try:
         config = from_container(to_container(composed))
-        return train(config, choices(config, HydraConfig.get()))
+        if config.resume is not None:
+            training = go_on(Path(config.resume), config.total_timesteps)
+        else:
+            known = next((experiment for experiment in assembled if experiment.config == config), None)
+            training = begin(known or assemble(config, choices(config, HydraConfig.get().runtime.choices)))
+        code = training.run()
+        if code == 0:
+            finish(training.directory.path, training.config)
+        return code
     except (ValueError, RunDirectoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_START
@@ -72,24 +92,5 @@ def _run(composed: DictConfig) -> int:
         return 130
 
 
-def choices(config: RunConfig, hydra_config: Any) -> dict[str, str]:
-    """The group choices of a run, as choices.yaml and summary.json name them."""
-    chosen = OmegaConf.to_container(hydra_config.runtime.choices)
-    assert isinstance(chosen, dict)
-    env = str(chosen["env"])
-    if config.env.id != environments[env].id:
-        env = config.env.id.removeprefix("breadcrumb/")  # env.id=... on top of an option
-    shaping = "+".join(config.shaping.terms) or "none"
-    return {
-        "env": env,
-        "shaping": "all" if set(config.shaping.terms) == set(ALL_TERMS) else shaping,
-        "agent": str(chosen["agent"]),
-        "tracking": str(chosen["tracking"]),
-    }
-
-
 if __name__ == "__main__":
     sys.exit(main())
-
-
-__all__ = ["choices", "main"]

@@ -10,21 +10,24 @@ itself; nothing has to be listed here.
 
 from shaping.combine import Combiner, WeightedSum
 from shaping.env import ShapedEnv
-from shaping.episodes import EpisodeTransform, EpisodeTransformCallback
+from shaping.episodes import Episode, EpisodeTransform
+from shaping.parts import Part, RewardTermError, Setting
+from shaping.pay import Change
 from shaping.registry import make_term, register_term, term_names, term_schema
-from shaping.relabel import RelabelCallback
 from shaping.schedules import Schedule
-from shaping.terms import FloatArray, Observations, RewardTerm, RewardTermError, Rollout, Setting, Transitions
+from shaping.terms import RewardTerm
 from shaping.transforms import Transform
+from shaping.transitions import FloatArray, Observations, Rollout, Transitions
 from shaping.vec_env import ShapedVecEnv
 
 __all__ = [
+    "Change",
     "Combiner",
+    "Episode",
     "EpisodeTransform",
-    "EpisodeTransformCallback",
     "FloatArray",
     "Observations",
-    "RelabelCallback",
+    "Part",
     "RewardTerm",
     "RewardTermError",
     "Rollout",

@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-import difflib
-from abc import ABC, abstractmethod
+import math
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
 
 import numpy as np
 
 from foundation.registry import Registry
+from shaping.parts import Part, Setting, signals_of
 from shaping.schedules import Schedule
-from shaping.terms import FloatArray, Transitions
+from shaping.transitions import FloatArray, Transitions
 
 
-class Combiner(ABC):
-    """Turns the signals of one step, "task" and one per term, into the reward."""
+class Combiner(Part):
+    """Turns the signals of one step, "task" and those of every term, into the reward."""
 
-    name: str = ""
-    registered_name: ClassVar[str] = ""
+    parts: tuple[str, ...] = ()
+    """Names of what it reports in ``reward_terms``, "task" first, known after `bind`."""
 
-    @abstractmethod
-    def bind(self, names: Sequence[str]) -> Sequence[str]:
-        """Told the signals' names once. Returns the names of the parts it will report ("task" first).
+    withheld: tuple[str, ...] = ()
+    """Signals that are weighted and reported and not paid, known after `bind`."""
+
+    def bind(self, setting: Setting) -> None:
+        """Reports every signal, unless a subclass sets `parts` to something else.
 
         Raises:
             ValueError: the configuration names a signal that does not exist.
         """
+        self.parts = setting.signals
 
     @abstractmethod
     def __call__(
         self, signals: Mapping[str, FloatArray], batch: Transitions, steps: int
     ) -> tuple[FloatArray, Sequence[FloatArray]]:
-        """The reward (n_envs,), and its parts (n_envs,) in the order of `bind`'s answer.
+        """The reward (n_envs,), and its parts (n_envs,) in the order of `parts`.
 
         ``steps`` counts environment steps so far, this one not included.
         """
 
-    def weight(self, name: str, steps: int) -> float:
-        """By how much one more of a signal would have raised the reward at that step, for rewards that come later.
+    def weights(self, steps: int) -> Mapping[str, float]:
+        """Signal -> by how much one more of it counts at that step; withheld ones too.
 
         Raises:
-            ValueError: it is no sum, so there is no such number.
+            ValueError: it is no sum, so there are no such numbers.
         """
-        raise ValueError(f"{type(self).__name__} has no weights, so rewards of {name!r} cannot be changed later")
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything a resume needs."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - optional
-        """Take over what `state_dict` gave."""
+        raise ValueError(f"the combiner {type(self).__name__} is no weighted sum, so pay cannot be changed afterwards")
 
 
 registry: Registry[Combiner] = Registry("combiner", "shaping")
@@ -59,51 +55,57 @@ registry: Registry[Combiner] = Registry("combiner", "shaping")
 
 @registry.register("weighted_sum")
 class WeightedSum(Combiner):
-    """Σ weight(steps) · signal. A weight is a number or a `Schedule`; a signal without one has weight 1.
+    """Σ weight(steps) · signal. A weight is a number or a `Schedule`; 1 where none is given.
 
-    ``withheld`` names signals that are reported among the parts and not paid: an `EpisodeTransform` decides about
-    them when the episode is over.
+    A term's name stands for all of its channels; a channel's own weight comes on top of the term's.
+    ``withheld`` names signals that are reported among the parts and not paid: an `EpisodeTransform`
+    decides about them when the episode is over.
 
     >>> combiner = WeightedSum({"events": 0.5, "rnd": "linear(1,0,1000000)"})
+    >>> combiner = WeightedSum({"critic": 2.0, "critic/format": 0.1}, withheld=["critic"])
     """
 
     def __init__(
         self, weights: Mapping[str, float | str | Schedule] | None = None, withheld: Sequence[str] = ()
     ) -> None:
-        self.weights: dict[str, Schedule] = {}
-        for signal, weight in (weights or {}).items():
+        self._given: dict[str, Schedule] = {}
+        for name, weight in (weights or {}).items():
             try:
-                self.weights[signal] = Schedule.parse(weight)
+                self._given[name] = Schedule.parse(weight)
             except ValueError as error:
-                raise ValueError(f"weight of {signal!r}: {error}") from None
-        self.withheld = tuple(withheld)
-        self._paid: list[bool] = []
-        self._order: list[tuple[str, Schedule]] = []
+                raise ValueError(f"weight of {name!r}: {error}") from None
+        self._held = tuple(withheld)
 
-    def bind(self, names: Sequence[str]) -> Sequence[str]:
-        for kind, given in (("weight", self.weights), ("withheld", self.withheld)):
-            for signal in given:
-                if signal not in names:
-                    near = difflib.get_close_matches(signal, names, n=3, cutoff=0.4) or list(names)
-                    raise ValueError(
-                        f"{kind} names {signal!r}, which is no signal here; did you mean {' or '.join(near)}?"
-                    )
-        one = Schedule.parse(1.0)
-        self._order = [(name, self.weights.get(name, one)) for name in names]
-        self._paid = [name not in self.withheld for name in names]
-        return list(names)
+    def bind(self, setting: Setting) -> None:
+        super().bind(setting)
+        constants = dict.fromkeys(self.parts, 1.0)
+        schedules: dict[str, list[Schedule]] = {signal: [] for signal in self.parts}
+        for name, schedule in self._given.items():
+            for signal in signals_of(name, self.parts, "a weight"):
+                if schedule.is_constant:
+                    constants[signal] *= schedule(0)
+                else:
+                    schedules[signal].append(schedule)
+        self.withheld = tuple(signal for name in self._held for signal in signals_of(name, self.parts, "withheld"))
+        self._order = [
+            (signal, constants[signal], tuple(schedules[signal]), signal not in self.withheld) for signal in self.parts
+        ]
 
-    def weight(self, name: str, steps: int) -> float:
-        return next(schedule(steps) for signal, schedule in self._order if signal == name)
+    def weights(self, steps: int) -> Mapping[str, float]:
+        return {
+            signal: math.prod([schedule(steps) for schedule in schedules], start=constant)
+            for signal, constant, schedules, _ in self._order
+        }
 
     def __call__(
         self, signals: Mapping[str, FloatArray], batch: Transitions, steps: int
     ) -> tuple[FloatArray, Sequence[FloatArray]]:
         total: FloatArray | None = None
         parts = []
-        for (name, schedule), paid in zip(self._order, self._paid, strict=True):
-            weight = schedule(steps)
-            part = signals[name] if weight == 1.0 else weight * signals[name]
+        for signal, weight, schedules, paid in self._order:
+            for schedule in schedules:
+                weight *= schedule(steps)
+            part = signals[signal] if weight == 1.0 else weight * signals[signal]
             parts.append(part)
             if paid:
                 total = part if total is None else total + part

@@ -11,15 +11,27 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from shaping.combine import Combiner
+from shaping.episodes import EpisodeTransform
+from shaping.face import Face
 from shaping.shaper import Shaper
-from shaping.terms import Observations, RewardTerm, Transitions
+from shaping.terms import RewardTerm
 from shaping.transforms import Transform
+from shaping.transitions import Observations, Transitions
 
 
-class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+class ShapedEnv(Face, gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """`ShapedVecEnv` for one environment; arguments, infos and published entries are the same.
 
-    >>> env = ShapedEnv(gymnasium.make("CartPole-v1"), {"count": make_term("count", resolution=0.1)}, gamma=0.99)
+    What was paid cannot be changed here once `step` has returned it. Where an episode transform, or
+    a term that scores again, wants steps of a finished episode to be paid otherwise, the sum of the
+    differences is paid on its last step.
+
+    >>> from shaping import make_term
+    >>> terms = {"count": make_term("count", resolution=0.1)}
+    >>> env = ShapedEnv(gymnasium.make("CartPole-v1"), terms, gamma=0.99)
+    >>> observation, info = env.reset(seed=0)
+    >>> env.step(0)[1]  # 1 for the pole, 1 for a state never seen before
+    2.0
 
     Raises:
         ValueError: see `Shaper`.
@@ -32,25 +44,26 @@ class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         *,
         combiner: Combiner | None = None,
         transforms: Mapping[str, Sequence[Transform]] | None = None,
+        episode: EpisodeTransform | None = None,
         gamma: float,
         seed: int = 0,
         folder: str | Path | None = None,
+        publishing_only: bool = False,
     ) -> None:
-        # copies from before the terms are bound, from which gymnasium builds a twin (`gymnasium.make(env.spec)`)
-        RecordConstructorArgs.__init__(
-            self, terms=dict(terms), combiner=combiner, transforms=transforms, gamma=gamma, seed=seed, folder=folder
-        )
+        parts: dict[str, Any] = {
+            "combiner": combiner,
+            "transforms": transforms,
+            "episode": episode,
+            "gamma": gamma,
+            "seed": seed,
+            "folder": folder,
+            "publishing_only": publishing_only,
+        }
+        # copies from before the parts are bound, from which gymnasium builds a twin (`gymnasium.make(env.spec)`)
+        RecordConstructorArgs.__init__(self, terms=dict(terms), **parts)
         gymnasium.Wrapper.__init__(self, env)
         self.shaper = Shaper(
-            terms,
-            combiner=combiner,
-            transforms=transforms,
-            n_envs=1,
-            observation_space=env.observation_space,
-            action_space=env.action_space,
-            gamma=gamma,
-            seed=seed,
-            folder=folder,
+            terms, n_envs=1, observation_space=env.observation_space, action_space=env.action_space, **parts
         )
         self.observation_space = self.shaper.observation_space
         self._observations: Any = None
@@ -78,7 +91,8 @@ class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         total = float(self.shaper.step(batch)[0])
         self._observations = successors
         if terminated or truncated:
-            self.shaper.finish(np.ones(1, bool))
+            self.shaper.finish(batch)
+            total += sum(float(change.deltas.sum()) for change in self.shaper.pay_changes())
         return self._publish(observation), total, terminated, truncated, info
 
     def close(self) -> None:
@@ -89,27 +103,6 @@ class ShapedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         if not self.shaper.publishes:
             return observation
         return self.shaper.publish(observation, {name: entry[0] for name, entry in self.shaper.observe().items()})
-
-    @property
-    def terms(self) -> dict[str, RewardTerm]:
-        """The terms by name."""
-        return self.shaper.terms
-
-    def update_terms(self) -> dict[str, float]:
-        """One training step of every learned term; metrics by name "terms/<name>/<metric>"."""
-        return self.shaper.update_terms()
-
-    def episode_statistics(self) -> dict[str, float]:
-        """Means over the last 100 finished episodes: "shaped_return", "reward/task", "reward/<name>"."""
-        return self.shaper.episode_statistics()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything a resume needs: terms, transforms, combiner, step count, statistics."""
-        return self.shaper.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; call `reset` afterwards."""
-        self.shaper.load_state_dict(state)
 
 
 def _batch(observation: Any) -> Observations:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from foundation.checks import number
+from foundation.naming import nearest
 from shaping.registry import register_term
 from shaping.terms import (
     Array,
@@ -45,6 +45,9 @@ class EventsTerm(RewardTerm):
         ValueError: no event at all, a name twice, a reward for no event, ``ordered`` without ``once``.
     """
 
+    card = {"events": "events"}
+    requires = frozenset({"events"})
+
     def __init__(
         self,
         events: Sequence[str] = (),
@@ -57,7 +60,6 @@ class EventsTerm(RewardTerm):
         if isinstance(events, str):
             raise ValueError(f"events is a list of names, not the one text {events!r}; write [{events}]")
         self.event_names = tuple(events)
-        """Names that the environment is to report."""
         self.predicates = dict(predicates or {})
         self.names = (*self.event_names, *self.predicates)
         if not self.names:
@@ -67,20 +69,17 @@ class EventsTerm(RewardTerm):
             raise ValueError(f"events names {', '.join(twice)} more than once")
         for name, reward in (rewards or {}).items():
             if name not in self.names:
-                near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.4) or self.names
-                raise ValueError(
-                    f"a reward is given for {name!r}, which is not among events; did you mean {' or '.join(near)}?"
-                )
-            if not math.isfinite(reward):
-                raise ValueError(f"the reward of event {name!r} must be a finite number, not {reward}")
+                hint = nearest(name, self.names) or f" There are {', '.join(self.names)}."
+                raise ValueError(f"a reward is given for {name!r}, which is not among events.{hint}")
+            number(f"the reward of event {name!r}", reward)
         if ordered and not once:
             raise ValueError("ordered=true pays each event once, in order; it cannot be combined with once=false")
         self.rewards = [float((rewards or {}).get(name, 1.0)) for name in self.names]
         self.once = once
         self.ordered = ordered
         self.publish = publish
-        if self.event_names:
-            self.requires = frozenset({"events"})
+        if not self.event_names:
+            self.requires = frozenset()
         self._column = {name: column for column, name in enumerate(self.event_names)}
 
     def bind(self, setting: Setting) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shaping.terms import Array
+from shaping.transitions import Array
 
 
 class RunningMoments:
@@ -15,15 +15,18 @@ class RunningMoments:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.count = 0
-        self.mean: Any = np.zeros(shape)
-        self._squares: Any = np.zeros(shape)
+        self.mean: Any = np.zeros(shape) if shape else 0.0
+        self._squares: Any = np.zeros(shape) if shape else 0.0  # sum of squared distances to the mean
 
     def add(self, rows: Array) -> None:
         """Take in (n, *shape)."""
         n = len(rows)
-        mean = rows.sum(axis=0, dtype=np.float64) / n
+        mean: Any = rows.sum(axis=0, dtype=np.float64) / n
+        squares: Any = np.square(rows - mean).sum(axis=0)
+        if rows.ndim == 1:
+            mean, squares = float(mean), float(squares)  # faster than numpy's scalars
         delta, total = mean - self.mean, self.count + n
-        self._squares = self._squares + np.square(rows - mean).sum(axis=0) + delta * delta * (self.count * n / total)
+        self._squares = self._squares + squares + delta * delta * (self.count * n / total)
         self.mean = self.mean + delta * (n / total)
         self.count = total
 
@@ -36,4 +39,4 @@ class RunningMoments:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.count = int(state["count"])
-        self.mean, self._squares = np.array(state["mean"]), np.array(state["squares"])
+        self.mean, self._squares = np.array(state["mean"])[()], np.array(state["squares"])[()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from foundation.checks import number, one_of, whole
 from shaping.registry import register_term
 from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, RewardTerm, Setting, Transitions
 
@@ -45,19 +45,11 @@ class CountTerm(RewardTerm):
         resolution: float = 0.0,
         max_states: int = 1_000_000,
     ) -> None:
-        if not (math.isfinite(power) and power > 0):
-            raise ValueError(f"power must be a finite number above 0, not {power}")
-        if scope not in ("lifetime", "episodic", "product"):
-            raise ValueError(f"scope is 'lifetime', 'episodic' or 'product', not {scope!r}")
-        if not (math.isfinite(resolution) and resolution >= 0):
-            raise ValueError(f"resolution must be a finite number, 0 or above, not {resolution}")
-        if max_states < 2:
-            raise ValueError(f"max_states must be at least 2, not {max_states}")
         self.keys = None if keys is None else tuple(keys)
-        self.power = power
-        self.scope = scope
-        self.resolution = resolution
-        self.max_states = max_states
+        self.power = number("power", power, above=0)
+        self.scope = one_of("scope", scope, ("lifetime", "episodic", "product"))
+        self.resolution = number("resolution", resolution, least=0)
+        self.max_states = whole("max_states", max_states, least=2)
         self._lifetime: dict[int, int] = {}
         self._episodic: list[dict[int, int]] = []
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
+from foundation.checks import number, one_of
 from shaping.registry import register_term
 from shaping.terms import (
     BoolArray,
@@ -45,19 +46,17 @@ class PotentialTerm(RewardTerm):
         RewardTermError: Φ is not finite, or the environment does not report the entry.
     """
 
+    card = {"potential": "potential.entry", "scale": "potential.scale"}
+
     def __init__(
         self,
         potential: str | Potential = "explored",
         scale: float = 1.0,
         truncation: Literal["keep", "zero"] = "keep",
     ) -> None:
-        if not math.isfinite(scale):
-            raise ValueError(f"scale must be a finite number, not {scale}")
-        if truncation not in ("keep", "zero"):
-            raise ValueError(f'truncation is "keep" or "zero", not {truncation!r}')
         self.potential = potential
-        self.scale = scale
-        self.truncation = truncation
+        self.scale = number("scale", scale)
+        self.truncation = one_of("truncation", truncation, ("keep", "zero"))
         self._zero_at_truncation = truncation == "zero"
         self._entry = self._key = None
         self._function: Potential | None = None

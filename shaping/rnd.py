@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from gymnasium import spaces
 
+from foundation.checks import number, whole
 from shaping.moments import RunningMoments
 from shaping.registry import register_term
 from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, RewardTerm, Rollout, Setting, Transitions
@@ -64,31 +65,15 @@ class RNDTerm(RewardTerm):
         gamma: float = 0.99,
         warm_up: int = 512,
     ) -> None:
-        for name, size in (
-            ("hidden", hidden),
-            ("outputs", outputs),
-            ("embedding", embedding),
-            ("batch_size", batch_size),
-        ):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, not {size}")
-        if not (math.isfinite(learning_rate) and learning_rate > 0):
-            raise ValueError(f"learning_rate must be a finite number above 0, not {learning_rate}")
-        if not 0.0 < share <= 1.0:
-            raise ValueError(f"share must be above 0 and at most 1, not {share}")
-        if not 0.0 <= gamma < 1.0:
-            raise ValueError(f"gamma must be at least 0 and below 1, or the intrinsic return has no bound; not {gamma}")
-        if warm_up < 0:
-            raise ValueError(f"warm_up must be at least 0, not {warm_up}")
         self.keys = None if keys is None else tuple(keys)
-        self.hidden = hidden
-        self.outputs = outputs
-        self.embedding = embedding
-        self.learning_rate = learning_rate
-        self.share = share
-        self.batch_size = batch_size
-        self.gamma = gamma
-        self.warm_up = warm_up
+        self.hidden = whole("hidden", hidden)
+        self.outputs = whole("outputs", outputs)
+        self.embedding = whole("embedding", embedding)
+        self.learning_rate = number("learning_rate", learning_rate, above=0)
+        self.share = number("share", share, above=0, most=1)
+        self.batch_size = whole("batch_size", batch_size)
+        self.gamma = number("gamma", gamma, least=0, below=1)  # at 1 the intrinsic return has no bound
+        self.warm_up = whole("warm_up", warm_up, least=0)
 
     def bind(self, setting: Setting) -> None:
         self._rng = np.random.default_rng(setting.seed)

@@ -1,34 +1,34 @@
-"""One term's values to other values, per step: running normalisation, clipping, the centred sigmoid."""
+"""One signal's values to other values, per step: running normalisation, clipping, the centred sigmoid."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
+from foundation.checks import number
 from foundation.registry import Registry
-from shaping.terms import FloatArray, Transitions
+from shaping.moments import RunningMoments
+from shaping.parts import Part
+from shaping.transitions import FloatArray, Transitions
 
 
-class Transform(ABC):
-    """Applied to a term's values (n_envs,) before its weight. Several are applied in the order given."""
-
-    name: str = ""
-    registered_name: ClassVar[str] = ""
+class Transform(Part):
+    """Applied to a signal's values before its weight. Several are applied in the order given."""
 
     @abstractmethod
     def __call__(self, values: FloatArray, batch: Transitions) -> FloatArray:
         """New values (n_envs,); the argument is left as it is."""
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything a resume needs."""
-        return {}
+    def rescore(self, values: FloatArray, batch: Transitions) -> FloatArray:
+        """The same for transitions of any time, as `RewardTerm.rescore` scores them (n,).
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - optional
-        """Take over what `state_dict` gave."""
+        A transform that learns from the values it sees must not do so here.
+        """
+        return self(values, batch)
 
 
 registry: Registry[Transform] = Registry("transform", "shaping")
@@ -39,38 +39,31 @@ registry: Registry[Transform] = Registry("transform", "shaping")
 class RunningNormalise(Transform):
     """Zero mean and unit deviation under statistics gathered so far, this step included.
 
-    Mean and variance are merged batch by batch (Chan, Golub and LeVeque 1979). With ``scale_only`` the mean is not
-    subtracted and the divisor is the root mean square, which unlike the deviation is not 0 for constant rewards.
-    Subtracting a mean changes which policy is best where episodes differ in length; ``scale_only`` does not.
+    With ``scale_only`` the mean is not subtracted and the divisor is the root mean square, which
+    unlike the deviation is not 0 for constant rewards. Subtracting a mean changes which policy is
+    best where episodes differ in length; ``scale_only`` does not.
     """
 
     def __init__(self, scale_only: bool = False, epsilon: float = 1e-8) -> None:
-        if not (math.isfinite(epsilon) and epsilon > 0):
-            raise ValueError(f"epsilon must be a finite number above 0, not {epsilon}")
         self.scale_only = scale_only
-        self.epsilon = epsilon
-        self.count = 0
-        self.mean = 0.0
-        self.squares = 0.0  # sum of squared distances to the mean
+        self.epsilon = number("epsilon", epsilon, above=0)
+        self.moments = RunningMoments(())
 
     def __call__(self, values: FloatArray, batch: Transitions) -> FloatArray:
-        n = len(values)
-        mean = float(values.sum()) / n
-        distances = values - mean
-        delta, total = mean - self.mean, self.count + n
-        self.squares += float(distances.dot(distances)) + delta * delta * self.count * n / total
-        self.mean += delta * n / total
-        self.count = total
-        variance = self.squares / total
+        self.moments.add(values)
+        return self.rescore(values, batch)
+
+    def rescore(self, values: FloatArray, batch: Transitions) -> FloatArray:
+        mean, variance = float(self.moments.mean), float(self.moments.variance)
         if self.scale_only:
-            return values / math.sqrt(variance + self.mean * self.mean + self.epsilon)
-        return (values - self.mean) / math.sqrt(variance + self.epsilon)
+            return values / math.sqrt(variance + mean * mean + self.epsilon)
+        return (values - mean) / math.sqrt(variance + self.epsilon)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"count": self.count, "mean": self.mean, "squares": self.squares}
+        return self.moments.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.count, self.mean, self.squares = int(state["count"]), float(state["mean"]), float(state["squares"])
+        self.moments.load_state_dict(state)
 
 
 @registry.register("clip")
@@ -78,10 +71,8 @@ class Clip(Transform):
     """Values outside [low, high] become the nearer bound."""
 
     def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"clip needs two finite bounds with low < high, not low={low}, high={high}")
-        self.low = low
-        self.high = high
+        self.low = number("low", low)
+        self.high = number("high", high, above=low)
 
     def __call__(self, values: FloatArray, batch: Transitions) -> FloatArray:
         return np.minimum(np.maximum(values, self.low), self.high)
@@ -89,17 +80,16 @@ class Clip(Transform):
 
 @registry.register("sigmoid")
 class Sigmoid(Transform):
-    """σ(slope · (r − reference)), bounded: "preference as reward" (Fu et al. 2025), with one reference reward.
+    """σ(slope · (r − reference)), bounded: "preference as reward" (Fu et al. 2025).
 
-    σ alone pays about ½ for every step that an episode lasts; ``centred`` subtracts that ½, so that a reward equal to
-    the reference is worth nothing. Not policy-invariant, by design.
+    There is one reference reward. σ alone pays about ½ for every step that an episode lasts;
+    ``centred`` subtracts that ½, so that a reward equal to the reference is worth nothing. Not
+    policy-invariant, by design.
     """
 
     def __init__(self, reference: float = 0.0, slope: float = 1.0, centred: bool = True) -> None:
-        if not (math.isfinite(reference) and math.isfinite(slope)):
-            raise ValueError(f"sigmoid needs finite numbers, not reference={reference}, slope={slope}")
-        self.reference = reference
-        self.slope = slope
+        self.reference = number("reference", reference)
+        self.slope = number("slope", slope)
         self.centred = centred
 
     def __call__(self, values: FloatArray, batch: Transitions) -> FloatArray:

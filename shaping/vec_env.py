@@ -10,28 +10,42 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from shaping.combine import Combiner
+from shaping.episodes import EpisodeTransform
+from shaping.face import Face
 from shaping.shaper import Shaper
-from shaping.terms import FloatArray, Observations, RewardTerm, Rollout, Transitions
+from shaping.terms import RewardTerm
 from shaping.transforms import Transform
+from shaping.transitions import Observations, Transitions
 
 
-class ShapedVecEnv(VecEnvWrapper):
+class ShapedVecEnv(Face, VecEnvWrapper):
     """Pays what the combiner makes of the task's reward and the terms.
 
-    Every step writes ``infos[i]["reward_terms"] = {"task": r, name: weighted contribution, ...}``. Entries that terms
-    publish join the observations (a Dict space, also in ``terminal_observation``). Put the monitor underneath, so that
-    ``rollout/ep_rew_mean`` stays the task's own return:
+    Every step writes ``infos[i]["reward_terms"] = {"task": r, name: weighted contribution, ...}``.
+    Entries that parts publish join the observations (a Dict space, also in
+    ``terminal_observation``). Put the monitor underneath, so that ``rollout/ep_rew_mean`` stays the
+    task's own return:
 
-    >>> venv = ShapedVecEnv(VecMonitor(venv), {"events": make_term("events", events=["opened_door"])}, gamma=0.99)
+    >>> from shaping import make_term
+    >>> from stable_baselines3.common.env_util import make_vec_env
+    >>> venv = make_vec_env("CartPole-v1", n_envs=2)  # each with its Monitor
+    >>> venv = ShapedVecEnv(venv, {"count": make_term("count", scope="episodic")}, gamma=0.99)
+    >>> observations = venv.reset()
+    >>> observations, rewards, dones, infos = venv.step([0, 1])
+    >>> infos[0]["reward_terms"]
+    {'task': 1.0, 'count': 1.0}
 
     Args:
         venv: the environments. They return arrays that they do not touch again, as SB3's do.
         terms: name -> term.
         combiner: default `WeightedSum()`, everything with weight 1.
         transforms: name of a signal -> transforms applied to it.
+        episode: decides about the rewards of whole episodes. Somebody must write what
+            `pay_changes` says where the algorithm learns from.
         gamma: the agent's own discount.
-        seed: every term's own seed is derived from it and from the term's name.
-        folder: where terms keep files for people; None: nowhere.
+        seed: every part's own seed is derived from it and from the part's name.
+        folder: where parts keep files for people; None: nowhere.
+        publishing_only: drop what no observation needs; see `Shaper`.
 
     Raises:
         ValueError: see `Shaper`.
@@ -44,20 +58,24 @@ class ShapedVecEnv(VecEnvWrapper):
         *,
         combiner: Combiner | None = None,
         transforms: Mapping[str, Sequence[Transform]] | None = None,
+        episode: EpisodeTransform | None = None,
         gamma: float,
         seed: int = 0,
         folder: str | Path | None = None,
+        publishing_only: bool = False,
     ) -> None:
         self.shaper = Shaper(
             terms,
             combiner=combiner,
             transforms=transforms,
+            episode=episode,
             n_envs=venv.num_envs,
             observation_space=venv.observation_space,
             action_space=venv.action_space,
             gamma=gamma,
             seed=seed,
             folder=folder,
+            publishing_only=publishing_only,
         )
         super().__init__(venv, observation_space=self.shaper.observation_space)
         self._source = venv.unwrapped  # reset_infos live there
@@ -103,7 +121,7 @@ class ShapedVecEnv(VecEnvWrapper):
                 observations = shaper.publish(observations, shaper.observe())
             return observations, total, dones, infos
 
-        shaper.finish(dones)
+        shaper.finish(batch)
         if shaper.publishes:
             entries = shaper.observe()
             for index in ended:
@@ -118,40 +136,6 @@ class ShapedVecEnv(VecEnvWrapper):
     def close(self) -> None:
         self.shaper.close()
         super().close()
-
-    @property
-    def terms(self) -> dict[str, RewardTerm]:
-        """The terms by name."""
-        return self.shaper.terms
-
-    def take_rollout(self) -> Rollout:
-        """The transitions since the last call; empty if no term reads them."""
-        return self.shaper.take_rollout()
-
-    def update_terms(self) -> dict[str, float]:
-        """One training step of every learned term; metrics by name "terms/<name>/<metric>". Call at a rollout's end."""
-        return self.shaper.update_terms()
-
-    @property
-    def relabels(self) -> bool:
-        """Does some term score rollouts again at their end?"""
-        return self.shaper.relabels
-
-    def relabel(self) -> FloatArray | None:
-        """Changes (T, n_envs) to the rewards since the last call; see `shaping.relabel`."""
-        return self.shaper.relabel()
-
-    def episode_statistics(self) -> dict[str, float]:
-        """Means over the last 100 finished episodes: "shaped_return", "reward/task", "reward/<name>"."""
-        return self.shaper.episode_statistics()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything a resume needs: terms, transforms, combiner, step count, statistics."""
-        return self.shaper.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; call `reset` afterwards."""
-        self.shaper.load_state_dict(state)
 
 
 def _true_successors(observations: Observations, infos: Sequence[dict[str, Any]], ended: Any) -> Observations:

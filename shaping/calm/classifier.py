@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shaping.terms import BoolArray, FloatArray
+from shaping.transitions import BoolArray, FloatArray
 
 FEATURES = 2**12
 MOST_TEXTS = 4_000

@@ -10,7 +10,7 @@ import numpy as np
 
 from shaping.calm import prompts
 from shaping.llm import LanguageModel, calibrated
-from shaping.terms import FloatArray
+from shaping.transitions import FloatArray
 
 
 class SubgoalJudge:

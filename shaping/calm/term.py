@@ -121,13 +121,9 @@ class CalmTerm(RewardTerm):
         if detector == "symbolic":
             self.requires = frozenset({"events"})
             SymbolicDetector(self.subgoals)  # refuses subgoals without an event now, not an hour into training
+            self.event_names = tuple(subgoal.event for subgoal in self.subgoals if subgoal.event)
         elif detector in ("model", "distilled"):
             self.requires = REQUIRES[form]
-
-    @property
-    def event_names(self) -> tuple[str, ...]:
-        """Events that the environment is to report."""
-        return tuple(one.event for one in self.subgoals if one.event) if self.detector_name == "symbolic" else ()
 
     def bind(self, setting: Setting) -> None:
         self._folder = setting.folder

@@ -8,13 +8,13 @@ velocity, b, w the ball's, G and O the points behind the opponents' and the own 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from foundation.checks import number
 from shaping.kinesthetic.states import EVENTS, GOAL, TINY, TURN, View, along, dot, length
-from shaping.terms import BoolArray, FloatArray
+from shaping.transitions import BoolArray, FloatArray
 
 OWN_GOAL = GOAL * TURN
 BALL_RADIUS = 92.75  # the paper's; RocketSim's ball has 91.25
@@ -32,9 +32,8 @@ def cosine(a: FloatArray, b: FloatArray, length_of_a: FloatArray) -> FloatArray:
 
 
 def _positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not (math.isfinite(number) and number > 0):
-            raise ValueError(f"{name}={number}: expected a number above 0")
+    for name, value in numbers.items():
+        number(name, value, above=0)
 
 
 def _near(distance: FloatArray, scale: float, dispersion: float, density: float) -> FloatArray:

@@ -10,7 +10,6 @@ They nest. Sums, differences and multiplication by numbers are written as usual.
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from foundation.checks import number
+from foundation.naming import nearest, unknown
 from shaping.kinesthetic.components import COMPONENTS, parameters
 from shaping.kinesthetic.states import View, example
-from shaping.terms import FloatArray
+from shaping.transitions import FloatArray
 
 COMBINERS = ("krc", "linear", "product")
 
@@ -185,20 +186,15 @@ def _operation(node: ast.BinOp) -> Expression | float:
 
 def _call(node: ast.Call, name: str) -> Expression:
     if name not in COMBINERS:
-        if node.args:
-            raise (
-                ValueError(f"{name}: give its parameters by name: {', '.join(parameters(name)) or 'it has none'}")
-                if (name in COMPONENTS)
-                else ValueError(_unknown(name))
-            )
+        if name in COMPONENTS and node.args:
+            raise ValueError(f"{name}: give its parameters by name: {', '.join(parameters(name)) or 'it has none'}")
         return _leaf(name, node.keywords)
     eps = 0.0
     for keyword in node.keywords:
         if keyword.arg != "eps" or name != "krc":
             raise ValueError(f"{name} has no argument {keyword.arg!r}; krc has eps")
         eps = _number(keyword.value)
-        if eps < 0:
-            raise ValueError(f"eps={eps}: expected at least 0")
+        number("eps", eps, least=0)
     parts = [_read(argument) for argument in node.args]
     if len(parts) < 2 or not all(isinstance(part, Expression) for part in parts):
         raise ValueError(f"{_text(node)}: {name} combines two components or more")
@@ -207,14 +203,13 @@ def _call(node: ast.Call, name: str) -> Expression:
 
 def _leaf(name: str, keywords: Sequence[ast.keyword]) -> Leaf:
     if name not in COMPONENTS:
-        raise ValueError(_unknown(name))
+        raise unknown("reward component", name, [*COMBINERS, *COMPONENTS])
     known = parameters(name)
     arguments = []
     for keyword in keywords:
         if keyword.arg not in known:
-            near = difflib.get_close_matches(str(keyword.arg), known, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known) or 'none'}"
-            raise ValueError(f"{name} has no parameter {keyword.arg!r}{hint}")
+            hint = nearest(str(keyword.arg), known, most=1) or f" It has {', '.join(known) or 'none'}."
+            raise ValueError(f"{name} has no parameter {keyword.arg!r}.{hint}")
         arguments.append((keyword.arg, _number(keyword.value)))
     leaf = Leaf(name, tuple(arguments))
     leaf(example())  # parameters that cannot work are refused now, not at the first step
@@ -234,14 +229,6 @@ def _scaled(part: Expression, factor: float) -> Sum:
     if isinstance(part, Sum):
         return Sum(tuple((factor * weight, inner) for weight, inner in part.terms), factor * part.constant)
     return Sum(((factor, part),))
-
-
-def _unknown(name: str) -> str:
-    known = [*COMBINERS, *COMPONENTS]
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
-    return f"there is no reward component {name!r}; " + (
-        f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    )
 
 
 def _text(node: ast.AST) -> str:

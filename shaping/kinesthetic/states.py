@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from shaping.terms import Array, BoolArray, FloatArray
+from shaping.transitions import Array, BoolArray, FloatArray
 
 TURN = np.array([-1.0, -1.0, 1.0])
 GOAL = np.array([0.0, 6000.0, 321.3875])

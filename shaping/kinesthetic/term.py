@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from foundation.checks import number, one_of
 from shaping.kinesthetic.composition import Expression, parse
 from shaping.kinesthetic.presets import EVENTS, REWARDS
 from shaping.kinesthetic.states import MatchStates, View
@@ -54,6 +54,10 @@ class KinestheticTerm(RewardTerm):
 
     requires = frozenset({STATES})
     reads_rollout = False
+    presets = {
+        "lucy": {"reward": "lucy", "events": "lucy", "form": "potential", "team_spirit": 0.3},
+        "necto": {"reward": "necto", "events": "necto", "form": "potential", "team_spirit": 0.6},
+    }
 
     def __init__(
         self,
@@ -65,21 +69,13 @@ class KinestheticTerm(RewardTerm):
         negative_slope: float = 1.0,
         team_spirit: float | None = None,
     ) -> None:
-        for name, value, allowed in (
-            ("form", form, ("direct", "potential")),
-            ("discount", discount, ("one", "agent")),
-            ("terminal", terminal, ("keep", "zero")),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name}={value!r}: expected {' or '.join(allowed)}")
-        if not math.isfinite(negative_slope):
-            raise ValueError(f"negative_slope={negative_slope}: expected a number")
-        if team_spirit is not None and not 0.0 <= team_spirit <= 1.0:
-            raise ValueError(f"team_spirit={team_spirit}: expected 0 to 1")
         self.shape = expression(reward, REWARDS, "reward")
         self.events = expression(events, EVENTS, "events")
-        self.form, self.discount, self.terminal = form, discount, terminal
-        self.negative_slope, self.team_spirit = negative_slope, team_spirit
+        self.form = one_of("form", form, ("direct", "potential"))
+        self.discount = one_of("discount", discount, ("one", "agent"))
+        self.terminal = one_of("terminal", terminal, ("keep", "zero"))
+        self.negative_slope = number("negative_slope", negative_slope)
+        self.team_spirit = None if team_spirit is None else number("team_spirit", team_spirit, least=0, most=1)
 
     def bind(self, setting: Setting) -> None:
         self._n_envs = setting.n_envs

@@ -11,7 +11,7 @@ from shaping.llm.calibration import calibrated
 from shaping.llm.client import LanguageModel
 from shaping.llm.errors import LanguageModelError, NotRecorded, Rejected, Unavailable
 from shaping.llm.server import EmbeddedServer
-from shaping.llm.service import AnswerService
+from shaping.llm.service import AnswerService, patient
 
 __all__ = [
     "AnswerService",
@@ -23,4 +23,5 @@ __all__ = [
     "ResponseCache",
     "Unavailable",
     "calibrated",
+    "patient",
 ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from foundation.checks import number, one_of, whole
 from shaping.llm.cache import ResponseCache
 from shaping.llm.errors import LanguageModelError, NotRecorded, Rejected, Unavailable
 from shaping.llm.server import EmbeddedServer
@@ -84,21 +85,15 @@ class LanguageModel:
         cache: str | Path | ResponseCache | None = None,
         replay: bool = False,
     ) -> None:
-        if api not in ("completions", "chat"):
-            raise ValueError(f'llm.api={api!r}: expected "completions" or "chat"')
-        if not (math.isfinite(timeout) and timeout > 0):
-            raise ValueError(f"llm.timeout={timeout}: expected seconds above 0")
-        if retries < 0 or max_in_flight < 1:
-            raise ValueError(f"llm.retries={retries}, llm.max_in_flight={max_in_flight}: expected at least 0 and 1")
+        self.api = one_of("llm.api", api, ("completions", "chat"))
+        self.timeout = number("llm.timeout", timeout, above=0)
+        self.retries = whole("llm.retries", retries, least=0)
+        self.max_in_flight = whole("llm.max_in_flight", max_in_flight)
         if base_url is not None:
             _check_url(base_url)
             if model_path is not None:
                 raise ValueError("llm.base_url and llm.model_path are two different models; give one of them")
         self.base_url = base_url
-        self.api = api
-        self.timeout = timeout
-        self.retries = retries
-        self.max_in_flight = max_in_flight
         self.cache = cache if isinstance(cache, ResponseCache) else ResponseCache(cache)
         self.replay = replay
         self.server: EmbeddedServer | None = None

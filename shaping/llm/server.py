@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from foundation.checks import whole
 from shaping.llm.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -69,10 +70,8 @@ class EmbeddedServer:
                 "xllamacpp, which runs the embedded language model, is not installed: run `make setup`, or choose "
                 "an endpoint with llm.base_url=URL"
             )
-        if threads < 1 or context < 256:
-            raise ValueError(f"llm.threads={threads}, llm.context={context}: expected at least 1 and 256")
-        self.threads = threads
-        self.context = context
+        self.threads = whole("llm.threads", threads)
+        self.context = whole("llm.context", context, least=256)
         self.gpu_layers = gpu_layers
         self.starts = 0
         self._closed = False

@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from foundation.checks import whole
 from shaping.llm.errors import LanguageModelError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -48,13 +49,11 @@ class AnswerService(Generic[Question, Answer]):
         capacity: int = 10_000,
         patience: float = 0.0,
     ) -> None:
-        if workers < 1 or batch < 1 or capacity < 1:
-            raise ValueError(f"workers={workers}, batch={batch}, capacity={capacity}: expected at least 1")
         self._ask = ask
-        self._batch = batch
-        self._patience = patience
-        self._workers = workers
-        self._capacity = capacity
+        self._batch = whole("batch", batch)
+        self._patience = patient(patience)
+        self._workers = whole("workers", workers)
+        self._capacity = whole("capacity", capacity)
         self._waiting: OrderedDict[Question, int] = OrderedDict()  # question -> attempts so far; the newest last
         self._in_flight: set[Question] = set()
         self._given_up: set[Question] = set()
@@ -149,8 +148,8 @@ class AnswerService(Generic[Question, Answer]):
             thread.join(0.5)
 
     def _start(self) -> None:
-        for number in range(self._workers):
-            thread = threading.Thread(target=self._work, name=f"language-model-{number}", daemon=True)
+        for index in range(self._workers):
+            thread = threading.Thread(target=self._work, name=f"language-model-{index}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -237,3 +236,15 @@ class AnswerService(Generic[Question, Answer]):
         if self._pause:
             log.warning("the language model answers again after %.0f s", time.monotonic() - self._away_since)
             self._pause = 0.0
+
+
+def patient(patience: float) -> float:
+    """`patience`, where it is a number of seconds; inf is one.
+
+    >>> patient(-1.0)
+    Traceback (most recent call last):
+    ValueError: patience=-1.0: expected seconds, 0 or more
+    """
+    if math.isnan(patience) or patience < 0:
+        raise ValueError(f"patience={patience}: expected seconds, 0 or more")
+    return patience

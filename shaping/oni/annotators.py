@@ -10,31 +10,33 @@ import math
 import re
 import threading
 import zlib
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from foundation.checks import number, whole
 from shaping.llm import LanguageModel, calibrated
 from shaping.oni import prompts
 
 
-class Annotator(Protocol):
-    """What a reward can be learned from. Yours may be given to the term: ``make_term("oni", annotator=mine)``.
+class Annotator(ABC):
+    """What a reward can be learned from. Give the term yours: ``make_term("oni", annotator=mine)``."""
 
-    Attributes:
-        batch: messages that `annotate` takes at once, at most.
-        workers: threads that may call it at one time; 0: it is never asked, only `known` is.
-    """
+    batch: int = 1
+    """Messages that `annotate` takes at once, at most."""
 
-    batch: int
-    workers: int
+    workers: int = 0
+    """Threads that may call `annotate` at one time; 0: it is never asked, only `known` is."""
 
-    @property
-    def identity(self) -> str | None:
-        """Names it in checkpoints; scores of another one are not taken over. None while it is not known."""
+    identity: str | None = None
+    """Names it in checkpoints; scores of another one are not taken over. None while it is not known."""
 
+    def bind(self, seed: int) -> None:  # noqa: B027 - optional
+        """Once, before anything is asked. Raises ValueError where it cannot work."""
+
+    @abstractmethod
     def known(self, message: str) -> float | None:
         """The score, if that costs nothing; None otherwise."""
 
@@ -45,32 +47,50 @@ class Annotator(Protocol):
             shaping.llm.Unavailable: nobody is there now; the messages are asked about again later.
             shaping.llm.Rejected: it has no answer to these messages.
         """
+        return [self.known(message) for message in messages]
+
+    def metrics(self) -> Mapping[str, float]:
+        """Of what it asked; for the term's own."""
+        return {}
+
+    def close(self) -> None:  # noqa: B027 - optional
+        """Let go of processes and connections."""
 
 
-class LanguageModelAnnotator:
+class LanguageModelAnnotator(Annotator):
     """Scores are log p(" Yes") - log p(" No") after few-shot examples, less a threshold set on further examples.
 
     Zero-shot questions do not work with small models, and answers in free text are not to be trusted; see
     docs/terms/oni.md. ONI (Zheng et al. 2024, arXiv 2410.23022) asks a model of 8 billion parameters in words.
 
     Args:
-        model: that is asked.
+        model: that is asked; without one `bind` refuses.
         goal: in a sentence.
         orders: in how many orders the examples are shown; scores are the mean.
     """
 
-    batch = 1
-
-    def __init__(self, model: LanguageModel, goal: str = "", orders: int = 1) -> None:
-        self.model = model
+    def __init__(self, model: LanguageModel | None, goal: str = "", orders: int = 1) -> None:
+        self._model = model
         self.goal = goal
-        self.orders = orders
-        self.workers = 0 if model.replay else model.max_in_flight
+        self.orders = whole("orders", orders)
+        self.workers = 0 if model is None or model.replay else model.max_in_flight
         self._threshold: float | None = None
         self._calibrating = threading.Lock()
 
+    def bind(self, seed: int) -> None:
+        if self._model is None:
+            raise ValueError(
+                "annotator=llm asks a language model, and there is none: scripts.train takes it from the group "
+                "llm; from Python give language_model=LanguageModel()"
+            )
+
     @property
-    def identity(self) -> str | None:
+    def model(self) -> LanguageModel:
+        assert self._model is not None, "bind refuses"
+        return self._model
+
+    @property
+    def identity(self) -> str | None:  # type: ignore[override]
         if self.model.identity is None:
             return None
         return f"{prompts.PROMPT_VERSION} of {self.model.identity}, {self.orders} orders, {self.goal!r}"
@@ -87,6 +107,13 @@ class LanguageModelAnnotator:
                 self._threshold = self._calibrated(raws)
             threshold = self._threshold
         return [self._raw(message) - threshold for message in messages]
+
+    def metrics(self) -> Mapping[str, float]:
+        return {f"model_{name}": value for name, value in self.model.metrics().items()}
+
+    def close(self) -> None:
+        if self._model is not None:
+            self._model.close()
 
     def _known_threshold(self) -> float | None:
         if self._threshold is None:
@@ -136,14 +163,12 @@ RULES = (
 where none is, the message is unhelpful, -1."""
 
 
-class RuleAnnotator:
+class RuleAnnotator(Annotator):
     """A table of regular expressions, written like `RULES`; upper and lower case are the same.
 
     Raises:
         ValueError: a pattern that is none.
     """
-
-    batch, workers = 1, 0
 
     def __init__(self, rules: Sequence[str] = ()) -> None:
         self._rules: list[tuple[re.Pattern[str], float]] = []
@@ -160,11 +185,8 @@ class RuleAnnotator:
     def known(self, message: str) -> float | None:
         return next((score for pattern, score in self._rules if pattern.search(message)), -1.0)
 
-    def annotate(self, messages: Sequence[str]) -> list[float | None]:
-        return [self.known(message) for message in messages]
 
-
-class RecordedAnnotator:
+class RecordedAnnotator(Annotator):
     """Scores from a CSV file with the columns message and score, such as an earlier run's RUN/terms/oni/messages.csv.
 
     Rows without a score are left out, and of two about the same message the later counts. What is not in the file is
@@ -174,8 +196,6 @@ class RecordedAnnotator:
         ValueError: no such file, other columns, or a score that is no number, with its line.
     """
 
-    batch, workers = 1, 0
-
     def __init__(self, path: str | Path) -> None:
         self._scores: dict[str, float] = {}
         try:
@@ -184,7 +204,7 @@ class RecordedAnnotator:
                 missing = {"message", "score"} - set(rows.fieldnames or ())
                 if missing:
                     raise ValueError(f"recorded={path}: it has no column {' and '.join(sorted(missing))}")
-                for number, row in enumerate(rows, start=2):
+                for line, row in enumerate(rows, start=2):
                     if not row["score"]:
                         continue
                     try:
@@ -192,7 +212,7 @@ class RecordedAnnotator:
                     except ValueError:
                         score = math.nan
                     if not math.isfinite(score):
-                        raise ValueError(f"recorded={path}, line {number}: the score is {row['score']!r}, no number")
+                        raise ValueError(f"recorded={path}, line {line}: the score is {row['score']!r}, no number")
                     self._scores[prompts.clean(row["message"])] = score
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"recorded={path}: it cannot be read ({error})") from error
@@ -201,28 +221,21 @@ class RecordedAnnotator:
     def known(self, message: str) -> float | None:
         return self._scores.get(message)
 
-    def annotate(self, messages: Sequence[str]) -> list[float | None]:
-        return [self.known(message) for message in messages]
 
-
-class RandomAnnotator:
+class RandomAnnotator(Annotator):
     """Helpful with a probability, whatever the message says; the same message always gets the same score.
 
     Args:
         rate: the probability.
-        seed: another seed is another draw.
     """
 
-    batch, workers = 1, 0
+    def __init__(self, rate: float = 0.4) -> None:
+        self._rate = number("rate", rate, least=0, most=1)
 
-    def __init__(self, rate: float, seed: int) -> None:
-        self._rate = rate
+    def bind(self, seed: int) -> None:
         self._seed = seed
-        self.identity = f"random {rate} {seed}"
+        self.identity = f"random {self._rate} {seed}"
 
     def known(self, message: str) -> float | None:
         drawn = np.random.default_rng([self._seed, zlib.crc32(message.encode())]).random(2)
         return float(drawn[1] + 0.1) if drawn[0] < self._rate else -float(drawn[1] + 0.1)
-
-    def annotate(self, messages: Sequence[str]) -> list[float | None]:
-        return [self.known(message) for message in messages]

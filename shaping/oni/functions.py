@@ -12,18 +12,20 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from foundation.checks import number, one_of, whole
 from shaping.moments import RunningMoments
 from shaping.oni.labels import Labels
 from shaping.oni.networks import Size, classifier, encode, ranker
-from shaping.terms import FloatArray
+from shaping.transitions import FloatArray
 
 TIE = 0.2
 """Two scores that differ by less are a tie, in pairs made of scores."""
@@ -34,6 +36,21 @@ CHUNK = 1024  # messages scored at once
 
 class RewardFunction(ABC):
     """Messages to rewards. `fit` is called at every rollout's end, `values` for messages as they come."""
+
+    name: ClassVar[str] = ""
+    """In configurations and checkpoints."""
+
+    labelled: ClassVar[bool] = True
+    """Does it learn from labels, so that somebody must give them?"""
+
+    immediate: ClassVar[bool] = False
+    """Does every new label change values at once, without a fit?"""
+
+    size: Size | None = None
+    """Of its network, where it has one."""
+
+    def bind(self, labels: Labels, seed: int) -> None:  # noqa: B027 - optional
+        """Begin anew: the growing data set, and the seed of whatever is drawn."""
 
     @abstractmethod
     def values(self, messages: Sequence[str]) -> FloatArray:
@@ -54,9 +71,14 @@ class RewardFunction(ABC):
 
 
 class Retrieval(RewardFunction):
-    """1 for a message that was labelled helpful, else 0: a table. What was never labelled is worth nothing."""
+    """1 for a message that was labelled helpful, else 0: a table.
 
-    def __init__(self, labels: Labels) -> None:
+    What was never labelled is worth nothing.
+    """
+
+    name, immediate = "retrieval", True
+
+    def bind(self, labels: Labels, seed: int) -> None:
         self._labels = labels
 
     def values(self, messages: Sequence[str]) -> FloatArray:
@@ -66,44 +88,63 @@ class Retrieval(RewardFunction):
 class Counting(RewardFunction):
     """1 for every message: what the count decay is worth alone."""
 
+    name, labelled = "count", False
+
     def values(self, messages: Sequence[str]) -> FloatArray:
         return np.ones(len(messages))
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a network of messages is fitted.
+
+    Args:
+        network: "small", or "paper" for its sizes.
+        learning_rate: of Adam.
+        batch_size: examples of a gradient step.
+        gradient_steps: of a fit, at most.
+
+    Raises:
+        ValueError: a number out of range, no such size.
+    """
+
+    network: Size = "small"
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    gradient_steps: int = 32
+
+    def __post_init__(self) -> None:
+        one_of("network", self.network, get_args(Size))
+        number("learning_rate", self.learning_rate, above=0, most=1)
+        whole("batch_size", self.batch_size)
+        whole("gradient_steps", self.gradient_steps)
 
 
 class Learned(RewardFunction):
     """A network that is fitted while the agent plays; 0 until its first fit.
 
-    Up to 25,000 labels it makes `steps` gradient steps whenever it is behind (new labels, or a loss that is not low),
+    Up to 25,000 labels it makes `Fitting.gradient_steps` whenever it is behind (new labels, or a loss that is not low),
     above that one. The paper makes 32 whenever labels arrive, which never end there; in a small world they do.
 
     Args:
-        labels: the growing data set.
-        network: of messages as `encode` gives them.
-        size: of the network.
-        learning_rate: of Adam.
-        batch_size: examples of a gradient step.
-        steps: gradient steps of a fit, at most.
-        seed: of the sampling.
+        fitting: the network's size, and how it is fitted.
     """
 
-    def __init__(
-        self,
-        labels: Labels,
-        network: nn.Module,
-        size: Size,
-        *,
-        learning_rate: float,
-        batch_size: int,
-        steps: int,
-        seed: int,
-    ) -> None:
+    def __init__(self, fitting: Fitting | None = None) -> None:
+        self.fitting = fitting or Fitting()
+        self.size: Size = self.fitting.network
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The network, of messages as `encode` gives them."""
+
+    def bind(self, labels: Labels, seed: int) -> None:
         self.labels = labels
-        self.network = network
-        self.size: Size = size
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+        with torch.random.fork_rng(devices=[]):  # torch's own random numbers stay as they were
+            torch.manual_seed(seed)
+            self.network = self.build()
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.fitting.learning_rate)
         self.ready = False
-        self._batch_size = batch_size
-        self._steps = steps
         self._random = np.random.default_rng(seed)
         self._learned_from = 0
         self._loss = math.inf
@@ -125,7 +166,7 @@ class Learned(RewardFunction):
         behind = n > self._learned_from or self._loss > LEARNED
         if self.learnable() and (behind or n >= FEW_LABELS):
             self._learned_from = n
-            self._gradient_steps(self._steps if n < FEW_LABELS else 1)
+            self._gradient_steps(self.fitting.gradient_steps if n < FEW_LABELS else 1)
             self.ready = True
         return {"loss": self._loss} if self.ready else {}
 
@@ -133,7 +174,7 @@ class Learned(RewardFunction):
         self.network.train()
         losses = []
         for _ in range(steps):
-            loss, floor = self.loss(self._random.integers(len(self.labels), size=self._batch_size))
+            loss, floor = self.loss(self._random.integers(len(self.labels), size=self.fitting.batch_size))
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
@@ -182,9 +223,14 @@ class Learned(RewardFunction):
 class Classification(Learned):
     """1 where the probability of helpful exceeds ``eta``: cross-entropy on helpful or not; also for unseen messages."""
 
-    def __init__(self, labels: Labels, size: Size, *, eta: float, seed: int, **options: Any) -> None:
-        super().__init__(labels, seeded(classifier, size, seed), size, seed=seed, **options)
-        self._eta = eta
+    name = "classification"
+
+    def __init__(self, eta: float = 0.5, fitting: Fitting | None = None) -> None:
+        super().__init__(fitting)
+        self._eta = number("eta", eta, least=0, most=1)
+
+    def build(self) -> nn.Module:
+        return classifier(self.size)
 
     def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
         targets = torch.from_numpy((self.labels.scores(places.tolist()) > self.labels.threshold).astype(np.int64))
@@ -203,10 +249,18 @@ class Ranking(Learned):
     score; ``normalise=False`` does that.
     """
 
-    def __init__(self, labels: Labels, size: Size, *, tau: float, normalise: bool, seed: int, **options: Any) -> None:
-        super().__init__(labels, seeded(ranker, size, seed), size, seed=seed, **options)
-        self.tau = tau
+    name = "ranking"
+
+    def __init__(self, tau: float = 0.0, normalise: bool = True, fitting: Fitting | None = None) -> None:
+        super().__init__(fitting)
+        self.tau = number("tau", tau)
         self.normalise = normalise
+
+    def build(self) -> nn.Module:
+        return ranker(self.size)
+
+    def bind(self, labels: Labels, seed: int) -> None:
+        super().bind(labels, seed)
         self.moments = RunningMoments(())
 
     def learnable(self) -> bool:
@@ -256,15 +310,21 @@ class Motif(Ranking):
         ValueError: no such file, or a line that is no such object.
     """
 
+    name, labelled = "motif", False
     EPOCHS = 200
 
-    def __init__(self, pairs: str | Path, size: Size, *, normalise: bool, seed: int, **options: Any) -> None:
-        super().__init__(Labels(), size, tau=0.0, normalise=normalise, seed=seed, **options)
-        first, second, wanted = read_pairs(pairs)
+    def __init__(self, pairs: str | Path, normalise: bool = True, fitting: Fitting | None = None) -> None:
+        super().__init__(0.0, normalise, fitting)
+        self._pairs = read_pairs(pairs)
+
+    def bind(self, labels: Labels, seed: int) -> None:
+        super().bind(Labels(), seed)
+        first, second, wanted = self._pairs
         codes = encode(first, self.size), encode(second, self.size)
         self.network.train()
+        batches = -(-len(wanted) // self.fitting.batch_size)
         for _ in range(self.EPOCHS):
-            for rows in np.array_split(self._random.permutation(len(wanted)), -(-len(wanted) // self._batch_size)):
+            for rows in np.array_split(self._random.permutation(len(wanted)), batches):
                 scored = self.network(codes[0][rows])[:, 0], self.network(codes[1][rows])[:, 0]
                 loss, floor = pair_loss(*scored, wanted[rows])
                 self.optimizer.zero_grad()
@@ -296,8 +356,10 @@ class Cosine(RewardFunction):
         ValueError: an empty goal, no such file, or none of the goal's words in it.
     """
 
-    def __init__(self, goal: str, tau: float, vectors: str | Path | None = None) -> None:
-        self._tau = tau
+    name, labelled = "cosine", False
+
+    def __init__(self, goal: str, tau: float = 0.0, vectors: str | Path | None = None) -> None:
+        self._tau = number("tau", tau)
         self._vectors = None if vectors is None else read_vectors(vectors)
         if not words(goal):
             raise ValueError("function=cosine compares messages with a goal; give goal=, a sentence")
@@ -306,14 +368,14 @@ class Cosine(RewardFunction):
         self._goal = goal
 
     def values(self, messages: Sequence[str]) -> FloatArray:
-        found = np.array([self._cosine(message) for message in messages])
-        return np.where(found > self._tau, found, 0.0) if len(found) else found
+        similarities = np.array([self._cosine(message) for message in messages])
+        return np.where(similarities > self._tau, similarities, 0.0) if len(similarities) else similarities
 
     def _cosine(self, message: str) -> float:
         if self._vectors is None:
-            one, other = Counter(words(message)), Counter(words(self._goal))
-            product = float(sum(one[word] * other[word] for word in one))
-            length = math.sqrt(sum(n * n for n in one.values()) * sum(n * n for n in other.values()))
+            said, wanted = Counter(words(message)), Counter(words(self._goal))
+            product = float(sum(said[word] * wanted[word] for word in said))
+            length = math.sqrt(sum(n * n for n in said.values()) * sum(n * n for n in wanted.values()))
         else:
             a, b = self._sum(message), self._sum(self._goal)
             product, length = float(a @ b), float(np.linalg.norm(a) * np.linalg.norm(b))
@@ -358,21 +420,21 @@ def read_pairs(path: str | Path) -> tuple[list[str], list[str], FloatArray]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"pairs={path}: it cannot be read ({error})") from error
-    for number, line in enumerate(lines, start=1):
+    for place, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             pair = json.loads(line)
-            one, other, better = pair["first"], pair["second"], {0: 0.5, 1: 0.0, 2: 1.0}[pair["better"]]
-            if not (isinstance(one, str) and isinstance(other, str)):
+            texts, better = (pair["first"], pair["second"]), {0: 0.5, 1: 0.0, 2: 1.0}[pair["better"]]
+            if not all(isinstance(text, str) for text in texts):
                 raise TypeError("messages are texts")
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
-                f'pairs={path}, line {number}: expected {{"first": "...", "second": "...", "better": 0, 1 or 2}} '
+                f'pairs={path}, line {place}: expected {{"first": "...", "second": "...", "better": 0, 1 or 2}} '
                 f"({type(error).__name__}: {error})"
             ) from None
-        first.append(one)
-        second.append(other)
+        first.append(texts[0])
+        second.append(texts[1])
         wanted.append(better)
     if not wanted:
         raise ValueError(f"pairs={path}: it holds no pair")
@@ -381,28 +443,20 @@ def read_pairs(path: str | Path) -> tuple[list[str], list[str], FloatArray]:
 
 def read_vectors(path: str | Path) -> dict[str, FloatArray]:
     """Word vectors from a text file; a first line of two numbers (fastText's header) is left out."""
-    found: dict[str, FloatArray] = {}
+    vectors: dict[str, FloatArray] = {}
     width = 0
     try:
         with Path(path).open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
+            for place, line in enumerate(file, start=1):
                 word, *numbers = line.split()
-                if number == 1 and len(numbers) == 1:
+                if place == 1 and len(numbers) == 1:
                     continue
                 width = width or len(numbers)
                 if len(numbers) != width or not numbers:
-                    raise ValueError(f"line {number} has {len(numbers)} numbers, not {width}")
-                found[word.lower()] = np.array(numbers, np.float64)
+                    raise ValueError(f"line {place} has {len(numbers)} numbers, not {width}")
+                vectors[word.lower()] = np.array(numbers, np.float64)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ValueError(f"vectors={path}: it cannot be read ({error})") from error
-    if not found:
+    if not vectors:
         raise ValueError(f"vectors={path}: it holds no vector")
-    return found
-
-
-def seeded(build: Any, size: Size, seed: int) -> nn.Module:
-    """A network whose first weights depend on the seed alone, and leave torch's own random numbers as they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network: nn.Module = build(size)
-    return network
+    return vectors

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from shaping.terms import FloatArray
+from foundation.checks import number, one_of
+from shaping.transitions import FloatArray
 
 MOST = 200_000
 """Messages kept; further ones are counted and left out."""
@@ -30,9 +31,14 @@ class Labels:
     def __init__(
         self, use: Use = "as_given", threshold: float = 0.0, quantile: float | None = None, seed: int = 0
     ) -> None:
-        self.use = use
-        self.quantile = quantile
-        self.threshold = threshold
+        self.use = one_of("labels", use, get_args(Use))
+        self.quantile = None if quantile is None else number("quantile", quantile, least=0, most=1)
+        self._threshold = number("threshold", threshold)
+        self.bind(seed)
+
+    def bind(self, seed: int) -> None:
+        """Begin anew, without any label."""
+        self.threshold = self._threshold
         self.refused = 0  # not a number, or one too many
         self.texts: list[str] = []
         self._index: dict[str, int] = {}

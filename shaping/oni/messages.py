@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.files import replace_text
 from shaping.oni.labels import Labels
-from shaping.terms import FloatArray
+from shaping.transitions import FloatArray
 
 TABLE, HISTORY = "messages.csv", "history.csv"
 COLUMNS = ("message", "score", "reward", "count", "paid", "share", "first_step")
@@ -79,7 +79,6 @@ class MessageTable:
 
     def write(self, folder: Path, labels: Labels, values: Callable[[Sequence[str]], FloatArray]) -> None:
         """Write messages.csv and history.csv, whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
         for name, columns, rows in (
             (TABLE, COLUMNS, self.rows(labels, values)),
             (HISTORY, ("step", "message", "paid"), self.history()),
@@ -88,9 +87,7 @@ class MessageTable:
             writer = csv.DictWriter(text, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-            part = folder / f".{name}.{os.getpid()}"
-            part.write_text(text.getvalue(), encoding="utf-8")
-            part.replace(folder / name)
+            replace_text(folder / name, text.getvalue())
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from shaping.llm import AnswerService, LanguageModel
+from foundation.checks import number, one_of
+from shaping.llm import AnswerService, LanguageModel, patient
 from shaping.oni.annotators import (
     Annotator,
     LanguageModelAnnotator,
@@ -20,7 +20,16 @@ from shaping.oni.annotators import (
     RecordedAnnotator,
     RuleAnnotator,
 )
-from shaping.oni.functions import Classification, Cosine, Counting, Motif, Ranking, Retrieval, RewardFunction
+from shaping.oni.functions import (
+    Classification,
+    Cosine,
+    Counting,
+    Fitting,
+    Motif,
+    Ranking,
+    Retrieval,
+    RewardFunction,
+)
 from shaping.oni.labels import Labels
 from shaping.oni.messages import MessageTable
 from shaping.oni.prompts import clean
@@ -41,7 +50,6 @@ log = logging.getLogger(__name__)
 
 FUNCTIONS = ("retrieval", "classification", "ranking", "cosine", "motif", "count")
 ANNOTATORS = ("llm", "rules", "recorded", "random")
-UNLABELLED = ("cosine", "motif", "count")  # functions that learn nothing from labels
 WRITE_EVERY = 30.0  # seconds between two versions of the table of messages
 MOST_VALUES = 200_000
 LONGEST = 4096  # steps that can be scored again
@@ -64,38 +72,59 @@ class OniTerm(RewardTerm):
         cosine          similarity to the goal as bags of words (ELLM); count  1;  motif  a ranking fitted to a file
 
     Args:
-        function: which r; see above.
-        annotator: "llm", "rules" (regular expressions), "recorded" (a file), "random"; or an `Annotator` of yours.
-        goal: what the game is about, in a sentence, for the language model and the cosine.
+        function: which r; `from_config` has them by name.
+        annotator: who labels messages; None where the function learns from no labels.
+        labels: the data set that is to grow, and which scores count as helpful.
         entry: the info entry that holds the message.
         beta: of the count decay; 0 pays every time, and what can be repeated is farmed.
-        labels: "inverted" and "shuffled" spoil them, for comparison.
-        threshold: score above which a message is helpful.
-        quantile: the threshold is this quantile of all scores instead.
-        eta: of classification.
-        tau: of ranking, in deviations; of cosine, a similarity.
-        rank_normalize: False pays the ranking's raw score, as the paper's released code does.
-        align: "post" pays a step for the message it brings; "pre" for the one before, as the paper's code does, which
-            never pays the last message of an episode.
-        relabel: score a rollout's steps again at its end, with what is known by then (PPO, A2C, RecurrentPPO).
+        align: "post" pays a step for the message it brings; "pre" for the one before, as the
+            paper's code does, which never pays the last message of an episode.
+        relabel: score a rollout's steps again at its end, with what is known by then (PPO, A2C,
+            RecurrentPPO).
         patience: seconds in all that steps may wait for answers; inf makes runs repeatable.
-        orders: in how many orders the language model is shown its examples; scores are the mean.
-        rules: regular expressions of helpful messages, for annotator=rules; empty for `shaping.oni.annotators.RULES`,
-            which also says how scores are written.
-        recorded: file for annotator=recorded, such as an earlier run's messages.csv.
-        rate: share of helpful messages, for annotator=random.
-        pairs: file for function=motif.
-        vectors: file of word vectors for function=cosine; None compares words.
-        network: "small", or "paper" for its sizes.
-        learning_rate, batch_size, gradient_steps: of the network: Adam, examples a step, steps an update at most.
-        language_model: whom to ask; scripts.train makes it of the group llm.
 
     Raises:
         ValueError: at construction or `bind`, for what cannot work.
     """
 
+    card = {"goal": "task"}
+    defaults = {"weight": 0.1}
+    presets = {name: {"function": name} for name in FUNCTIONS}
+
     def __init__(
         self,
+        function: RewardFunction | None = None,
+        annotator: Annotator | None = None,
+        labels: Labels | None = None,
+        *,
+        entry: str = "message",
+        beta: float = 3.0,
+        align: Literal["post", "pre"] = "post",
+        relabel: bool = False,
+        patience: float = 0.0,
+    ) -> None:
+        self.function = function if function is not None else Retrieval()
+        self.annotator = annotator if self.function.labelled else None
+        self.labels = labels if labels is not None else Labels()
+        if self.function.labelled and not isinstance(annotator, Annotator):
+            raise ValueError(
+                f"function={self.function.name} learns from labels, and annotator={annotator!r} gives none: expected "
+                "an instance of a subclass of shaping.oni.Annotator"
+            )
+        if not entry:
+            raise ValueError("entry is empty: expected the name of the info entry that holds the message")
+        self.entry = entry
+        self.requires = frozenset({entry})
+        self.beta = number("beta", beta, least=0)
+        self.align = one_of("align", align, ("post", "pre"))
+        self.relabels = relabel
+        self.patience = patient(patience)
+        self._service: AnswerService[str, float | None] | None = None
+        self._changed = False
+
+    @classmethod
+    def from_config(
+        cls,
         function: Literal["retrieval", "classification", "ranking", "cosine", "motif", "count"] = "retrieval",
         annotator: Literal["llm", "rules", "recorded", "random"] | Annotator = "llm",
         goal: str = "",
@@ -121,83 +150,77 @@ class OniTerm(RewardTerm):
         batch_size: int = 64,
         gradient_steps: int = 32,
         language_model: LanguageModel | None = None,
-    ) -> None:
-        for name, value, allowed in (
-            ("function", function, FUNCTIONS),
-            ("labels", labels, ("as_given", "inverted", "shuffled")),
-            ("align", align, ("post", "pre")),
-            ("network", network, ("small", "paper")),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
-        if isinstance(annotator, str) and annotator not in ANNOTATORS:
-            raise ValueError(f"annotator={annotator!r}: expected one of {', '.join(ANNOTATORS)}")
-        for name, number, low, high in (
-            ("beta", beta, 0.0, math.inf),
-            ("threshold", threshold, -math.inf, math.inf),
-            ("eta", eta, 0.0, 1.0),
-            ("tau", tau, -math.inf, math.inf),
-            ("rate", rate, 0.0, 1.0),
-            ("quantile", 0.5 if quantile is None else quantile, 0.0, 1.0),
-            ("learning_rate", learning_rate, 1e-12, 1.0),
-        ):
-            if not (math.isfinite(number) and low <= number <= high):
-                raise ValueError(f"{name}={number}: expected a number from {low} to {high}")
-        for name, count in (("orders", orders), ("batch_size", batch_size), ("gradient_steps", gradient_steps)):
-            if count < 1:
-                raise ValueError(f"{name}={count}: expected at least 1")
-        if math.isnan(patience) or patience < 0:
-            raise ValueError(f"patience={patience}: expected seconds, 0 or more")
-        if not entry:
-            raise ValueError("entry is empty: expected the name of the info entry that holds the message")
-        for name, file, needed in (
-            ("recorded", recorded, annotator == "recorded" and function not in UNLABELLED),
-            ("pairs", pairs, function == "motif"),
-        ):
-            if needed and not file:
-                raise ValueError(f"{name} is missing: give the file")
-        self.function_name = function
-        self.annotator_name: str = annotator if isinstance(annotator, str) else "given"
-        self.goal, self.entry, self.beta, self.align = goal, entry, beta, align
-        self.relabels = relabel
-        self.patience, self.orders, self.rate = patience, orders, rate
-        self.tau, self.eta, self.rank_normalize = tau, eta, rank_normalize
-        self.network, self.files = network, (pairs, vectors)
-        self.fitting: dict[str, Any] = {
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "steps": gradient_steps,
+    ) -> OniTerm:
+        """The term from names and numbers: its configuration.
+
+        Args:
+            function: which r; see the class.
+            annotator: "llm", "rules" (regular expressions), "recorded" (a file), "random"; or an
+                `Annotator` of yours.
+            goal: what the game is about, in a sentence, for the language model and the cosine.
+            entry, beta, align, relabel, patience: see the class.
+            labels: "inverted" and "shuffled" spoil them, for comparison.
+            threshold: score above which a message is helpful.
+            quantile: the threshold is this quantile of all scores instead.
+            eta: of classification.
+            tau: of ranking, in deviations; of cosine, a similarity.
+            rank_normalize: False pays the ranking's raw score, as the paper's released code does.
+            orders: in how many orders the language model is shown its examples; scores are the
+                mean.
+            rules: regular expressions of helpful messages, for annotator=rules; empty for
+                `shaping.oni.annotators.RULES`, which also says how scores are written.
+            recorded: file for annotator=recorded, such as an earlier run's messages.csv.
+            rate: share of helpful messages, for annotator=random.
+            pairs: file for function=motif.
+            vectors: file of word vectors for function=cosine; None compares words.
+            network, learning_rate, batch_size, gradient_steps: see `Fitting`.
+            language_model: whom to ask; scripts.train makes it of the group llm.
+
+        Raises:
+            ValueError: for what cannot work.
+        """
+        one_of("function", function, FUNCTIONS)
+        fitting = Fitting(network, learning_rate, batch_size, gradient_steps)
+        functions: dict[str, RewardFunction] = {  # all, so that numbers are refused that are not used yet
+            "retrieval": Retrieval(),
+            "count": Counting(),
+            "classification": Classification(eta, fitting),
+            "ranking": Ranking(tau, rank_normalize, fitting),
         }
-        self._label_options: tuple[Any, ...] = (labels, threshold, quantile)
-        self.language_model = language_model
-        self.requires = frozenset({entry})
-        self.annotator: Annotator | None = None if isinstance(annotator, str) else annotator
-        if function in UNLABELLED:
-            self.annotator_name = "none"
-        elif annotator == "rules":
-            self.annotator = RuleAnnotator(rules)
-        elif annotator == "recorded":
-            assert recorded is not None
-            self.annotator = RecordedAnnotator(recorded)
         if function == "cosine":
-            Cosine(goal, tau, vectors)  # refuses now, not when training begins
+            functions["cosine"] = Cosine(goal, tau, vectors)
+        elif function == "motif":
+            functions["motif"] = Motif(_given("pairs", pairs), rank_normalize, fitting)
+        chosen = functions[function]
+        annotators: dict[str, Annotator] = {
+            "llm": LanguageModelAnnotator(language_model, goal, orders),
+            "random": RandomAnnotator(rate),
+        }
+        if isinstance(annotator, str):
+            one_of("annotator", annotator, ANNOTATORS)
+            if annotator == "rules" and chosen.labelled:
+                annotators["rules"] = RuleAnnotator(rules)
+            elif annotator == "recorded" and chosen.labelled:
+                annotators["recorded"] = RecordedAnnotator(_given("recorded", recorded))
+        return cls(
+            chosen,
+            annotators.get(annotator) if isinstance(annotator, str) else annotator,
+            Labels(labels, threshold, quantile),
+            entry=entry,
+            beta=beta,
+            align=align,
+            relabel=relabel,
+            patience=patience,
+        )
 
     def bind(self, setting: Setting) -> None:
-        if self.annotator_name == "llm":
-            if self.language_model is None:
-                raise ValueError(
-                    "annotator=llm asks a language model, and there is none: scripts.train takes it from the group "
-                    "llm; from Python give language_model=LanguageModel()"
-                )
-            self.annotator = LanguageModelAnnotator(self.language_model, self.goal, self.orders)
-        elif self.annotator_name == "random":
-            self.annotator = RandomAnnotator(self.rate, setting.seed)
+        if self.annotator is not None:
+            self.annotator.bind(setting.seed)
         self._folder = setting.folder
-        use, threshold, quantile = self._label_options
-        self.labels = Labels(use, threshold, quantile, setting.seed)
-        self.function = self._function(setting.seed)
+        self.labels.bind(setting.seed)
+        self.function.bind(self.labels, setting.seed)
         self.table = MessageTable()
-        self._service: AnswerService[str, float | None] | None = None
+        self._service = None
         if self.annotator is not None and self.annotator.workers > 0:
             self._service = AnswerService(
                 self._ask, workers=self.annotator.workers, batch=self.annotator.batch, patience=self.patience
@@ -291,8 +314,8 @@ class OniTerm(RewardTerm):
             metrics["not_recorded"] = float(self._not_recorded)
         if self._service is not None:
             metrics |= {f"questions_{name}": value for name, value in self._service.metrics().items()}
-        if self.annotator_name == "llm" and self.language_model is not None:
-            metrics |= {f"model_{name}": value for name, value in self.language_model.metrics().items()}
+        if self.annotator is not None:
+            metrics |= self.annotator.metrics()
         self._seen.clear()
         self._paid.clear()
         self._steps = self._rewarded = 0
@@ -304,7 +327,7 @@ class OniTerm(RewardTerm):
     def state_dict(self) -> dict[str, Any]:
         return {
             "annotator": None if self.annotator is None else self.annotator.identity,
-            "function": (self.function_name, self.network),
+            "function": (self.function.name, self.function.size or "small"),
             "labels": self.labels.state_dict(),
             "learned": self.function.state_dict(),
             "table": self.table.state_dict(),
@@ -317,29 +340,29 @@ class OniTerm(RewardTerm):
         Raises:
             ValueError: the state is of another reward function.
         """
-        if tuple(state["function"]) != (self.function_name, self.network):
+        name, size = state["function"]
+        if name != self.function.name or self.function.size not in (None, size):
             raise ValueError(
-                f"this state is of function={state['function'][0]}, network={state['function'][1]}, this term has "
-                f"function={self.function_name}, network={self.network}; resume with the same"
+                f"this state is of function={name}, network={size}, this term has function={self.function.name}, "
+                f"network={self.function.size}; resume with the same"
             )
         self.table.load_state_dict(state["table"])
         self._all_steps = int(state["steps"])
         self._values.clear()
-        own = None if self.annotator is None else self.annotator.identity
-        if None not in (own, state["annotator"]) and state["annotator"] != own:
-            log.warning("the labels are of %s and this is %s: they are collected anew", state["annotator"], own)
+        identity = None if self.annotator is None else self.annotator.identity
+        if None not in (identity, state["annotator"]) and state["annotator"] != identity:
+            log.warning("the labels are of %s and this is %s: they are collected anew", state["annotator"], identity)
             return
         self.labels.load_state_dict(state["labels"])
         self.function.load_state_dict(state["learned"])
 
     def close(self) -> None:
-        if getattr(self, "_service", None) is not None:
-            assert self._service is not None
+        if self._service is not None:
             self._service.close()
-        if getattr(self, "_changed", False):
+        if self._changed:
             self._write()
-        if self.language_model is not None:
-            self.language_model.close()
+        if self.annotator is not None:
+            self.annotator.close()
 
     def _said(self, infos: Sequence[Info]) -> list[tuple[int, str, float]]:
         """(environment, message, 1 / N^beta) of what the step said, empty messages left out."""
@@ -390,7 +413,7 @@ class OniTerm(RewardTerm):
         answers = self._service.poll()
         for message, score in answers:
             self.labels.add(message, score)
-        if answers and isinstance(self.function, Retrieval):
+        if answers and self.function.immediate:
             fresh = {message for message, _ in answers}
             shuffled = self.labels.use == "shuffled"  # a new label may have taken the place of any
             self._score([message for message in self._values if shuffled or clean(message) in fresh])
@@ -399,25 +422,14 @@ class OniTerm(RewardTerm):
         assert self.annotator is not None
         return self.annotator.annotate(messages)
 
-    def _function(self, seed: int) -> RewardFunction:
-        pairs, vectors = self.files
-        if self.function_name == "retrieval":
-            return Retrieval(self.labels)
-        if self.function_name == "count":
-            return Counting()
-        if self.function_name == "cosine":
-            return Cosine(self.goal, self.tau, vectors)
-        network: Any = self.network
-        options = {"seed": seed, **self.fitting}
-        if self.function_name == "classification":
-            return Classification(self.labels, network, eta=self.eta, **options)
-        if self.function_name == "ranking":
-            return Ranking(self.labels, network, tau=self.tau, normalise=self.rank_normalize, **options)
-        assert pairs is not None
-        return Motif(pairs, network, normalise=self.rank_normalize, **options)
-
     def _write(self) -> None:
         self._written, self._changed = time.monotonic(), False
         if self._folder is not None:
             with contextlib.suppress(OSError):  # a full disk costs the table, not the run
                 self.table.write(self._folder, self.labels, self.function.values)
+
+
+def _given(name: str, file: str | None) -> str:
+    if not file:
+        raise ValueError(f"{name} is missing: give the file")
+    return file

@@ -5,10 +5,12 @@ python -m tests.scripts.test_recorded_curves NAME...     # records anew; only wh
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -59,9 +61,7 @@ REPAIRED = {("rollout/shaped_return_mean", name) for name, line in RUNS.items() 
 
 def curve(name: str, seed: int) -> dict[str, list[float]]:
     """Column -> its values in the last three rows of progress.csv, but for times."""
-    import csv
-
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, mock.patch("scripts.results.finish.plot_run"):
         run = Path(folder) / "run"
         assert main([*RUNS[name], *QUIET, f"seed={seed}", f"run_dir={run}"]) == 0
         with (run / "progress.csv").open(newline="") as file:

@@ -1,152 +1,342 @@
-"""An episode transform that says what a per-step term says trains the same agent, for every kind of buffer."""
+"""Episodes as transforms see them, the changes of pay that follow, and what the statistics say was paid."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from sb3_contrib import RecurrentPPO
-from stable_baselines3 import A2C, DQN, PPO
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.vec_env import VecMonitor
 
-from shaping import EpisodeTransform, EpisodeTransformCallback, ShapedVecEnv, WeightedSum, make_term
+from shaping import (
+    Combiner,
+    Episode,
+    EpisodeTransform,
+    RewardTerm,
+    RewardTermError,
+    ShapedEnv,
+    ShapedVecEnv,
+    WeightedSum,
+    make_term,
+    pay,
+)
 from shaping.episodes import PerStep, TerminalRelease
-from tests.shaping.worlds import corridors
+from tests.shaping.worlds import Corridor, corridors
 
-ALGORITHMS = {
-    "ppo": (PPO, {"n_steps": 16, "batch_size": 16, "n_epochs": 2}),
-    "a2c": (A2C, {"n_steps": 5}),
-    "dqn": (DQN, {"learning_starts": 20, "train_freq": 4, "buffer_size": 64, "batch_size": 8}),
-}
+EVENTS = {"events": ["left_start", "middle"], "rewards": {"middle": 0.3}, "publish": False}
 
 
-def shaped(*, withheld=(), n=2):
-    term = make_term("events", events=["left_start", "middle"], rewards={"middle": 0.3}, publish=False)
+def shaped(episode=None, *, withheld=(), n=2, weight=0.7, terms=None, **world):
+    terms = {"events": make_term("events", **EVENTS)} if terms is None else terms
+    weights = dict.fromkeys(terms, weight)
     return ShapedVecEnv(
-        corridors(n, length=4, limit=7), {"events": term}, combiner=WeightedSum({"events": 0.7}, withheld), gamma=0.9
+        corridors(n, **{"length": 4, "limit": 7} | world),
+        terms,
+        combiner=WeightedSum(weights, withheld),
+        episode=episode,
+        gamma=0.9,
     )
 
 
-def trained(name, venv, callback=None):
-    algorithm, arguments = ALGORITHMS[name]
-    model = algorithm("MlpPolicy", venv, gamma=0.9, seed=3, device="cpu", policy_kwargs={"net_arch": [8]}, **arguments)
-    model.learn(320, callback=callback)
-    return model
+def played(venv, actions, every=5):
+    """What every step (T, n_envs) was paid in the end, where changes are asked for every so many steps."""
+    paid = np.zeros(actions.shape)
+    over = np.zeros(actions.shape, bool)
+    venv.reset()
+    for t, row in enumerate(actions):
+        assert venv.vector_steps == t
+        _, paid[t], over[t], _ = venv.step(row)
+        if t % every == every - 1:
+            venv.update_terms()
+            for change in venv.pay_changes():
+                paid[change.step : change.step + len(change.deltas), change.env] += change.deltas
+    return paid, over
 
 
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
-def test_a_per_step_transform_trains_the_same_agent_as_the_term_itself(name):
-    plain = trained(name, shaped())
-    transformed = trained(name, shaped(withheld=["events"]), EpisodeTransformCallback(PerStep()))
-    untouched = trained(name, shaped(withheld=["events"]))
-    weights = [model.policy.state_dict() for model in (plain, transformed, untouched)]
-    for key, value in weights[0].items():
-        torch.testing.assert_close(weights[1][key], value, rtol=0, atol=1e-6)
-    assert any(not torch.allclose(weights[2][key], value) for key, value in weights[0].items()), "the term matters"
+def returns(paid, over):
+    """The returns of finished episodes, in the order of their ends."""
+    sums, starts = [], [0] * paid.shape[1]
+    for t, env in np.argwhere(over):
+        sums.append(paid[starts[env] : t + 1, env].sum())
+        starts[env] = t + 1
+    return sums
 
 
-class Recorder(EpisodeTransformCallback):
-    """Also keeps, for each rollout, buffers before and after."""
-
-    def _on_rollout_end(self):
-        buffer = self._buffer()
-        before = {name: getattr(buffer, name).copy() for name in ("rewards", "returns", "advantages")}
-        super()._on_rollout_end()
-        after = {name: getattr(buffer, name).copy() for name in before}
-        self.rollouts = [*getattr(self, "rollouts", []), (before, after)]
+ACTIONS = np.random.default_rng(0).integers(0, 2, (60, 2)) | (np.arange(60) % 3 == 0)[:, None]
 
 
-def test_recurrent_returns_are_those_of_the_term_itself():
-    def rollouts(venv, transform):
-        callback = Recorder(transform)
-        model = RecurrentPPO(
-            "MlpLstmPolicy", venv, n_steps=16, batch_size=16, n_epochs=1, gamma=0.9, seed=3, device="cpu",
-            policy_kwargs={"lstm_hidden_size": 8, "net_arch": [8]},
-        )  # fmt: skip
-        model.learn(96, callback=callback)
-        return callback.rollouts
+class Keeps(EpisodeTransform):
+    """Changes nothing and keeps what it was shown."""
 
-    plain = rollouts(shaped(), PerStep())
-    transformed = rollouts(shaped(withheld=["events"]), PerStep())
-    for (before, expected), (_, found) in zip(plain, transformed, strict=True):
-        for name in ("rewards", "returns", "advantages"):
-            np.testing.assert_allclose(expected[name], before[name], atol=1e-6, err_msg="nothing to change")
-            np.testing.assert_allclose(found[name], expected[name], atol=1e-6)
+    def __init__(self):
+        self.episodes = []
+
+    def __call__(self, episode: Episode):
+        self.episodes.append(episode)
 
 
-def test_a_release_at_the_end_keeps_episode_sums_and_the_bootstrap_of_truncated_episodes():
-    """Episodes of at most 7 steps against rollouts of 16: many are cut by a rollout's end."""
-    withheld, released = [0.0], []
+def test_an_episode_has_raw_signals_the_weights_of_each_step_what_was_paid_and_how_it_ended():
+    keeps = Keeps()
+    venv = shaped(keeps, n=1, length=4, limit=5, weight="linear(1,0,10)", withheld=["events"])
+    venv.reset()
+    for action in (0, 1, 1, 1, 0, 0, 0, 0, 0, 1):
+        venv.step([action])
+    venv.pay_changes()
+    ended, truncated, running = keeps.episodes
+    assert [episode.ending for episode in keeps.episodes] == ["terminated", "truncated", "cut"]
+    assert ended.signals["events"].tolist() == [0, 1, 0.3, 0]
+    assert ended.weights["events"] == pytest.approx([1.0, 0.9, 0.8, 0.7])
+    assert ended.contributions["events"] == pytest.approx([0, 0.9, 0.24, 0])
+    assert ended.paid.tolist() == ended.signals["task"].tolist() == [0, 0, 0, 1]
+    assert (ended.last_info["distance"], truncated.last_info["distance"]) == (0.0, 1.0)
+    assert running.last_info["events"] == ("left_start",)
+    assert (ended.gamma, len(truncated), len(running)) == (0.9, 5, 1)
+    venv.step([0])
+    venv.pay_changes()
+    assert [len(episode) for episode in keeps.episodes[3:]] == [2], "what ended was decided about"
 
-    class Watcher(Recorder):
-        def _on_step(self):
-            withheld[0] += self.locals["infos"][0]["reward_terms"]["events"]
-            if self.locals["dones"][0]:
-                released.append(withheld[0])
-                withheld[0] = 0.0
-            return super()._on_step()
 
-    callback = Watcher(TerminalRelease())
-    trained("ppo", shaped(withheld=["events"], n=1), callback)
-    deltas = [after["rewards"] - before["rewards"] for before, after in callback.rollouts]
-    assert np.concatenate(deltas).sum() == pytest.approx(sum(released), abs=1e-4)
-    assert np.concatenate(deltas).min() > -1e-6
-    assert callback.episode_statistics()["shaped_return"] > 0
+@pytest.mark.parametrize("every", [1, 5, 60])
+def test_a_per_step_transform_pays_what_the_term_itself_pays(every):
+    expected, over = played(shaped(), ACTIONS)
+    paid, _ = played(shaped(PerStep(), withheld=["events"]), ACTIONS, every)
+    untouched, _ = played(shaped(withheld=["events"]), ACTIONS)
+    np.testing.assert_allclose(paid, expected, atol=1e-6)
+    assert over.any()
+    assert abs(untouched - expected).max() > 0.1, "the term matters"
 
 
-def test_transform_prefixes_and_carried_over_differences():
-    """By hand: rollouts of 4 steps, one environment, episodes of 6 steps."""
+@pytest.mark.parametrize("every", [1, 5, 60])
+def test_a_release_at_the_end_keeps_episode_sums(every):
+    expected, over = played(shaped(), ACTIONS)
+    paid, _ = played(shaped(TerminalRelease(), withheld=["events"]), ACTIONS, every)
+    assert returns(paid, over) == pytest.approx(returns(expected, over), abs=1e-6)
+    assert not paid[:-1][~over[:-1]].any(), "nothing before the end"
 
+
+def test_changes_count_from_the_episodes_start_and_leave_out_what_was_changed_before():
     class Marks(EpisodeTransform):
-        def __call__(self, signals, *, paid, finished, terminated):
-            return np.arange(1.0, len(paid) + 1) if finished else None
+        def __call__(self, episode):
+            steps = np.arange(1.0, len(episode) + 1)
+            return steps if episode.ending != "cut" else np.ones(len(episode))
 
-    callback = Recorder(Marks())
-    venv = ShapedVecEnv(corridors(1, length=50, limit=6), {}, gamma=0.9)
-    model = PPO("MlpPolicy", venv, n_steps=4, batch_size=4, n_epochs=1, gamma=0.9, seed=0, device="cpu")
-    model.learn(8, callback=callback)
-    first, second = ((after["rewards"] - before["rewards"])[:, 0] for before, after in callback.rollouts)
-    np.testing.assert_allclose(first, 0.0)  # the episode is unfinished: unchanged
-    # steps 1..4 were learned from: their 1 + 2 + 3 + 4 falls on the earliest step still there, the fifth
-    np.testing.assert_allclose(second, [5 + 10, 6, 0, 0], atol=1e-6)
-
-
-def test_the_replay_buffer_is_only_changed_where_the_step_still_is():
-    class Ones(EpisodeTransform):
-        def __call__(self, signals, *, paid, finished, terminated):
-            return paid + 1.0 if finished else None
-
-    venv = ShapedVecEnv(corridors(1, length=50, limit=6), {}, gamma=0.9)
-    model = DQN("MlpPolicy", venv, buffer_size=4, learning_starts=1000, train_freq=1, seed=0, device="cpu")
-    model.learn(6, callback=EpisodeTransformCallback(Ones()))
-    # steps 1 to 6 went to rows 0 1 2 3 0 1; the first two are gone, and what they were owed is on the earliest left
-    assert model.replay_buffer.rewards[:, 0].tolist() == [1, 1, 3, 1]
+    venv = shaped(Marks(), n=1, terms={}, length=50, limit=6)
+    venv.reset()
+    changes = []
+    for _ in range(2):
+        for _ in range(4):
+            venv.step([1])
+        changes.append([(change.env, change.step, change.deltas.tolist()) for change in venv.pay_changes()])
+    assert changes[0] == [(0, 0, [1, 1, 1, 1])]
+    assert changes[1] == [(0, 0, [0, 1, 2, 3, 5, 6]), (0, 6, [1, 1])]
+    assert venv.pay_changes() == [], "nothing happened since"
 
 
-def test_rewards_of_a_wrong_shape_or_not_finite_stop_the_run():
+def test_a_reset_in_the_middle_begins_another_episode():
+    keeps = Keeps()
+    venv = shaped(keeps, n=1, terms={}, length=50)
+    venv.reset()
+    venv.step([1])
+    venv.reset()
+    venv.step([1])
+    venv.step([1])
+    venv.pay_changes()
+    assert [len(episode) for episode in keeps.episodes] == [2]
+
+
+class Gate(EpisodeTransform):
+    """A closed gate takes everything but the outcome: it opens by raw channels and by the last info."""
+
+    def __init__(self, least: float):
+        self.least = least
+
+    def __call__(self, episode):
+        if episode.ending == "cut":
+            return None
+        opened = episode.signals["critic/moved"].sum() >= self.least and episode.last_info["distance"] < 1.0
+        wanted = episode.contributions["task"].copy()
+        if opened:
+            wanted += episode.contributions["critic/moved"] + episode.contributions["critic/right"]
+        return wanted
+
+
+class Critic(RewardTerm):
+    """Two channels: did the cell change, was it to the right."""
+
+    channels = ("moved", "right")
+
+    def __call__(self, batch):
+        change = batch.next_observations.argmax(axis=1) - batch.observations.argmax(axis=1)
+        return np.stack([change != 0, change > 0]).astype(float)
+
+
+def test_a_gate_sees_several_raw_channels_and_the_last_info():
+    venv = ShapedVecEnv(
+        corridors(1, length=50, limit=4),
+        {"critic": Critic()},
+        combiner=WeightedSum({"critic": 2.0, "critic/right": 0.1}),
+        episode=Gate(3),
+        gamma=1.0,
+    )
+    # three moves and somewhere else in the end; three moves that come back to the start; too few moves
+    actions = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]).reshape(-1, 1)
+    actions[3] = 1
+    paid, _ = played(venv, actions, every=3)
+    assert paid[:, 0] == pytest.approx([2.2, 2.2, 2.0, 2.2, 0, 0, 0, 0, 0, 0, 0, 0], abs=1e-6)
+    statistics = venv.episode_statistics()
+    assert statistics["shaped_return"] == pytest.approx(8.6 / 3, abs=1e-6)
+    assert statistics["reward/critic/moved"] == pytest.approx(2 * (4 + 4 + 1) / 3)
+
+
+class Hindsight(RewardTerm):
+    """Pays 1 a step, and says at the rollout's end that it should have been 3 where the agent went right."""
+
+    relabels = True
+
+    def __init__(self):
+        self.rights = []
+
+    def __call__(self, batch):
+        self.rights.append(np.asarray(batch.actions) == 1)
+        return np.ones(len(batch))
+
+    def relabel(self):
+        deltas = 2.0 * np.array(self.rights)
+        self.rights = []
+        return deltas
+
+
+@pytest.mark.parametrize("every", [1, 5, 7])
+@pytest.mark.parametrize(
+    ("arguments", "withheld"),
+    [
+        ({"episode": PerStep()}, ["events"]),
+        ({"episode": TerminalRelease()}, ["events"]),
+        ({"terms": {"late": Hindsight()}}, []),
+        ({"terms": {"late": Hindsight()}, "episode": TerminalRelease()}, ["late"]),
+        ({"terms": {"late": Hindsight()}, "episode": TerminalRelease()}, []),
+    ],
+)
+def test_the_shaped_return_is_what_was_paid(arguments, withheld, every):
+    venv = shaped(withheld=withheld, **arguments)
+    paid, over = played(venv, ACTIONS[: 60 // every * every], every)
+    assert venv.episode_statistics()["shaped_return"] == pytest.approx(np.mean(returns(paid, over)), abs=1e-6)
+    if "terms" in arguments:
+        rights = 0.7 * (1.0 + 2.0 * (ACTIONS[: len(paid)] == 1))
+        expected = np.mean(returns(rights, over))
+        assert venv.episode_statistics()["reward/late"] == pytest.approx(expected, abs=1e-6)
+        task = venv.episode_statistics()["reward/task"]
+        assert venv.episode_statistics()["shaped_return"] == pytest.approx(task + expected, abs=1e-6)
+
+
+def test_scoring_again_pays_the_weighted_difference_at_the_weight_of_the_step():
+    venv = shaped(n=2, terms={"late": Hindsight()}, weight="linear(1,0,20)", length=50, limit=50)
+    paid, _ = played(venv, np.array([[1, 0]] * 4), every=4)
+    assert paid[:, 0] == pytest.approx(3.0 * np.array([1.0, 0.9, 0.8, 0.7]))
+    assert paid[:, 1] == pytest.approx([1.0, 0.9, 0.8, 0.7])
+
+
+def test_scoring_again_is_refused_for_transformed_rewards():
+    from shaping.transforms import Clip
+
+    with pytest.raises(ValueError, match="transformed"):
+        ShapedVecEnv(corridors(1), {"late": Hindsight()}, transforms={"late": [Clip()]}, gamma=0.9)
+
+
+def test_one_environment_pays_the_differences_on_an_episodes_last_step():
+    env = ShapedEnv(
+        Corridor(length=4),
+        {"events": make_term("events", **EVENTS)},
+        combiner=WeightedSum(withheld=["events"]),
+        episode=TerminalRelease(),
+        gamma=0.9,
+    )
+    for _ in range(2):
+        env.reset()
+        assert [env.step(1)[1] for _ in range(3)] == pytest.approx([0, 0, 1 + 1.3])
+    assert env.episode_statistics()["shaped_return"] == pytest.approx(2.3)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(3), np.full(4, np.nan), np.full((4, 1), 1.0)])
+def test_rewards_of_a_wrong_shape_or_not_finite_are_an_error_that_names_the_transform(wrong):
     class Wrong(EpisodeTransform):
         name = "wrong"
 
-        def __init__(self, wrong):
-            self.wrong = wrong
+        def __call__(self, episode):
+            return wrong
 
-        def __call__(self, signals, *, paid, finished, terminated):
-            return self.wrong
-
-    for wrong in (np.zeros(3), np.full(16, np.nan)):
-        venv = ShapedVecEnv(corridors(1, length=50), {}, gamma=0.9)
-        model = PPO("MlpPolicy", venv, n_steps=16, batch_size=16, seed=0, device="cpu")
-        with pytest.raises(ValueError, match="episode transform 'wrong' must give"):
-            model.learn(16, callback=EpisodeTransformCallback(Wrong(wrong)))
+    venv = shaped(Wrong(), n=1, length=50)
+    venv.reset()
+    for _ in range(4):
+        venv.step([1])
+    with pytest.raises(RewardTermError, match=r"episode transform 'wrong' must give \(4,\) finite rewards"):
+        venv.pay_changes()
 
 
-def test_rewards_normalised_outside_are_refused():
-    model = PPO("MlpPolicy", VecNormalize(shaped()), n_steps=16, device="cpu")
-    with pytest.raises(ValueError, match="norm_reward=False"):
-        model.learn(16, callback=EpisodeTransformCallback(PerStep()))
+def test_a_combiner_that_is_no_sum_is_refused_where_pay_may_change():
+    class Product(Combiner):
+        def __call__(self, signals, batch, steps):
+            return np.prod(list(signals.values()), axis=0), list(signals.values())
+
+    with pytest.raises(ValueError, match="Product is no weighted sum"):
+        ShapedVecEnv(corridors(1), {}, combiner=Product(), episode=TerminalRelease(), gamma=0.9)
+    with pytest.raises(ValueError, match=r"weight is given for 'event', .* Did you mean events"):
+        shaped(PerStep({"event": 1.0}))
 
 
-def test_an_unshaped_environment_is_refused():
-    model = PPO("MlpPolicy", corridors(1), n_steps=16, device="cpu")
-    with pytest.raises(ValueError, match="ShapedVecEnv"):
-        model.learn(16, callback=EpisodeTransformCallback(PerStep()))
+def test_what_is_kept_is_bounded_and_episodes_that_nobody_asks_about_are_an_error(monkeypatch):
+    venv = shaped(TerminalRelease(), n=1, terms={}, limit=7)
+    venv.reset()
+    for step in range(2000):
+        venv.step([0])
+        if step % 16 == 0:
+            venv.pay_changes()
+    assert len(venv.shaper._ledger._values) == 64
+    monkeypatch.setattr(pay, "MOST_UNDECIDED", 10)
+    for _ in range(70):
+        venv.step([0])
+    with pytest.raises(RuntimeError, match=r"pay_changes\(\)"):
+        np.array([venv.step([0])[1] for _ in range(30)])
+
+
+def test_long_episodes_are_kept_whole():
+    keeps = Keeps()
+    venv = shaped(keeps, n=2, length=50, limit=300)
+    actions = np.random.default_rng(1).integers(0, 2, (300, 2))
+    expected, _ = played(shaped(n=2, length=50, limit=300), actions)
+    played(venv, actions, every=100)
+    assert [len(episode) for episode in keeps.episodes] == [100, 100, 200, 200, 300, 300]
+    np.testing.assert_array_equal(keeps.episodes[-1].paid, expected[:, 1])
+
+
+def test_the_transforms_state_is_in_the_checkpoint_and_older_ones_have_none():
+    class Counting(TerminalRelease):
+        asked = 0
+
+        def __call__(self, episode):
+            self.asked += 1
+            return super().__call__(episode)
+
+        def state_dict(self):
+            return {"asked": self.asked}
+
+        def load_state_dict(self, state):
+            self.asked = state["asked"]
+
+    first, second, third = Counting(), Counting(), Counting()
+    venv = shaped(first)
+    played(venv, ACTIONS)
+    shaped(second).load_state_dict(venv.state_dict())
+    assert second.asked == first.asked > 0
+    older = venv.state_dict()
+    del older["episode"]
+    shaped(third).load_state_dict(older)
+    assert third.asked == 0
+    assert venv.shaper.state_dict().keys() >= {"steps", "window", "terms", "transforms", "combiner"}
+
+
+def test_without_anything_that_changes_pay_nothing_is_kept():
+    venv = ShapedVecEnv(VecMonitor(corridors(2)), {"events": make_term("events", **EVENTS)}, gamma=0.9)
+    venv.reset()
+    venv.step([1, 1])
+    assert not venv.changes_pay
+    assert venv.pay_changes() == []
+    assert venv.shaper._ledger is None

@@ -66,7 +66,7 @@ def test_achieved_bits_are_observed_and_fall_back_at_reset_but_not_in_the_termin
         ({}, "events is empty"),
         ({"events": "middle"}, "list of names"),
         ({"events": ["a", "a"]}, "more than once"),
-        ({"events": ["middle"], "rewards": {"midle": 1.0}}, "did you mean middle"),
+        ({"events": ["middle"], "rewards": {"midle": 1.0}}, "Did you mean middle"),
         ({"events": ["a"], "rewards": {"a": float("nan")}}, "finite"),
         ({"events": ["a"], "ordered": True, "once": False}, "ordered"),
     ],

@@ -125,8 +125,8 @@ def test_krc_is_positive_only_behind_the_ball_where_the_mean_is_also_on_the_wron
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("player_to_ball_distanc", "did you mean player_to_ball_distance"),
-        ("align(offensiv=1)", "did you mean offensive"),
+        ("player_to_ball_distanc", "Did you mean player_to_ball_distance"),
+        ("align(offensiv=1)", "Did you mean offensive"),
         ("player_to_ball_distance(dispersion=0)", "dispersion=0"),
         ("krc(align)", "two components or more"),
         ("krc(align, face_ball, eps=-1)", "eps=-1"),

@@ -444,7 +444,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(tmp_path):
         ({"base_url": "localhost"}, "no address"),
         ({"base_url": "http://localhost/v1", "model_path": "m.gguf"}, "two different models"),
         ({"model_path": tmp_path / "none.gguf"}, "no such file"),
-        ({"timeout": 0}, "seconds above 0"),
+        ({"timeout": 0}, "timeout=0: expected a number above 0"),
         ({"api": "smoke"}, "completions"),
         ({"replay": True, "cache": tmp_path / "none"}, "no recorded answers"),
     ):

@@ -11,21 +11,18 @@ import time
 import numpy as np
 import pytest
 import torch
-from sb3_contrib import RecurrentPPO
-from stable_baselines3 import DQN, PPO
-from stable_baselines3.common.callbacks import BaseCallback
 
-from shaping import RelabelCallback, ShapedVecEnv, make_term, transforms
+from shaping import ShapedVecEnv, make_term
 from shaping.llm import LanguageModel, Rejected, Unavailable
-from shaping.oni import Labels, LanguageModelAnnotator, RecordedAnnotator, RuleAnnotator, prompts
-from shaping.oni.functions import Classification, Cosine, Motif, Ranking, pair_loss, preference
+from shaping.oni import Annotator, Labels, LanguageModelAnnotator, OniTerm, RecordedAnnotator, RuleAnnotator, prompts
+from shaping.oni.functions import Classification, Cosine, Fitting, Motif, Ranking, pair_loss, preference
 from shaping.oni.networks import PaperEncoder, classifier, encode, ranker
 from shaping.terms import RewardTermError, Rollout, Setting, Transitions
 from tests.shaping.worlds import corridors
 
 KEY, DOOR, WALL = "You take the key.", "You open the door.", "It's a wall."
 RULES = ["key", "door"]
-FIT = {"learning_rate": 3e-3, "batch_size": 64, "steps": 32}
+FIT = Fitting(learning_rate=3e-3)
 
 
 def bound(n=1, folder=None, **arguments):
@@ -38,6 +35,12 @@ def bound(n=1, folder=None, **arguments):
 def restart(term, n=1, message=""):
     term.reset(np.zeros((n, 1)), [{"message": message} for _ in range(n)], np.ones(n, bool))
     return term
+
+
+def ready(function, labels=None):
+    """A reward function over labels."""
+    function.bind(Labels() if labels is None else labels, 0)
+    return function
 
 
 def batch(*messages):
@@ -62,7 +65,7 @@ def until(true, seconds=10):
     assert true()
 
 
-class Scripted:
+class Scripted(Annotator):
     """An annotator that does as it is told."""
 
     batch, workers, identity = 4, 1, "scripted"
@@ -369,7 +372,7 @@ def unseen(templates):
 
 def test_classification_generalises_to_messages_that_nobody_labelled():
     labels = templated(Labels())
-    function = Classification(labels, "small", eta=0.5, seed=0, **FIT)
+    function = ready(Classification(0.5, FIT), labels)
     assert not function.values(unseen(GOOD)).any()
     for _ in range(12):
         metrics = function.fit({})
@@ -380,7 +383,7 @@ def test_classification_generalises_to_messages_that_nobody_labelled():
 
 def test_fitting_rests_when_it_has_learned_and_goes_on_with_new_labels():
     labels = templated(Labels())
-    function = Classification(labels, "small", eta=0.5, seed=0, **FIT)
+    function = ready(Classification(0.5, FIT), labels)
     while function.fit({})["loss"] > 0.02:
         pass
     before = [weights.clone() for weights in function.network.parameters()]
@@ -395,7 +398,7 @@ def test_ranking_orders_pays_above_its_threshold_and_normalises():
     labels = Labels()
     for index in range(60):
         labels.add(f"{'gold' if index % 3 == 2 else 'mud' if index % 3 else 'air'} {index}", float(index % 3))
-    function = Ranking(labels, "small", tau=0.0, normalise=True, seed=0, **FIT)
+    function = ready(Ranking(fitting=FIT), labels)
     seen = dict.fromkeys(labels.texts, 1)
     for _ in range(20):
         function.fit(seen)
@@ -405,7 +408,7 @@ def test_ranking_orders_pays_above_its_threshold_and_normalises():
     assert raw["mud"].min() > raw["air"].max()
     z = (function.raw(labels.texts) - float(function.moments.mean)) / math.sqrt(float(function.moments.variance))
     assert function.values(labels.texts) == pytest.approx(np.where(z > 0, z, 0.0), abs=1e-4)
-    released = Ranking(labels, "small", tau=0.0, normalise=False, seed=0, **FIT)
+    released = ready(Ranking(normalise=False, fitting=FIT), labels)
     released.fit(seen)
     assert released.values(["gold 2"]) == pytest.approx(released.raw(["gold 2"]))
 
@@ -415,11 +418,11 @@ def test_pairs_are_ties_where_scores_hardly_differ():
     labels = Labels()
     labels.add(KEY, 1.0)
     labels.add(DOOR, 1.1)
-    assert not Ranking(labels, "small", tau=0.0, normalise=True, seed=0, **FIT).learnable()
+    assert not ready(Ranking(fitting=FIT), labels).learnable()
 
 
 def test_the_loss_of_pairs_is_the_papers():
-    function = Ranking(templated(Labels()), "small", tau=0.0, normalise=True, seed=0, **FIT)
+    function = ready(Ranking(fitting=FIT), templated(Labels()))
     first, second, wanted = encode([KEY, DOOR, WALL]), encode([WALL, KEY, DOOR]), np.array([0.0, 0.5, 1.0])
     with torch.no_grad():
         a, b = function.network(first)[:, 0].double(), function.network(second)[:, 0].double()
@@ -446,7 +449,7 @@ def test_motif_is_fitted_to_a_file_and_frozen(tmp_path):
     file = tmp_path / "pairs.jsonl"
     pairs = [{"first": KEY, "second": WALL, "better": 1}, {"first": WALL, "second": DOOR, "better": 2}]
     file.write_text("\n".join(map(json.dumps, [*pairs * 20, {"first": KEY, "second": DOOR, "better": 0}])) + "\n")
-    function = Motif(file, "small", normalise=True, seed=0, **FIT)
+    function = ready(Motif(file, fitting=FIT))
     values, raw = function.values([KEY, DOOR, WALL]), function.raw([KEY, DOOR, WALL])
     assert min(raw[:2]) > raw[2]
     assert values.max() > 0 == values[2]
@@ -459,7 +462,7 @@ def test_motif_is_fitted_to_a_file_and_frozen(tmp_path):
     ):
         file.write_text(text)
         with pytest.raises(ValueError, match=words):
-            Motif(file, "small", normalise=True, seed=0, **FIT)
+            Motif(file, fitting=FIT)
 
 
 def test_cosine_compares_words_or_their_vectors(tmp_path):
@@ -549,65 +552,56 @@ def test_the_table_says_what_the_reward_likes(tmp_path):
 # Scoring a rollout again ---------------------------------------------------------------------------------------------
 
 
-def relabelled(algorithm, policy, **arguments):
-    """An agent after one rollout in which answers came at its end: rewards as stored, and what they should be."""
-    told = [False]
-    annotator = Scripted(lambda messages: [1.0 if told[0] else -1.0 for _ in messages])
-    annotator.known, annotator.workers = lambda message: 1.0 if told[0] else None, 0
+def test_a_rollout_scored_again_is_paid_what_is_known_at_its_end():
+    known = {}
+    annotator = Scripted(lambda messages: [])
+    annotator.known, annotator.workers = known.get, 0
     term = make_term("oni", annotator=annotator, relabel=True, beta=1.0)
     venv = ShapedVecEnv(corridors(2, length=4, limit=5), {"oni": term}, gamma=0.9)
-    seen = {"paid": [], "messages": [], "rewards": None}
-
-    class Look(BaseCallback):
-        def _on_step(self):
-            seen["messages"].append([info["message"] for info in self.locals["infos"]])
-            seen["paid"].append(self.locals["rewards"].copy())
-            return True
-
-        def _on_rollout_end(self):
-            buffer = self.model.rollout_buffer
-            seen["before"], seen["returns_before"] = buffer.rewards.copy(), buffer.returns.copy()
-            told[0] = True
-            for message in {m for row in seen["messages"] for m in row if m}:
-                term.labels.add(message, 1.0)
-            venv.update_terms()
-            term._values.clear()
-
-    class After(BaseCallback):
-        def _on_step(self):
-            return True
-
-        def _on_rollout_end(self):
-            buffer = self.model.rollout_buffer
-            seen["after"], seen["returns"] = buffer.rewards.copy(), buffer.returns.copy()
-            seen["starts"] = buffer.episode_starts.copy()
-
-    model = algorithm(policy, venv, n_steps=20, batch_size=40, n_epochs=1, seed=0, gamma=0.9, **arguments)
-    model.learn(40, callback=[Look(), RelabelCallback(venv), After()])
-    return seen
-
-
-@pytest.mark.parametrize(("algorithm", "policy"), [(PPO, "MlpPolicy"), (RecurrentPPO, "MlpLstmPolicy")])
-def test_a_rollout_scored_again_has_the_new_rewards_and_returns(algorithm, policy):
-    seen = relabelled(algorithm, policy, gae_lambda=1.0)
-    said = np.array(seen["messages"]) != ""
-    added = seen["after"] - seen["before"]
+    venv.reset()
+    actions = np.random.default_rng(0).integers(0, 2, (20, 2))
+    paid, messages = np.zeros(actions.shape), []
+    for t, row in enumerate(actions):
+        infos = venv.step(row)[3]
+        messages.append([info["message"] for info in infos])
+        paid[t] = [info["reward_terms"]["oni"] for info in infos]
+    assert not paid.any()
+    for message in {message for row in messages for message in row if message}:
+        term.labels.add(message, 1.0)
+    term._values.clear()
+    for change in venv.pay_changes():
+        paid[change.step :, change.env] += change.deltas
+    said = np.array(messages) != ""
     assert said.any()
-    assert not added[~said].any()
-    assert {round(1 / delta) for delta in added[said].tolist()} <= {1, 2, 3, 4, 5}
-    # with lambda = 1 a return is the discounted sum of what follows in the episode; the last step's holds the value
-    # of the observation after it, which SB3 had right
-    follows = 0.9 * (1 - seen["starts"][1:]) * seen["returns"][1:]
-    assert seen["returns"][:-1] == pytest.approx(seen["after"][:-1] + follows, abs=1e-5)
-    assert seen["returns"][-1] - seen["returns_before"][-1] == pytest.approx(added[-1], abs=1e-5)
+    assert not paid[~said].any()
+    assert {round(1 / value) for value in paid[said].tolist()} <= {1, 2, 3, 4, 5}
+    assert venv.pay_changes() == []
 
 
-def test_scoring_again_is_refused_where_it_cannot_be_right():
-    term = make_term("oni", annotator="rules", relabel=True)
-    with pytest.raises(ValueError, match="transformed"):
-        ShapedVecEnv(
-            corridors(1), {"oni": term}, transforms={"oni": [transforms.registry.make("running_normalise")]}, gamma=0.9
-        )
-    venv = ShapedVecEnv(corridors(1), {"oni": make_term("oni", annotator="rules", relabel=True)}, gamma=0.9)
-    with pytest.raises(ValueError, match="relabel=false"):
-        DQN("MlpPolicy", venv, buffer_size=10).learn(4, callback=RelabelCallback(venv))
+def test_a_term_is_made_of_objects_or_of_names_and_numbers():
+    objects = OniTerm(Classification(0.25, FIT), RuleAnnotator(RULES), Labels("inverted"), beta=1.0)
+    named = make_term(
+        "oni", function="classification", eta=0.25, learning_rate=3e-3, annotator="rules", rules=RULES,
+        labels="inverted", beta=1.0,
+    )  # fmt: skip
+    for term in (objects, named):
+        world = corridors(1)
+        term.bind(Setting(1, world.observation_space, world.action_space, 0.9, 0))
+        restart(term)
+        paid(term, *(f"{kind} {index}" for kind in ("key", "wall") for index in range(10)))
+        for _ in range(3):
+            learn(term)
+    assert objects.function.values(["key", "wall 3"]).tolist() == named.function.values(["key", "wall 3"]).tolist()
+    assert objects.state_dict()["annotator"] == named.state_dict()["annotator"]
+    with pytest.raises(ValueError, match=r"annotator=None gives none.*shaping\.oni\.Annotator"):
+        OniTerm()
+
+
+def test_a_term_that_is_bound_again_begins_anew():
+    term = bound(function="ranking", labels="shuffled")
+    paid(term, KEY, WALL, DOOR)
+    learn(term)
+    world = corridors(1)
+    term.bind(Setting(1, world.observation_space, world.action_space, 0.9, 0))
+    assert len(term.labels) == 0
+    assert not term.function.ready

@@ -124,7 +124,7 @@ def test_names_that_clash_are_refused(name):
 
 
 def test_settings_for_signals_that_do_not_exist_are_refused():
-    with pytest.raises(ValueError, match="did you mean events"):
+    with pytest.raises(ValueError, match="Did you mean events"):
         ShapedVecEnv(corridors(1), {"events": Watcher()}, combiner=WeightedSum({"event": 1.0}), gamma=0.9)
     with pytest.raises(ValueError, match="no signal here"):
         ShapedVecEnv(corridors(1), {"events": Watcher()}, transforms={"event": [Clip()]}, gamma=0.9)

@@ -13,7 +13,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor
 
 import envs
-from agents.build import algorithms, build
+from agents import build
 from agents.features import PerceiverFeatures
 from agents.lucy import AuxiliaryPolicy, AuxPPO
 from agents.lucy.auxiliary import ages, windows
@@ -158,7 +158,7 @@ def test_it_learns_saves_and_loads_with_its_tasks_and_optimiser(tmp_path: Any) -
     actions, _ = model.predict(observations, deterministic=True)
     assert (actions == wanted).mean() >= 0.75
     model.save(tmp_path / "agent.zip")
-    loaded = algorithms["lucy"].load(tmp_path / "agent.zip", env=env, device="cpu")
+    loaded = AuxPPO.load(tmp_path / "agent.zip", env=env, device="cpu")
     assert isinstance(loaded, AuxPPO)
     for name, weights in model.policy.state_dict().items():
         assert torch.equal(loaded.policy.state_dict()[name], weights), name

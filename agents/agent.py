@@ -1,0 +1,184 @@
+"""What an agent is: its configuration, what it can act in, its files, how it plays, where its pay can still change."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.players import EpisodeRecord, Masks, Player, action_masks, play
+from agents.stored_rewards import StoredRewards
+from foundation.checks import number
+from foundation.naming import nearest, unknown
+from foundation.registry import Registry
+
+AGENT_FILE = "agent.zip"
+
+
+@dataclass
+class AgentConfig:
+    """What every agent has."""
+
+    device: str = "cpu"  # cpu, cuda, cuda:N, auto
+    gamma: float = 0.99  # the discount, of the potential term too
+
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"gamma": {"least": 0.0, "most": 1.0}}
+    """Setting -> the bounds that `foundation.checks.number` takes. Settings of a base class are checked as well."""
+
+    def check(self) -> None:
+        """Refuse numbers out of bounds, and any number that is not finite.
+
+        Raises:
+            ValueError: with the setting, its value and what is expected.
+        """
+        bounds: dict[str, Mapping[str, float]] = {}
+        for cls in reversed(type(self).__mro__):
+            bounds |= vars(cls).get("bounds", {})
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                number(f"agent.{entry.name}", value, **bounds.get(entry.name, {}))
+
+
+class Place(Protocol):
+    """Where a run's agent is evaluated: its environments, with evaluation's own seeds."""
+
+    def venv(self, n_envs: int, seed: int, render_mode: str | None = None) -> VecEnv:
+        """At least `n_envs` environments in the stack that the agent learned in."""
+
+    def make(self, face: str, **kwargs: Any) -> Any:
+        """The environment behind another interface: "gymnasium", "parallel", "aec" or "text"."""
+
+
+class Agent(ABC):
+    """An algorithm, described. It has no state of its own: that is the model's, an SB3 `BaseAlgorithm`.
+
+    A subclass with ``@register("name")``, in a file or folder of `agents`, is all that ``agent=name`` takes. What lies
+    between two rollout events of the model's `learn` is a rollout to everybody else: PPO's steps, or a generation.
+    """
+
+    name: str = ""
+    registered_name: ClassVar[str] = ""
+
+    config: ClassVar[type[AgentConfig]] = AgentConfig
+    """Its settings. The first line of the class's docstring is what ``--help`` says of it."""
+
+    presets: ClassVar[Mapping[str, type[AgentConfig]]] = {}
+    """Name -> other settings: ``agent=name/preset``."""
+
+    def refuse(self, env: VecEnv, config: Any) -> None:  # noqa: B027 - optional
+        """Raises ValueError, with the reason and what would do, where it cannot act in `env`."""
+
+    @abstractmethod
+    def make(self, env: VecEnv, config: Any, *, seed: int | None, threads: int = 1) -> BaseAlgorithm:
+        """A new model in `env`; `threads` are the cores it may learn with.
+
+        Raises:
+            ValueError: it cannot act there, or a setting cannot work.
+        """
+
+    def build(self, env: VecEnv, *, seed: int | None = None, threads: int = 1, **settings: Any) -> BaseAlgorithm:
+        """`make` of settings by name; those that are not given have the configuration's defaults.
+
+        Raises:
+            ValueError: a setting that does not exist.
+        """
+        known = [entry.name for entry in fields(self.config)]
+        for setting in settings:
+            if setting not in known:
+                hint = nearest(setting, known) or f" It has {', '.join(known)}."
+                raise ValueError(f"agent={self.name} has no setting {setting!r}.{hint}")
+        config = self.config(**settings)
+        config.check()
+        return self.make(env, config, seed=seed, threads=threads)
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Write all its files into an empty folder: network, replay buffer, archive, whatever a resume needs."""
+        model.save(folder / AGENT_FILE)
+
+    @abstractmethod
+    def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
+        """What `save` wrote, to go on in `env`; None: to play only."""
+
+    def row_every(self, config: Any) -> int | None:
+        """Environment steps between rows of progress.csv, where its rollouts are too short for one each."""
+        return None
+
+    def stored_rewards(self, model: Any) -> StoredRewards | None:
+        """Where the rewards it was paid lie and can still change; None: nowhere."""
+        return None
+
+    def player(self, model: Any, n_envs: int, *, deterministic: bool, masks: Masks | None = None) -> Player:
+        """How it plays `n_envs` environments side by side; `masks` gives the valid actions, where there are some."""
+        return Player(model, n_envs, deterministic=deterministic)
+
+    def evaluate(
+        self, model: Any, place: Place, episodes: int, *, n_envs: int, seed: int, deterministic: bool
+    ) -> list[EpisodeRecord]:
+        """Play so many episodes on seeds that training never sees, and say what came of each."""
+        venv = place.venv(min(n_envs, episodes), seed)
+        try:
+            set_random_seed(seed)  # now: loading a model seeds everything with the training's seed again
+            player = self.player(model, venv.num_envs, deterministic=deterministic, masks=action_masks(venv))
+            return play(player, venv, episodes)
+        finally:
+            venv.close()
+
+
+registry: Registry[Agent] = Registry("agent", "agents")
+"""Agents by name."""
+register: Callable[[str], Callable[[type[Any]], type[Any]]] = registry.register
+"""Class decorator: the one line that makes ``agent=name`` exist."""
+
+
+def options() -> dict[str, type[AgentConfig]]:
+    """What ``agent=`` takes -> its settings: every agent, and every preset behind a slash."""
+    found: dict[str, type[AgentConfig]] = {}
+    for name in sorted(registry.names(), key=_order):
+        agent = registry.get(name)
+        found[name] = agent.config
+        found |= {f"{name}/{preset}": config for preset, config in agent.presets.items()}
+    return found
+
+
+def get(option: str) -> Agent:
+    """The agent of an option: "recurrent_ppo" of "recurrent_ppo/nethack".
+
+    Raises:
+        ValueError: there is none, with the nearest names.
+    """
+    return registry.make(option.partition("/")[0])
+
+
+def configured(option: str, settings: Any) -> AgentConfig:
+    """The configuration of an option with these settings: a dataclass's, or a mapping such as a file holds.
+
+    Raises:
+        ValueError: there is no such option or setting, or a number is out of bounds.
+    """
+    known = options()
+    if option not in known:
+        raise unknown("agent", option, known)
+    given = asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else dict(settings)
+    names = [entry.name for entry in fields(known[option])]
+    for name in given:
+        if name not in names:
+            hint = nearest(name, names) or f" It has {', '.join(names)}."
+            raise ValueError(f"agent={option} has no setting {name!r}.{hint}")
+    config = known[option](**given)
+    config.check()
+    return config
+
+
+FIRST: Sequence[str] = ("ppo", "a2c", "dqn", "recurrent_ppo", "maskable_ppo", "qrdqn", "sac", "td3")
+"""The order in which ``--help`` lists them; the others follow by their names."""
+
+
+def _order(name: str) -> tuple[int, str]:
+    return (FIRST.index(name) if name in FIRST else len(FIRST), name)

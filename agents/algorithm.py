@@ -1,0 +1,124 @@
+"""The face of an SB3 algorithm for algorithms of our own: rounds between rollout events, counters, logger, files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import MaybeCallback
+from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+
+class Algorithm(BaseAlgorithm):
+    """An algorithm that learns in rounds. A subclass has `collect`, `train` and `predict`, and keeps what it knows in
+    attributes: numbers, arrays, generators, networks named in `networks`. They are saved and loaded with it.
+
+    A round is what lies between two consistent moments: an episode of every candidate, a generation. Callbacks are
+    told of it as of SB3's rollouts, so checkpoints, metrics and resume know nothing else.
+
+    Args:
+        policy: the network's class for algorithms that have one; SB3 gives it back at `load`.
+        env: the stack to learn in; None: to play only.
+        seed: of everything random.
+        device: of networks.
+        settings: attributes to set, each by its name, before `setup`.
+    """
+
+    networks: tuple[str, ...] = ()
+    """Names of attributes that are torch modules or optimisers: saved as state dicts."""
+
+    def __init__(
+        self,
+        env: VecEnv | None = None,
+        *,
+        policy: type[BasePolicy] = BasePolicy,
+        seed: int | None = None,
+        device: str = "cpu",
+        _init_setup_model: bool = True,
+        **settings: Any,
+    ) -> None:
+        super().__init__(policy, env, learning_rate=0.0, seed=seed, device=device, support_multi_env=True)
+        vars(self).update(settings)
+        if _init_setup_model:
+            self.random = np.random.default_rng(seed)
+            self._setup_model()
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        if self.seed is not None and self.num_timesteps == 0:
+            self.set_random_seed(self.seed)
+        self.setup()
+
+    def setup(self) -> None:
+        """Build what is not in the saved attributes; also called where a model is loaded, with those in place."""
+
+    @abstractmethod
+    def collect(self, callback: BaseCallback) -> bool:
+        """Play a round by `step`; False as soon as it gives None: a callback stops training."""
+
+    @abstractmethod
+    def train(self) -> None:
+        """Learn from the round."""
+
+    def step(self, actions: Any, callback: BaseCallback) -> VecEnvStepReturn | None:
+        """One step of every environment, counted, told to callbacks; None where one of them stops training."""
+        assert self.env is not None
+        result: Any = self.env.step(actions)
+        new_obs, rewards, dones, infos = result
+        self.num_timesteps += self.env.num_envs
+        callback.update_locals({"new_obs": new_obs, "rewards": rewards, "dones": dones, "infos": infos})
+        if not callback.on_step():
+            return None
+        self._update_info_buffer(infos, dones)
+        self._last_obs, self._last_episode_starts = new_obs, dones
+        return new_obs, rewards, dones, infos
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int | None = 1,
+        tb_log_name: str = "run",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Algorithm:
+        """Rounds until so many environment steps are over; a row of the log every `log_interval` rounds."""
+        total, events = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
+        events.on_training_start(locals(), globals())
+        rounds = 0
+        while self.num_timesteps < total:
+            events.on_rollout_start()
+            if not self.collect(events):
+                break
+            events.on_rollout_end()
+            rounds += 1
+            self._update_current_progress_remaining(self.num_timesteps, total)
+            self.train()
+            if log_interval is not None and rounds % log_interval == 0:
+                self.dump_logs()
+        events.on_training_end()
+        return self
+
+    def dump_logs(self) -> None:
+        """Write a row of the log, with the names that SB3's algorithms give."""
+        seconds = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
+        if self.ep_info_buffer:
+            self.logger.record("rollout/ep_rew_mean", safe_mean([episode["r"] for episode in self.ep_info_buffer]))
+            self.logger.record("rollout/ep_len_mean", safe_mean([episode["l"] for episode in self.ep_info_buffer]))
+        if self.ep_success_buffer:
+            self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
+        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / seconds))
+        self.logger.record("time/time_elapsed", int(seconds), exclude="tensorboard")
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(step=self.num_timesteps)
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        return list(self.networks), []

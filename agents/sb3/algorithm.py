@@ -1,0 +1,249 @@
+"""What all agents on an SB3 algorithm share: policy and features by the spaces, settings checked, threads, files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.agent import AGENT_FILE, Agent, AgentConfig, registry
+from agents.device import resolve_device
+from agents.features import SHARDED, features_for
+from agents.policies import LeanMultiInputPolicy
+from agents.spaces import refuse_unreadable
+from foundation.checks import one_of
+from foundation.naming import nearest
+
+POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
+SCHEDULES = ("constant", "linear")
+ACTIONS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+AT_LEAST_0, AT_LEAST_1, ABOVE_0 = {"least": 0.0}, {"least": 1.0}, {"above": 0.0}
+
+
+@dataclass
+class SB3Config(AgentConfig):
+    """What every agent on an SB3 algorithm has."""
+
+    policy: str = "auto"  # auto, MlpPolicy, CnnPolicy, MultiInputPolicy
+    features: str = "auto"  # auto (by the observations), none (SB3's own), or a name of agents.features
+    net_arch: Any = None  # hidden layers after the features, as SB3 takes them: [64,64] or {pi: [64], vf: [64]}
+    policy_kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of SB3's policy class
+    learning_rate: float = 3e-4
+    learning_rate_schedule: str = "constant"  # constant, linear (to 0 at the last step)
+
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"learning_rate": AT_LEAST_0}
+
+
+class SB3Agent(Agent):
+    """An agent on an algorithm of Stable-Baselines3, or on a subclass of one."""
+
+    algorithm: ClassVar[type[BaseAlgorithm]]
+    config: ClassVar[type[AgentConfig]] = SB3Config
+
+    actions: ClassVar[tuple[type[spaces.Space[Any]], ...]] = ACTIONS
+    """The kinds of actions that it can choose."""
+
+    policy_arguments: ClassVar[tuple[str, ...]] = ()
+    """Settings that go to the policy class."""
+
+    not_arguments: ClassVar[tuple[str, ...]] = ()
+    """Settings that the algorithm's constructor does not see."""
+
+    actor_critic = False
+    """Adam with SB3's epsilon for actor-critics, one kernel for all weights."""
+
+    lean = False
+    """Can `LeanMultiInputPolicy` stand for SB3's policy, where the observations allow it?"""
+
+    def refuse(self, env: VecEnv, config: Any) -> None:
+        refuse_actions(self, env.action_space)
+        refuse_unreadable(env.observation_space, "observations")
+        refuse_policy(config.policy, env.observation_space)
+
+    def make(self, env: VecEnv, config: Any, *, seed: int | None, threads: int = 1) -> BaseAlgorithm:
+        given = {entry.name: getattr(config, entry.name) for entry in fields(config)}
+        given["device"] = resolve_device(given["device"])
+        return self.build(env, seed=seed, threads=threads, **given)
+
+    def build(
+        self,
+        env: VecEnv,
+        *,
+        seed: int | None = None,
+        threads: int = 1,
+        device: str = "cpu",
+        tensorboard: str | None = None,
+        policy: str = "auto",
+        features: str = "auto",
+        net_arch: Any = None,
+        policy_kwargs: Mapping[str, Any] | None = None,
+        learning_rate_schedule: str = "constant",
+        **settings: Any,
+    ) -> BaseAlgorithm:
+        """A new model; what is not given has SB3's own default.
+
+        Args:
+            env: the stack that the agent acts in.
+            seed: of networks, sampling and action spaces (`env` is seeded with it too, as SB3 does).
+            threads: cores to learn with. Where the feature extractor can share a batch between threads, torch's own
+                are set to one, because the two kinds would take each other's core; else torch's are set to `threads`.
+            device: "cpu", "cuda", "cuda:1" or "auto".
+            tensorboard: folder for SB3's own TensorBoard log; None where a logger is set by the caller.
+            policy: "auto", or one of `POLICIES`.
+            features: "auto" (by the observation space), "none" (SB3's own), or a name of `agents.features`.
+            net_arch: hidden layers after the features, as SB3 takes them; None for SB3's default.
+            policy_kwargs: further keyword arguments of the policy class.
+            learning_rate_schedule: "constant", or "linear" (down to 0 at the last step).
+            settings: keyword arguments of the algorithm's class, and `policy_arguments`.
+
+        Raises:
+            ValueError: an agent that cannot act in `env`, or a setting that cannot work; the message says what would.
+        """
+        refuse_actions(self, env.action_space)
+        refuse_unreadable(env.observation_space, "observations")
+        refuse_policy(policy, env.observation_space)
+        settings = {name: value for name, value in settings.items() if name not in self.not_arguments}
+        policy_kwargs = dict(policy_kwargs or {})
+        if net_arch is not None:
+            policy_kwargs["net_arch"] = net_arch
+        if "features_extractor_class" not in policy_kwargs:
+            arguments = policy_kwargs.pop("features_extractor_kwargs", {})
+            extractor = _extractor(env.observation_space, features, arguments)
+            if extractor is not None:
+                policy_kwargs["features_extractor_class"], policy_kwargs["features_extractor_kwargs"] = extractor
+        sharded = policy_kwargs.get("features_extractor_class") in SHARDED
+        if sharded:
+            arguments = policy_kwargs["features_extractor_kwargs"]
+            policy_kwargs["features_extractor_kwargs"] = {"threads": threads, **arguments}
+        if self.actor_critic and "optimizer_class" not in policy_kwargs:
+            policy_kwargs.setdefault("optimizer_kwargs", {"eps": 1e-5, "fused": True})
+        for key in self.policy_arguments:
+            if key in settings:
+                policy_kwargs[key] = settings.pop(key)
+        one_of("learning_rate_schedule", learning_rate_schedule, SCHEDULES)
+        if learning_rate_schedule == "linear":
+            settings["learning_rate"] = LinearSchedule(settings["learning_rate"], 0.0, 1.0)
+        settings = self.arguments(env, settings)
+        refuse_settings(self, settings)
+        _set_threads(sharded, threads)
+        make: Any = self.algorithm
+        model: BaseAlgorithm = make(
+            self._policy(env, policy, sharded),
+            env,
+            seed=seed,
+            device=device,
+            tensorboard_log=tensorboard,
+            policy_kwargs=policy_kwargs,
+            **settings,
+        )
+        return model
+
+    def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
+        """The keyword arguments of the algorithm's class from settings. Raises ValueError for what cannot work."""
+        return settings
+
+    def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
+        model = self.algorithm.load(folder / AGENT_FILE, env=env, device=resolve_device(config.device))
+        if env is not None:
+            _set_threads(model.policy_kwargs.get("features_extractor_class") in SHARDED, threads)
+        return model
+
+    def policy_name(self, name: str) -> str:
+        """The algorithm's own word for one of `POLICIES`."""
+        return name
+
+    def _policy(self, env: VecEnv, policy: str, sharded: bool) -> str | type[LeanMultiInputPolicy]:
+        if policy == "auto" and sharded and self.lean and isinstance(env.action_space, spaces.Discrete):
+            return LeanMultiInputPolicy
+        if policy == "auto":
+            space = env.observation_space
+            wide = "CnnPolicy" if is_image_space(space) else "MlpPolicy"
+            policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else wide
+        return self.policy_name(policy)
+
+
+def refuse_actions(agent: SB3Agent, space: spaces.Space[Any]) -> None:
+    """Raises ValueError where the agent cannot choose actions of this space; names those that can."""
+    if not isinstance(space, ACTIONS):
+        raise ValueError(f"No agent takes actions of the kind {space}; expected Box or (Multi)Discrete or MultiBinary.")
+    if not isinstance(space, agent.actions):
+        wanted = " or ".join(_WORDS[kind] for kind in agent.actions)
+        able = [name for name in registry.names() if isinstance(space, getattr(registry.get(name), "actions", ()))]
+        raise ValueError(
+            f"agent={agent.name} needs {wanted}, and this environment's are {space}. "
+            f"Agents that can choose these: {', '.join(able)}."
+        )
+    if isinstance(space, spaces.Box) and not np.isfinite([space.low, space.high]).all():
+        raise ValueError(f"continuous actions need a finite lower and upper bound, and these are {space}: clip them.")
+
+
+_WORDS: Mapping[Any, str] = {
+    spaces.Box: "continuous actions (Box)",
+    spaces.Discrete: "one discrete action (Discrete)",
+    spaces.MultiDiscrete: "several discrete actions (MultiDiscrete)",
+    spaces.MultiBinary: "switches (MultiBinary)",
+}
+
+
+def refuse_policy(policy: str, observations: spaces.Space[Any]) -> None:
+    """Raises ValueError where one of SB3's policies cannot read observations of this space."""
+    one_of("agent.policy", policy, ("auto", *POLICIES))
+    if isinstance(observations, spaces.Dict) and policy not in ("auto", "MultiInputPolicy"):
+        what = "a single image" if policy == "CnnPolicy" else "a single vector"
+        entries = ", ".join(observations.spaces)
+        raise ValueError(
+            f"agent.policy={policy} reads {what}, and this environment observes several entries ({entries}). "
+            "Use agent.policy=auto or MultiInputPolicy."
+        )
+    if not isinstance(observations, spaces.Dict) and policy == "MultiInputPolicy":
+        raise ValueError(
+            f"agent.policy=MultiInputPolicy reads a Dict of observations, and this environment's are {observations}. "
+            "Use agent.policy=auto."
+        )
+    if policy == "CnnPolicy" and not is_image_space(observations):
+        raise ValueError(
+            f"agent.policy=CnnPolicy reads images (uint8, three axes, 0 to 255), and this environment's observations "
+            f"are {observations}. Use agent.policy=auto."
+        )
+
+
+def refuse_settings(agent: SB3Agent, settings: Mapping[str, Any]) -> None:
+    """Raises ValueError for a keyword argument that the algorithm's class has not."""
+    known = constructor_arguments(agent.algorithm)
+    for name in settings:
+        if name not in known:
+            raise ValueError(f"agent={agent.name} has no setting {name!r}.{nearest(name, known)}")
+
+
+def constructor_arguments(algorithm: type) -> set[str]:
+    """The keyword arguments of a class, and those of the class that it hands its ** on to."""
+    parameters = inspect.signature(algorithm.__init__).parameters  # type: ignore[misc]
+    passes_on = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+    base = algorithm.__base__
+    return set(parameters) | (constructor_arguments(base) if passes_on and base is not None else set())
+
+
+def _extractor(
+    observation_space: spaces.Space[Any], name: str, arguments: Mapping[str, Any]
+) -> tuple[type, dict[str, Any]] | None:
+    extractor = None if name == "none" else features_for(observation_space, name, **arguments)
+    if extractor is None and arguments:
+        raise ValueError(
+            f"agent.features={name} leaves the features of {observation_space} to SB3, which takes no "
+            f"features_extractor_kwargs ({', '.join(arguments)}). Name an extractor: agent.features=NAME."
+        )
+    return extractor
+
+
+def _set_threads(sharded: bool, threads: int) -> None:
+    torch.set_num_threads(1 if sharded else threads)

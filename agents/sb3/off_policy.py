@@ -1,0 +1,273 @@
+"""Agents with a replay buffer: DQN, QRDQN, SAC, TD3."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Union
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from sb3_contrib import QRDQN
+from stable_baselines3 import DQN, SAC, TD3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.agent import AgentConfig, register
+from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SB3Agent, SB3Config
+from agents.stored_rewards import (
+    ReplayRewards,
+    RescoredDictReplayBuffer,
+    RescoredReplayBuffer,
+    Rescoring,
+    StoredRewards,
+)
+from shaping import ShapedVecEnv
+
+Number = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
+REPLAY_FILE = "replay.pt"
+_SHARE = {"least": 0.0, "most": 1.0}
+_REPLAY_MEMORY_SHARE = 0.8
+"""A replay buffer may take this share of the memory that is free. SB3 allocates it lazily, so one that does not fit is
+killed by the kernel an hour into training instead of at the start."""
+
+
+@dataclass
+class OffPolicyConfig(SB3Config):
+    """What every agent with a replay buffer has."""
+
+    buffer_size: int = 100_000  # transitions
+    learning_starts: int = 1_000  # environment steps of random play before learning
+    batch_size: int = 64
+    train_freq: int = 4  # steps of every environment between updates
+    gradient_steps: int = 1  # updates then; -1 for as many as steps were taken
+    log_every: int = 1_000  # environment steps between rows of progress.csv
+
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        **dict.fromkeys(("buffer_size", "batch_size", "train_freq", "log_every"), AT_LEAST_1),
+        "learning_starts": AT_LEAST_0,
+        "gradient_steps": {"least": -1.0},
+        "tau": _SHARE,
+    }
+
+
+@dataclass
+class DQNConfig(OffPolicyConfig):
+    """Deep Q-network."""
+
+    tau: float = 1.0
+    target_update_interval: int = 1_000
+    exploration_fraction: float = 0.2
+    exploration_initial_eps: float = 1.0
+    exploration_final_eps: float = 0.05
+    max_grad_norm: float = 10.0
+
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), _SHARE),
+        "target_update_interval": AT_LEAST_1,
+        "max_grad_norm": ABOVE_0,
+    }
+
+
+@dataclass
+class QRDQNConfig(DQNConfig):
+    """DQN that learns the distribution of returns by quantile regression."""
+
+    n_quantiles: int = 50
+
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"n_quantiles": AT_LEAST_1}
+
+
+@dataclass
+class SACConfig(OffPolicyConfig):
+    """Soft actor-critic, for continuous actions."""
+
+    batch_size: int = 256
+    train_freq: int = 1
+    tau: float = 0.005
+    ent_coef: Number = "auto"  # auto, auto_0.1, or a number
+    target_entropy: Number = "auto"
+    target_update_interval: int = 1
+    action_noise_std: float = 0.0
+
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "target_update_interval": AT_LEAST_1,
+        "action_noise_std": AT_LEAST_0,
+    }
+
+
+@dataclass
+class TD3Config(OffPolicyConfig):
+    """Twin delayed deep deterministic policy gradient, for continuous actions."""
+
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    train_freq: int = 1
+    tau: float = 0.005
+    policy_delay: int = 2
+    target_policy_noise: float = 0.2
+    target_noise_clip: float = 0.5
+    action_noise_std: float = 0.1
+
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "policy_delay": AT_LEAST_1,
+        **dict.fromkeys(("target_policy_noise", "target_noise_clip", "action_noise_std"), AT_LEAST_0),
+    }
+
+
+class OffPolicyAgent(SB3Agent):
+    """An agent that learns from a replay buffer, which is saved with it."""
+
+    not_arguments = ("log_every",)
+
+    def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
+        noise = settings.pop("action_noise_std", 0.0)
+        if noise:
+            size = int(np.prod(env.action_space.shape or ()))
+            settings["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, noise))
+        _refuse_replay_beyond_memory(env, int(settings.get("buffer_size", 1_000_000)))
+        if isinstance(env, ShapedVecEnv) and env.rescored:
+            dictionary = isinstance(env.observation_space, spaces.Dict)
+            settings["replay_buffer_class"] = RescoredDictReplayBuffer if dictionary else RescoredReplayBuffer
+        return settings
+
+    def build(self, env: VecEnv, **settings: Any) -> BaseAlgorithm:
+        model = super().build(env, **settings)
+        _ask_again(model, env)
+        return model
+
+    def save(self, model: Any, folder: Path) -> None:
+        super().save(model, folder)
+        torch.save(_filled(model.replay_buffer), folder / REPLAY_FILE)
+
+    def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
+        model = super().load(folder, env, config, threads=threads)
+        assert isinstance(model, OffPolicyAlgorithm)
+        if env is not None:
+            _refill(model.replay_buffer, torch.load(folder / REPLAY_FILE, weights_only=False))
+            _ask_again(model, env)
+        return model
+
+    def row_every(self, config: Any) -> int:
+        return int(config.log_every)
+
+    def stored_rewards(self, model: Any) -> StoredRewards:
+        return ReplayRewards(model)
+
+
+@register("dqn")
+class DQNAgent(OffPolicyAgent):
+    """DQN (Mnih et al. 2015)."""
+
+    algorithm: ClassVar[type[BaseAlgorithm]] = DQN
+    config: ClassVar[type[AgentConfig]] = DQNConfig
+    actions = (spaces.Discrete,)
+
+
+@register("qrdqn")
+class QRDQNAgent(DQNAgent):
+    """QR-DQN (Dabney et al. 2018, arXiv 1710.10044)."""
+
+    algorithm = QRDQN
+    config = QRDQNConfig
+    policy_arguments = ("n_quantiles",)
+
+
+@register("sac")
+class SACAgent(OffPolicyAgent):
+    """SAC (Haarnoja et al. 2018, arXiv 1801.01290)."""
+
+    algorithm = SAC
+    config = SACConfig
+    actions = (spaces.Box,)
+
+
+@register("td3")
+class TD3Agent(OffPolicyAgent):
+    """TD3 (Fujimoto et al. 2018, arXiv 1802.09477)."""
+
+    algorithm = TD3
+    config = TD3Config
+    actions = (spaces.Box,)
+
+
+def _ask_again(model: Any, env: VecEnv) -> None:
+    """Let terms that can be asked again be asked when the replay buffer is sampled."""
+    if not isinstance(env, ShapedVecEnv) or not env.rescored:
+        return
+    space = model.action_space
+
+    def actions(stored: Any) -> Any:
+        if isinstance(space, spaces.Box):
+            stored = model.policy.unscale_action(stored)
+        return stored.reshape(len(stored), *space.shape)
+
+    model.replay_buffer.rescoring = Rescoring(env.rescored, env.rescore, actions)
+
+
+def replay_bytes(observation_space: spaces.Space[Any], action_space: spaces.Space[Any], buffer_size: int) -> int:
+    """Bytes that a replay buffer of `buffer_size` transitions fills (each observation is kept twice)."""
+    if isinstance(observation_space, spaces.Dict):
+        observation = sum(_bytes(space) for space in observation_space.spaces.values())
+    else:
+        observation = _bytes(observation_space)
+    return buffer_size * (2 * observation + 8 * int(np.prod(action_space.shape or (1,))) + 12)
+
+
+def _bytes(space: spaces.Space[Any]) -> int:
+    return int(np.prod(space.shape or (1,))) * np.dtype(space.dtype or np.float32).itemsize
+
+
+def _refuse_replay_beyond_memory(env: VecEnv, buffer_size: int) -> None:
+    needed = replay_bytes(env.observation_space, env.action_space, buffer_size)
+    available = _memory_bytes() * _REPLAY_MEMORY_SHARE
+    if needed > available:
+        fitting = max(1, int(buffer_size * available / needed))
+        raise ValueError(
+            f"agent.buffer_size={buffer_size} transitions of this environment take {needed / 2**30:.1f} GiB, and "
+            f"{available / 2**30:.1f} GiB are free. Use agent.buffer_size={fitting} or less, or fewer observation keys."
+        )
+
+
+def _memory_bytes() -> int:
+    """Memory that this process can still take: what the machine has available, or its container's limit if lower."""
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                available = int(line.split()[1]) * 1024
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.exists():
+        text = limit.read_text().strip()
+        if text.isdigit():
+            available = min(available, int(text))
+    return available
+
+
+def _filled(buffer: Any) -> dict[str, Any]:
+    """A replay buffer's arrays up to where it is filled (most of it is empty for most of a run)."""
+    rows = buffer.buffer_size if buffer.full else buffer.pos
+    arrays: dict[str, Any] = {}
+    for name, value in vars(buffer).items():
+        if isinstance(value, np.ndarray) and value.shape[:1] == (buffer.buffer_size,):
+            arrays[name] = value[:rows]
+        elif isinstance(value, dict) and all(isinstance(entry, np.ndarray) for entry in value.values()):
+            arrays[name] = {key: entry[:rows] for key, entry in value.items()}
+    return {"pos": buffer.pos, "full": buffer.full, "arrays": arrays}
+
+
+def _refill(buffer: Any, state: Mapping[str, Any]) -> None:
+    buffer.pos, buffer.full = state["pos"], state["full"]
+    for name, value in state["arrays"].items():
+        target = getattr(buffer, name)
+        if isinstance(value, dict):
+            for key, entry in value.items():
+                target[key][: len(entry)] = entry
+        else:
+            target[: len(value)] = value

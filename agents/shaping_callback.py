@@ -1,0 +1,55 @@
+"""What happens to rewards between two rollouts: terms learn, and pay that has changed is written."""
+
+from __future__ import annotations
+
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.stored_rewards import StoredRewards
+from shaping import ShapedVecEnv
+
+
+class ShapingCallback(BaseCallback):
+    """At a rollout's end, before anything is learned from it: learned parts learn, and changed pay is stored.
+
+    Pay changes where a term scores the rollout again, and where an episode transform decides about an episode.
+
+    Args:
+        env: the stack next to the algorithm.
+        stored: where the algorithm keeps its rewards; see `Agent.stored_rewards`. None: nowhere.
+
+    Raises:
+        ValueError: when training starts: pay would change and there is nowhere to write it, or rewards are normalised
+            outside of the shaping (VecNormalize), where a difference would have another scale.
+    """
+
+    def __init__(self, env: ShapedVecEnv, stored: StoredRewards | None = None) -> None:
+        super().__init__()
+        self._env, self._stored = env, stored
+
+    def _on_training_start(self) -> None:
+        if not self._env.changes_pay:
+            return
+        if self._stored is None:
+            raise ValueError(
+                f"{type(self.model).__name__} keeps no rewards that could change: use no shaping.episode and "
+                "relabel=false with it, or another agent"
+            )
+        normalise = self.model.get_vec_normalize_env()
+        if normalise is not None and normalise.norm_reward:
+            raise ValueError(
+                "rewards are normalised outside of the shaping, so numbers of another scale would be added; use "
+                "VecNormalize(..., norm_reward=False) and the running_normalise transform of a term"
+            )
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        for name, value in self._env.update_terms().items():
+            self.logger.record_mean(name, value)
+        changes = self._env.pay_changes()
+        if self._stored is None or not changes:
+            return
+        for change in changes:
+            self._stored.add(change.env, self._env.vector_steps - change.step, change.deltas)
+        self._stored.settle()

@@ -1,0 +1,1 @@
+"""How well a language model recognises subgoals, on sets of labelled transitions."""

@@ -1,0 +1,252 @@
+"""How well a language model recognises subgoals: every judge on every set, the table, the confusions."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foundation.naming import nearest, unknown
+from scripts.annotation.judges import JUDGES, Flags, Judge, Score, either, judges, truth
+from scripts.annotation.transitions import BALANCES, LabelledTransition, build, load, save
+from scripts.configuration.groups import EnvConfig, LLMConfig, environments
+from scripts.results.comparison import Row
+from scripts.results.figures import figure
+from shaping.calm import prompts
+from shaping.calm.term import CalmTerm
+from shaping.llm import LanguageModel
+
+CALM_ORDERS = inspect.signature(CalmTerm).parameters["orders"].default
+"""In how many orders the calm term shows its examples; for a look at the other forms one is enough."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line's arguments."""
+
+    env: str = "minihack/key_room"
+    n: int = 50
+    seeds: tuple[int, ...] = (0,)
+    forms: tuple[str, ...] = prompts.FORMS
+    judges: tuple[str, ...] = JUDGES
+    balances: tuple[str, ...] = ("balanced", "unbalanced")
+    subgoals: str = "both"
+    orders: int = 1
+    dataset: str | None = None
+    save: str | None = None
+    out: str = "outputs/annotate"
+    llm: LLMConfig = dataclasses.field(default_factory=LLMConfig)
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One line of the table."""
+
+    judge: str
+    balance: str
+    seed: int
+    score: Score
+    each: Mapping[str, Score]
+    confusion: list[list[int]]  # truth × judged: the subgoals, then none; empty where the judge knows no subgoals
+    unanswered: int
+
+
+def annotate(
+    judge: Judge,
+    name: str,
+    transitions: Sequence[LabelledTransition],
+    subgoals: Mapping[str, str],
+    balance: str,
+    seed: int,
+) -> Annotation:
+    """Score one judge on one set."""
+    happened = truth(transitions, list(subgoals.values()))
+    said = judge(transitions)
+    each: dict[str, Score] = {}
+    confusion: list[list[int]] = []
+    if said.each is not None:
+        each = {text: Score.of(said.each[:, k], happened[:, k]) for k, text in enumerate(subgoals)}
+        counts = np.zeros((len(subgoals) + 1, len(subgoals) + 1), int)
+        np.add.at(counts, (_class(happened), _class(said.each)), 1)
+        confusion = counts.tolist()
+    score = Score.of(said.something, either(happened))
+    return Annotation(name, balance, seed, score, each, confusion, said.unanswered)
+
+
+def annotate_all(
+    arguments: Arguments,
+    env: EnvConfig,
+    model: LanguageModel | None,
+    said: Callable[[str], object] = lambda line: print(line, flush=True),
+) -> list[Annotation]:
+    """Every judge on every set.
+
+    Args:
+        arguments: of the command line.
+        env: whose subgoals are judged.
+        model: for the judges that ask one.
+        said: told what is going on.
+    """
+    subgoals = {text: event for text, event in env.subgoals.items() if event}
+    sets: list[tuple[str, int, list[LabelledTransition]]] = []
+    if arguments.dataset is not None:
+        sets.append(
+            (Path(arguments.dataset).stem, 0, _labelled(load(Path(arguments.dataset)), subgoals, arguments.dataset))
+        )
+    else:
+        for seed in arguments.seeds:
+            for balance in arguments.balances:
+                transitions = build(env.id, arguments.n, balance, seed=seed, events=tuple(subgoals.values()))
+                sets.append((balance, seed, transitions))
+    if arguments.save is not None:
+        save(Path(arguments.save), [transition for _, _, transitions in sets for transition in transitions])
+    found = []
+    for name, judge in judges(
+        model,
+        subgoals,
+        chosen=arguments.judges,
+        forms=arguments.forms,
+        asked=arguments.subgoals,
+        orders=arguments.orders,
+    ).items():
+        for balance, seed, transitions in sets:
+            found.append(annotate(judge, name, transitions, subgoals, balance, seed))
+        said(f"{name}: {len(sets)} sets judged")
+    return found
+
+
+def study(seeds: Sequence[int], picture: Path) -> list[Row]:
+    """Every judge of the embedded model and the simple ones on sets of 50, as rows of a twin.
+
+    Args:
+        seeds: of the data sets.
+        picture: where the confusion matrices of the balanced sets are drawn.
+
+    Returns:
+        One row a judge and seed: precision, recall, f1 and accuracy of "achieves any subgoal" on the balanced set, the
+        same with `unbalanced_` before it on the other one, and `f1_` of each subgoal on the balanced set.
+    """
+    arguments = Arguments(seeds=tuple(seeds))
+    env = environment(arguments.env)
+    model = LanguageModel()
+    try:
+        several = replace(arguments, forms=("caption",), judges=("model",), orders=CALM_ORDERS)
+        found = annotate_all(several, env, model) + annotate_all(arguments, env, model)
+    finally:
+        model.close()
+    draw_confusion(found, list(env.subgoals), picture, "balanced")
+    rows: dict[tuple[str, int], Row] = {}
+    for one in found:
+        config = {"env": arguments.env, "n": arguments.n, "judge": one.judge}
+        row = rows.setdefault((one.judge, one.seed), Row(one.judge, one.seed, config, {}))
+        prefix = "" if one.balance == "balanced" else f"{one.balance}_"
+        metrics = {f"{prefix}{name}": value for name, value in one.score.metrics().items()}
+        if not prefix:
+            metrics |= {f"f1_{_slug(text)}": round(score.f1, 4) for text, score in one.each.items()}
+        if one.unanswered:
+            metrics[f"{prefix}unanswered"] = float(one.unanswered)
+        rows[one.judge, one.seed] = replace(row, metrics={**row.metrics, **metrics})
+    return list(rows.values())
+
+
+def table(found: Sequence[Annotation]) -> str:
+    """Markdown: one line a judge and balance, means over the seeds; F1 of each subgoal where the judge knows them."""
+    texts = list(dict.fromkeys(text for one in found for text in one.each))
+    lines = [
+        "| judge | set | precision | recall | F1 | accuracy |" + "".join(f" F1: {text} |" for text in texts),
+        "| --- | --- |" + " ---: |" * (4 + len(texts)),
+    ]
+    for judge, balance in dict.fromkeys((one.judge, one.balance) for one in found):
+        own = [one for one in found if (one.judge, one.balance) == (judge, balance)]
+        means = [np.mean([one.score.metrics()[name] for one in own]) for name in own[0].score.metrics()]
+        cells = [f"{value:.2f}" for value in means]
+        cells += [f"{np.mean([one.each[text].f1 for one in own]):.2f}" if own[0].each else "–" for text in texts]
+        missing = sum(one.unanswered for one in own)
+        name = f"{judge} ({missing} not answered)" if missing else judge
+        lines.append(f"| {name} | {balance} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def draw_confusion(found: Sequence[Annotation], subgoals: Sequence[str], path: Path, balance: str) -> Path:
+    """One matrix a judge that knows subgoals: truth down, judgement across, counts over all seeds."""
+    sums: dict[str, Any] = {}
+    for one in found:
+        if one.confusion and one.balance == balance:
+            sums[one.judge] = sums.get(one.judge, 0) + np.array(one.confusion)
+    names = [*subgoals, prompts.NONE]
+    wide = min(3, len(sums))
+    with figure(path, -(-len(sums) // wide), wide, 3.6, 3.2) as (drawing, panels):
+        for panel, (judge, counts) in zip(panels, sums.items(), strict=False):
+            shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            for row in range(len(names)):
+                for column in range(len(names)):
+                    ink = "white" if shares[row, column] > 0.6 else "#333840"
+                    panel.text(column, row, str(counts[row, column]), ha="center", va="center", color=ink)
+            panel.set_title(judge, fontsize=9)
+            panel.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize=8)
+            panel.set_yticks(range(len(names)), names, fontsize=8)
+            panel.grid(visible=False)
+        for panel in panels[len(sums) :]:
+            panel.set_axis_off()
+        drawing.supylabel("what happened", fontsize=9)
+        drawing.supxlabel(f"what the judge said ({balance} sets)", fontsize=9)
+    return path
+
+
+def environment(name: str) -> EnvConfig:
+    """The environment of an option of the group `env`, or of a gymnasium id that is one's.
+
+    Raises:
+        ValueError: there is none, or it has no subgoals with events.
+    """
+    known = environments()
+    for option, env in known.items():
+        if name in (option, env.id, env.id.removeprefix("breadcrumb/")):
+            if not any(env.subgoals.values()):
+                raise ValueError(f"env={name} has no subgoals with events, so there is no truth to compare with")
+            return env
+    raise unknown("option of env called", name, known)
+
+
+def _slug(text: str) -> str:
+    return text.replace(" ", "_")
+
+
+def _class(flags: Flags) -> NDArray[np.int64]:
+    """The first subgoal, or the number after the last for none."""
+    return np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1])
+
+
+def _labelled(
+    transitions: list[LabelledTransition], subgoals: Mapping[str, str], path: str
+) -> list[LabelledTransition]:
+    missing = sorted({event for event in subgoals.values() for one in transitions if event not in one.labels})
+    if missing:
+        raise ValueError(f"{path} has transitions without the label {', '.join(missing)}; it belongs to another task")
+    return transitions
+
+
+def check(arguments: Arguments) -> None:
+    """Refuse arguments that cannot work.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    for name, given, allowed in (
+        ("forms", arguments.forms, prompts.FORMS),
+        ("judges", arguments.judges, JUDGES),
+        ("balances", arguments.balances, BALANCES),
+        ("subgoals", (arguments.subgoals,), ("given", "discovered", "both")),
+    ):
+        for one in given:
+            if one not in allowed:
+                raise ValueError(f"{name}={one}: expected {', '.join(allowed)}.{nearest(one, allowed)}")
+        if not given:
+            raise ValueError(f"{name} is empty; expected some of {', '.join(allowed)}")

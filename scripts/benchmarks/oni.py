@@ -1,0 +1,103 @@
+"""What the oni term costs: PPO with it, labels at hand, and beside an annotator that takes a second an answer."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.benchmarks.learner import PPO_TASK, Learner, share_of_training
+from scripts.benchmarks.turns import Arguments
+from scripts.results.comparison import Row
+from scripts.results.figures import figure, look
+from shaping import make_term
+
+
+class SlowAnnotator:
+    """Takes a second and has no answer, so that it is asked again and again: a language model on a slow line."""
+
+    batch, workers, identity = 1, 1, "slow"
+
+    def known(self, message: str) -> float | None:
+        return None
+
+    def annotate(self, messages: Sequence[str]) -> list[float | None]:
+        time.sleep(1.0)
+        return [None for _ in messages]
+
+
+def terms() -> dict[str, Any]:
+    """The reward functions of the oni term with labels at hand, and retrieval beside an annotator that takes a second
+    an answer."""
+    functions = ("retrieval", "classification", "ranking")
+    terms = {name: make_term("oni", function=name, annotator="rules") for name in functions}
+    return {**terms, "slow annotator": make_term("oni", annotator=SlowAnnotator())}
+
+
+def oni(arguments: Arguments) -> dict[str, Any]:
+    """Training with the oni term against training without, and the share of a training step that the term takes."""
+    rows = measured(arguments)
+    plain = statistics.median(row["none"][0] for row in rows)
+    table = []
+    for name in rows[0]:
+        speeds = [row[name][0] for row in rows]
+        table.append(
+            {"task": f"{PPO_TASK}, PPO", "path": name, "steps_per_second": round(statistics.median(speeds)),
+             "lowest": round(min(speeds)), "highest": round(max(speeds)),
+             "ratio": round(statistics.median(speeds) / plain, 3), "against": "none"}
+        )  # fmt: skip
+    shares = {name: statistics.median(row[name][1] for row in rows) for name in rows[0]}
+    ratios = {
+        f"oni_share_{name}".replace(" ", "_"): round(share, 4) for name, share in shares.items() if name != "none"
+    }
+    ratios["slow_annotator_vs_retrieval"] = round(
+        statistics.median(row["slow annotator"][0] / row["retrieval"][0] for row in rows), 4
+    )
+    return {"rows": table, "ratios": ratios}
+
+
+def measured(arguments: Arguments) -> list[dict[str, tuple[float, float]]]:
+    """Name -> (training steps a second, share of the time in the term), turn by turn."""
+    empty = Learner("ours", 2, {})
+    learners = {"none": empty} | {name: Learner("ours", 2, {"oni": term}) for name, term in terms().items()}
+    for learner in learners.values():
+        learner.speed(16_384)  # messages are met, networks fitted
+    turns = []
+    for turn in range(arguments.repeats):
+        found = {}
+        for name, learner in learners.items():
+            print(f"  {turn + 1}/{arguments.repeats}  {name} ...", file=sys.stderr, flush=True)
+            found[name] = (learner.speed(arguments.train_steps), share_of_training(learner, arguments.train_steps // 2))
+        base = found["none"][1]  # ShapedVecEnv itself
+        turns.append({name: (speed, max(0.0, share - base)) for name, (speed, share) in found.items()})
+    for learner in learners.values():
+        learner.venv.close()
+    return turns
+
+
+def study(seeds: Sequence[int], picture: Path) -> list[Row]:
+    """A turn of `oni` for every seed, as rows of a twin; draws the shares."""
+    turns = measured(Arguments(repeats=len(seeds)))
+    rows = []
+    for seed, turn in zip(seeds, turns, strict=True):
+        for name, (speed, share) in turn.items():
+            metrics = {
+                "speed_against_none": round(speed / turn["none"][0], 4),
+                "speed_against_retrieval": round(speed / turn["retrieval"][0], 4),
+                "share_of_training": round(share, 5),
+                "steps_per_second": round(speed),
+            }
+            rows.append(Row(name, seed, {"task": PPO_TASK, "agent": "ppo"}, metrics, {}, {}))
+    names = [name for name in turns[0] if name != "none"]
+    with figure(picture, 1, 1, 5.6, 3.2) as (_, (axes,)):
+        for index, name in enumerate(names):
+            shares = [100 * turn[name][1] for turn in turns]
+            axes.bar(index, statistics.median(shares), width=0.6, color=look(index)["color"], alpha=0.75)
+            axes.scatter([index] * len(shares), shares, s=14, color="#333840", zorder=3)
+        axes.set_xticks(range(len(names)), names)
+        axes.set_ylabel("percent of training time")
+        axes.set_title("What the oni term costs")
+    return rows

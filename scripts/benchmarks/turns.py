@@ -1,0 +1,68 @@
+"""Measuring in turns, as machines are shared and drift: the median of the turns counts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line; see the text of `scripts.benchmark`.
+
+    Attributes:
+        json: where to write rows and ratios.
+        repeats: turns of every measurement.
+        n_envs: environments on both sides of every comparison of environment steps.
+        workers: processes beside the caller, for ours.
+        steps: environment steps of one turn.
+        train_steps: steps of one PPO turn.
+        rlgym: of the benchmark rocket; see there.
+    """
+
+    json: str | None = None
+    repeats: int = 3
+    n_envs: int = 64
+    workers: int = 1
+    steps: int = 30_000
+    train_steps: int = 12_288
+    rlgym: str = "install"
+
+
+def steps_per_second(step: Callable[[int], None], turns: int) -> float:
+    """Call `step(turn)` so many times after a short warm-up; calls a second."""
+    for turn in range(max(1, turns // 20)):
+        step(turn)
+    start = time.perf_counter()
+    for turn in range(turns):
+        step(turn)
+    return turns / (time.perf_counter() - start)
+
+
+def median_of_turns(paths: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Measure every path in turn, `repeats` times round."""
+    measured: dict[str, list[float]] = {name: [] for name in paths}
+    for turn in range(repeats):
+        for name, measure in paths.items():
+            print(f"  {turn + 1}/{repeats}  {name} ...", file=sys.stderr, flush=True)
+            measured[name].append(measure())
+    return measured
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The result as Markdown."""
+    lines = [
+        "| task | path | steps/s (median) | lowest to highest | ratio | against |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    for row in result["rows"]:
+        lines.append(
+            f"| {row['task']} | {row['path']} | {row['steps_per_second']:,} | {row['lowest']:,} to {row['highest']:,} "
+            f"| {row['ratio']:.2f} | {row['against']} |"
+        )
+    lines += ["", "| ratio | value |", "| --- | ---: |"]
+    lines += [f"| `{name}` | {value:.3f} |" for name, value in result["ratios"].items()]
+    return "\n".join(lines)

@@ -1,0 +1,236 @@
+"""Reads the command line before Hydra does, so that a slip of the pen is one clear sentence and nothing is built.
+
+Also makes three things easier to write than Hydra's grammar has them: a schedule needs no quotes, open dictionaries
+(env.kwargs.x=1) need no plus sign, and `shaping=` takes a name or a list.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra import compose, initialize
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
+
+from foundation.naming import nearest
+from scripts.configuration.groups import GROUPS, RunConfig
+from scripts.configuration.store import choices, from_container, options, to_container
+
+_OPEN_DICTIONARIES = (
+    "env.kwargs.",
+    "agent.policy_kwargs.",
+    "agent.net_arch.",
+    "shaping.combiner.arguments.",
+    "shaping.episode.arguments.",
+)
+Check = Callable[[RunConfig, Mapping[str, str]], object]
+"""(configuration, choices) -> anything; raises ValueError for what cannot work."""
+
+_SCHEDULE = re.compile(r"(?<!['\"\w])((?:linear|exponential|piecewise)\([^()'\"]*\))")
+_MOST_COMBINATIONS = 500  # of a sweep that are checked before it starts
+
+
+class CommandLineError(Exception):
+    """What is wrong with the command line, in one sentence or two."""
+
+
+def prepare(overrides: Sequence[str]) -> list[str]:
+    """The overrides as Hydra's grammar wants them."""
+    prepared = []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if equals:
+            value = _SCHEDULE.sub(r"'\1'", value)
+            if key.startswith(_OPEN_DICTIONARIES):
+                key = "++" + key
+        prepared.append(key + equals + value)
+    return prepared
+
+
+def check_command_line(overrides: Sequence[str], *, sweep: bool, check: Check) -> None:
+    """Refuse what cannot work: every combination of a sweep is looked at.
+
+    Args:
+        overrides: from `prepare`.
+        sweep: with -m, where commas separate alternatives.
+        check: asked about every combination.
+
+    Raises:
+        CommandLineError: the first thing that is wrong.
+    """
+    parsed = [_parse(text) for text in overrides]
+    for override in parsed:
+        _check_name(override)
+        if override.is_sweep_override() and not sweep:
+            raise CommandLineError(
+                f"{override.input_line} holds several values. Add -m to run each of them in turn, "
+                "or write a list in brackets: [a,b]."
+            )
+    resume = [override for override in parsed if override.key_or_group == "resume"]
+    if resume and resume[0].value() is not None:
+        others = [
+            str(o.input_line) for o in parsed if o.key_or_group not in ("resume", "total_timesteps") and not _hydras(o)
+        ]
+        if others:
+            raise CommandLineError(
+                f"resume takes everything from the run's own config.yaml, so {', '.join(others)} cannot be given. "
+                "Only total_timesteps can; for other settings start a new run."
+            )
+    for combination in itertools.islice(_combinations(parsed), _MOST_COMBINATIONS):
+        _check_combination(combination, None if resume else check)
+
+
+def _parse(text: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(text)
+    except (OverrideParseException, HydraException) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise CommandLineError(
+            f"{text} cannot be read ({reason}). Settings are written name=value; quote a value with spaces or brackets."
+        ) from error
+
+
+def _hydras(override: Override) -> bool:
+    return override.key_or_group.partition(".")[0].partition("/")[0] == "hydra"
+
+
+def _check_name(override: Override) -> None:
+    key = override.key_or_group
+    if key in GROUPS or _hydras(override):
+        if key in GROUPS and override.is_delete():
+            raise CommandLineError(
+                f"~{key}: the group {key} cannot be left out. For shaping and tracking there is `none`."
+            )
+        for value in _values(override) if key in GROUPS else ():
+            for option in value if isinstance(value, list) and key == "shaping" else [value]:
+                _check_option(key, str(option))
+        return
+    top = key.partition(".")[0]
+    names = list(OmegaConf.structured(RunConfig))
+    if top not in names:
+        raise CommandLineError(f"There is no setting {top!r}.{nearest(top, names)} See --help.")
+
+
+def _check_option(group: str, option: str) -> None:
+    known = options(group)
+    if option in known:
+        return
+    hint = nearest(option, known) or nearest(option, [name.rpartition("/")[2] for name in known])
+    more = " Any gymnasium id works as env=custom env.id=NAME." if group == "env" else ""
+    raise CommandLineError(f"There is no {group}={option}.{hint}{more} `--help` lists all options.")
+
+
+def _values(override: Override) -> list[Any]:
+    if override.is_sweep_override():
+        if not override.is_discrete_sweep():
+            return []
+        return [_plain(value) for value in override.sweep_iterator()]
+    return [override.value()]
+
+
+def _plain(value: Any) -> Any:
+    """A sweep's element: a list such as [events,rnd] comes as text."""
+    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
+        return [part.strip() for part in value[1:-1].split(",") if part.strip()]
+    return value
+
+
+def _combinations(parsed: Sequence[Override]) -> Iterator[list[str]]:
+    alternatives: list[list[str]] = []
+    for override in parsed:
+        if override.is_sweep_override():
+            if not override.is_discrete_sweep():
+                continue  # an interval: its values are known only while it runs
+            key = override.get_key_element()
+            alternatives.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            assert override.input_line is not None
+            alternatives.append([override.input_line])
+    yield from (list(chosen) for chosen in itertools.product(*alternatives))
+
+
+def _check_combination(overrides: list[str], check: Check | None) -> None:
+    groups = [text for text in overrides if text.lstrip("+~").partition("=")[0] in GROUPS]
+    settings = [text for text in overrides if text not in groups and not text.lstrip("+~").startswith("hydra")]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize(config_path=None, version_base="1.3"):
+            base = compose("train", overrides=groups)
+            for text in settings:
+                _check_setting(base, _parse(text))
+            composed = compose("train", overrides=[*groups, *settings], return_hydra_config=True)
+        if check is not None:
+            chosen = composed.hydra.runtime.choices
+            config = from_container(to_container(OmegaConf.masked_copy(composed, list(RunConfig.__dataclass_fields__))))
+            check(config, choices(config, chosen))
+    except MissingMandatoryValue as error:
+        missing = str(error).split("\n")[0].removeprefix("Structured config of type ")
+        key = next((line.split(":", 1)[1].strip() for line in str(error).split("\n") if "full_key" in line), missing)
+        raise CommandLineError(f"{key} has no value, and it needs one: add {key}=...") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__ or error
+        raise CommandLineError(str(cause).split("\n")[0]) from error
+    except ValueError as error:
+        raise CommandLineError(str(error)) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _check_setting(config: DictConfig, override: Override) -> None:
+    """Is there such a setting, and has the value the right type?"""
+    key = override.key_or_group
+    parts = key.split(".")
+    node: Any = config
+    for depth, part in enumerate(parts):
+        here = ".".join(parts[:depth])
+        if here + "." in _OPEN_DICTIONARIES or override.is_add() or override.is_force_add():
+            return
+        if isinstance(node, ListConfig) and part.isdigit():
+            node = node[int(part)]
+            continue
+        if not isinstance(node, DictConfig):
+            raise CommandLineError(f"{key}: {here} is a single value, so it has no {part!r}.")
+        if part not in node and not OmegaConf.is_missing(node, part):
+            names = [str(name) for name in node]
+            where = f"{here} has no {part!r}" if here else f"there is no setting {part!r}"
+            if here == "shaping.terms":
+                chosen = ", ".join(names) or "none"
+                raise CommandLineError(
+                    f"{key}: the reward term {part!r} is not in this run (terms: {chosen})."
+                    f"{nearest(part, names)} Add it with shaping=[...]."
+                )
+            raise CommandLineError(f"{key}: {where}.{nearest(part, names) or ' It has ' + ', '.join(names) + '.'}")
+        if OmegaConf.is_missing(node, part) or depth == len(parts) - 1:
+            break
+        node = node[part]
+    if override.is_delete():
+        raise CommandLineError(f"~{key}: a setting cannot be removed. Give it a value, or null where it may be empty.")
+    value = override.value()
+    try:
+        OmegaConf.update(config, key, value)
+    except (ValidationError, OmegaConfBaseException) as error:
+        raise CommandLineError(f"{override.input_line}: {_expected(error, value)}") from error
+
+
+def _expected(error: Exception, value: Any) -> str:
+    reason = str(error).split("\n")[0]
+    for word, kind in (("Integer", "a whole number"), ("Float", "a number"), ("Boolean", "true or false")):
+        if f"converted to {word}" in reason:
+            if word == "Integer" and isinstance(value, float) and math.isfinite(value) and value.is_integer():
+                return f"expected {kind}; write {int(value)}"
+            return f"expected {kind}, not {value!r}"
+    if "not nullable" in reason or "is not Optional" in reason:
+        return "this setting needs a value, not null"
+    if "Invalid type assigned" in reason or "is not a ListConfig" in reason or "'ListConfig'" in reason:
+        return f"expected a list in brackets or a dictionary in braces, not {value!r}"
+    if reason.startswith("Cannot assign") and "Dict" in reason:
+        return f"expected a dictionary in braces, such as {{name: value}}, not {value!r}"
+    return reason

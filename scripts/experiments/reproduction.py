@@ -1,0 +1,301 @@
+"""Runs what is missing of a claim, evaluates it, and writes its table, its twin and its picture into the docs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from foundation.files import replace_text
+from scripts.experiments.claim import Claim, Comparison, Measurement, claims
+from scripts.results.comparison import Row, by_arm, row_of_run, twin
+from scripts.results.comparison_pictures import draw_curves
+from scripts.results.evaluation import evaluate_run
+from scripts.results.intervals import interval
+from scripts.results.tables import table
+
+RUNS = Path("runs/reproduce")
+EVALUATION_EPISODES = 100
+RESULTS_HEADER = """# Results
+
+Every table here was written by the command above it, with interquartile means over seeds and 95 % bootstrap intervals.
+Its twin in `results/` holds every seed's numbers and learning curve; `python -m scripts.compare docs/results/NAME.json`
+prints the table from it.
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a claim."""
+
+    arm: str
+    seed: int
+    run_dir: Path
+    overrides: tuple[str, ...]
+
+    def command(self) -> list[str] | None:
+        """What to start: a new run, or the rest of an interrupted one; None when it is finished.
+
+        Raises:
+            ValueError: a run with another number of steps lies there.
+        """
+        if not (self.run_dir / "config.yaml").is_file():
+            return [*_TRAIN, *self.overrides, f"run_dir={self.run_dir}"]
+        wanted = _setting(self.overrides, "total_timesteps")
+        steps = yaml.safe_load((self.run_dir / "config.yaml").read_text()).get("total_timesteps")
+        if str(steps) != wanted:
+            raise ValueError(
+                f"{self.run_dir} holds a run of {steps} steps, and this experiment wants {wanted}: remove or rename it"
+            )
+        if _status(self.run_dir) == "finished":
+            return None
+        if not any((self.run_dir / "checkpoints").glob("step_*")):
+            shutil.rmtree(self.run_dir)  # stopped before its first checkpoint: nothing in it can go on
+            return [*_TRAIN, *self.overrides, f"run_dir={self.run_dir}"]
+        return [*_TRAIN, f"resume={self.run_dir}"]
+
+
+_TRAIN = (sys.executable, "-m", "scripts.train")
+
+
+def reproduce(
+    name: str,
+    seeds: Sequence[int] = (),
+    jobs: int = 1,
+    total_timesteps: int | None = None,
+    out: str | Path = "docs",
+) -> list[Row]:
+    """Run what is missing of an experiment, evaluate every run on evaluation seeds, and write its part of the docs.
+
+    Args:
+        name: of a claim.
+        seeds: of training; the experiment's own where none are given.
+        jobs: runs side by side. More than one shares the cores, which `steps_per_second` then shows.
+        total_timesteps: steps of every run; the experiment's own where None.
+        out: the folder of results.md.
+
+    Returns:
+        The rows of the twin.
+
+    Raises:
+        ValueError: an unknown name, or an impossible number.
+        RuntimeError: runs failed; the message names them and their logs. Nothing is written then.
+    """
+    claim = _claim(name)
+    if jobs < 1 or (total_timesteps is not None and total_timesteps < 1):
+        raise ValueError(f"jobs={jobs} total_timesteps={total_timesteps}: expected numbers of at least 1")
+    chosen = tuple(dict.fromkeys(seeds)) or claim.seeds
+    if isinstance(claim, Measurement):
+        if jobs > 1 or total_timesteps is not None:
+            raise ValueError(f"{name} trains nothing: it takes no jobs= and no total_timesteps=")
+        rows = claim.measure(chosen, _picture(name, Path(out)))
+        write_results(name, claim, _command(name, claim, chosen), rows, Path(out))
+        return rows
+    steps = total_timesteps or claim.total_timesteps
+    folder = RUNS / (name if steps == claim.total_timesteps else f"{name}-{steps}")
+    planned = plan(claim, chosen, steps, folder)
+    _run_all(planned, jobs)
+    rows = [_row(job) for job in sorted(planned, key=lambda job: (list(claim.arms).index(job.arm), job.seed))]
+    if claim.goals:
+        rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics["eval_success_rate"]}) for row in rows]
+    if claim.together is not None:
+        rows = _measured_together(claim.together, planned, rows)
+    if claim.draw is not None:
+        claim.draw(rows, _picture(name, Path(out)))
+    else:
+        draw_curves(rows, _picture(name, Path(out)), claim.metric)
+    write_results(name, claim, _command(name, claim, chosen, steps), rows, Path(out))
+    return rows
+
+
+def _measured_together(
+    together: Callable[[Mapping[str, Path]], Mapping[str, Mapping[str, float | None]]],
+    jobs: Sequence[Job],
+    rows: Sequence[Row],
+) -> list[Row]:
+    found = {}
+    for seed in dict.fromkeys(job.seed for job in jobs):
+        print(f"measuring the runs of seed {seed} together", flush=True)
+        found[seed] = together({job.arm: job.run_dir for job in jobs if job.seed == seed})
+    return [replace(row, metrics={**row.metrics, **found[row.seed][row.arm]}) for row in rows]
+
+
+def plan(claim: Comparison, seeds: Sequence[int], steps: int, folder: Path) -> list[Job]:
+    """The experiment's runs, seed by seed: what else the machine does meets all arms alike."""
+    return [
+        Job(
+            arm,
+            seed,
+            folder / f"{arm}-{seed}",
+            (*overrides, f"seed={seed}", f"total_timesteps={steps}", "tracking=none"),
+        )
+        for seed in seeds
+        for arm, overrides in claim.arms.items()
+    ]
+
+
+def write_results(name: str, claim: Claim, command: str, rows: Sequence[Row], out: Path) -> None:
+    """Write the twin and the section of results.md, whose other sections stay as they are."""
+    replace_text(out / "results" / f"{name}.json", twin(command, rows))
+    results = out / "results.md"
+    text = results.read_text() if results.exists() else RESULTS_HEADER
+    replace_text(results, with_section(text, name, section(name, claim, command, rows)))
+
+
+def section(name: str, claim: Claim, command: str, rows: Sequence[Row]) -> str:
+    """An experiment's part of results.md."""
+    parts = [f"## {claim.title}", claim.text]
+    if isinstance(claim, Comparison):
+        parts.append("\n".join(f"- `{arm}`: `{' '.join(settings)}`" for arm, settings in claim.arms.items()))
+    parts += [f"```\n{command}\n```", table(rows)]
+    if isinstance(claim, Comparison) and claim.equal:
+        parts.append(_agreement(rows, claim.metric))
+    parts.append(f"![{claim.title}: {claim.picture}](results/{name}.png)")
+    return "\n\n".join(parts)
+
+
+def _picture(name: str, out: Path) -> Path:
+    return out / "results" / f"{name}.png"
+
+
+def with_section(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the markers of the section `name`, at the end where there are none yet.
+
+    Raises:
+        ValueError: one of the two markers is missing, or they stand the wrong way round.
+    """
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    block = f"{start}\n{content}\n{end}"
+    if start not in text and end not in text:
+        return f"{text.rstrip()}\n\n{block}\n"
+    before, found, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"results.md must hold both {start} and {end}, in this order; put the missing one back")
+    return f"{before}{block}{after}"
+
+
+def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
+    """Every job's training. Ctrl-C is passed on once to each, and they are waited for: they checkpoint.
+
+    Raises:
+        RuntimeError: some failed; the others were still run.
+        KeyboardInterrupt: after all have stopped.
+    """
+    commands = {job: command for job in jobs if (command := job.command()) is not None}
+    print(f"{len(jobs)} runs: {len(jobs) - len(commands)} finished, {len(commands)} to go", flush=True)
+    running: set[subprocess.Popen[bytes]] = set()
+    guard, stopping = threading.Lock(), threading.Event()
+    failures: list[str] = []
+
+    def train(job: Job) -> tuple[int, float]:
+        log = job.run_dir.with_name(f"{job.run_dir.name}.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            with guard:
+                if stopping.is_set():
+                    return -signal.SIGINT, 0.0
+                started = time.monotonic()
+                # In a session of its own, the terminal's Ctrl-C does not reach it a second time.
+                process = subprocess.Popen(
+                    commands[job], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                )
+                running.add(process)
+            status = process.wait()
+            with guard:
+                running.discard(process)
+        return status, time.monotonic() - started
+
+    with ThreadPoolExecutor(side_by_side) as pool:
+        futures = {pool.submit(train, job): job for job in commands}
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                job, (status, seconds) = futures[future], future.result()
+                if status != 0 or _status(job.run_dir) != "finished":
+                    failures.append(f"{job.arm} with seed {job.seed} (exit status {status}): see {job.run_dir}.log")
+                words = "failed" if failures and failures[-1].endswith(f"{job.run_dir}.log") else "finished"
+                print(f"[{done}/{len(commands)}] {job.arm} seed {job.seed} {words} in {seconds:.0f} s", flush=True)
+        except KeyboardInterrupt:
+            print("stopping: the runs write their checkpoints; the same command goes on from there", file=sys.stderr)
+            with guard:
+                stopping.set()
+                for process in running:
+                    process.send_signal(signal.SIGINT)
+            raise
+    if failures:
+        raise RuntimeError(f"{len(failures)} of {len(jobs)} runs failed:\n  " + "\n  ".join(failures))
+
+
+def _row(job: Job) -> Row:
+    """A finished job as a row, evaluated if it was not yet."""
+    done = job.run_dir / "evaluation.json"
+    evaluation = json.loads(done.read_text()) if done.is_file() else {}
+    if evaluation.get("episodes", 0) < EVALUATION_EPISODES or done.stat().st_mtime < _finished_at(job.run_dir):
+        print(f"evaluating {job.arm} seed {job.seed}", flush=True)
+        evaluate_run(job.run_dir, episodes=EVALUATION_EPISODES, gif=False)
+    settings: dict[str, Any] = {
+        key: yaml.safe_load(value)
+        for key, _, value in (override.partition("=") for override in job.overrides)
+        if key not in ("seed", "tracking")
+    }
+    return row_of_run(job.run_dir, job.arm, settings)
+
+
+def _agreement(rows: Sequence[Row], metric: str) -> str:
+    """Whether the interquartile mean of either arm lies inside the other's interval."""
+    arms = {arm: interval([float(row.metrics[metric] or 0.0) for row in own]) for arm, own in by_arm(rows).items()}
+    (first, a), (second, b) = arms.items()
+    inside = a.low <= b.value <= a.high, b.low <= a.value <= b.high
+    if all(inside):
+        return f"Each arm's interquartile mean of `{metric}` lies inside the other's interval."
+    outside = [
+        f"`{y}` outside `{x}`'s"
+        for (x, y), ok in zip(((first, second), (second, first)), inside, strict=True)
+        if not ok
+    ]
+    return f"The arms differ: of the interquartile means of `{metric}`, {' and '.join(outside)} interval."
+
+
+def _command(name: str, claim: Claim, seeds: Sequence[int], steps: int | None = None) -> str:
+    """The command that makes the same table again."""
+    words = [f"python -m scripts.reproduce {name}"]
+    if tuple(seeds) != claim.seeds:
+        words.append(f"seeds={','.join(map(str, seeds))}")
+    if isinstance(claim, Comparison) and steps != claim.total_timesteps:
+        words.append(f"total_timesteps={steps}")
+    return " ".join(words)
+
+
+def _claim(name: str) -> Comparison | Measurement:
+    known = claims()
+    if name not in known:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"there is no experiment {name!r}.{hint} The experiments are {', '.join(known)}")
+    return known[name]
+
+
+def _setting(overrides: Sequence[str], key: str) -> str:
+    return next(override.partition("=")[2] for override in overrides if override.startswith(f"{key}="))
+
+
+def _status(run_dir: Path) -> str | None:
+    summary = run_dir / "summary.json"
+    return json.loads(summary.read_text()).get("status") if summary.is_file() else None
+
+
+def _finished_at(run_dir: Path) -> float:
+    return (run_dir / "summary.json").stat().st_mtime

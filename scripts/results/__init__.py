@@ -1,0 +1,1 @@
+"""What came of runs: evaluation, comparison, tables, pictures."""

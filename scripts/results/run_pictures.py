@@ -1,0 +1,130 @@
+"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from scripts.results.curves import (
+    LENGTH,
+    RETURN,
+    SHAPED,
+    STEPS,
+    SUCCESS,
+    FloatArray,
+    finite,
+    has_values,
+    read_progress,
+    reward_parts,
+)
+from scripts.results.figures import figure, look, rate_axis, step_axis
+from scripts.results.message_picture import draw_messages
+
+_LOSS_COLUMNS, _MAX_LOSSES = 3, 9
+_UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", "train/clip_range_vf"}
+
+
+def plot_run(run_dir: str | Path) -> list[Path]:
+    """Draw RUN/plots/learning_curve.png, rewards.png, statistics.png and losses.png from RUN/progress.csv.
+
+    And messages.png for every term that keeps a table of messages. A picture whose columns the run does not have is
+    left out.
+
+    Returns:
+        What was written.
+
+    Raises:
+        FileNotFoundError: the run has no progress.csv.
+        ValueError: it has no rows.
+    """
+    folder = Path(run_dir) / "plots"
+    columns = read_progress(run_dir)
+    drawn = (
+        _learning_curve(columns, folder / "learning_curve.png"),
+        _rewards(columns, folder / "rewards.png"),
+        _statistics(columns, folder / "statistics.png"),
+        _losses(columns, folder / "losses.png"),
+        *(draw_messages(table.parent, folder / f"{_prefix(table)}messages.png") for table in _tables(run_dir)),
+    )
+    return [path for path in drawn if path is not None]
+
+
+def _tables(run_dir: str | Path) -> list[Path]:
+    return sorted(Path(run_dir).glob("terms/*/messages.csv"))
+
+
+def _prefix(table: Path) -> str:
+    return "" if table.parent.name == "oni" else f"{table.parent.name}_"
+
+
+def _statistics(columns: dict[str, FloatArray], path: Path) -> Path | None:
+    names = [name for name in columns if name.startswith("stats/") and has_values(columns, name)]
+    if not names:
+        return None
+    wide = min(_LOSS_COLUMNS, len(names))
+    with figure(path, math.ceil(len(names) / wide), wide, 3.6, 2.3) as (_, axes):
+        for panel, name in zip(axes, names, strict=False):
+            panel.plot(*finite(columns[STEPS], columns[name]), color=look(0)["color"])
+            panel.set_title(name.removeprefix("stats/"))
+            step_axis(panel)
+            panel.locator_params(axis="x", nbins=4)
+        for panel in axes[len(names) :]:
+            panel.set_axis_off()
+    return path
+
+
+def _learning_curve(columns: dict[str, FloatArray], path: Path) -> Path | None:
+    panels = [name for name in (SUCCESS, RETURN, LENGTH) if has_values(columns, name)]
+    if not panels:
+        return None
+    titles = {SUCCESS: "Success rate", RETURN: "Task return", LENGTH: "Episode length"}
+    with figure(path, 1, len(panels), 4.0, 3.2) as (_, axes):
+        for panel, name in zip(axes, panels, strict=True):
+            panel.plot(*finite(columns[STEPS], columns[name]), color=look(0)["color"])
+            panel.set_title(titles[name])
+            panel.set_ylabel("steps" if name == LENGTH else "mean of 100 episodes")
+            step_axis(panel)
+            if name == SUCCESS:
+                rate_axis(panel)
+            elif name == LENGTH:
+                panel.set_ylim(bottom=0)
+    return path
+
+
+def _rewards(columns: dict[str, FloatArray], path: Path) -> Path | None:
+    parts = reward_parts(columns)
+    if not parts:
+        return None
+    with figure(path, 1, 1, 6.4, 3.6) as (_, (panel,)):
+        for index, (label, values) in enumerate(parts.items()):
+            panel.plot(*finite(columns[STEPS], values), label=label, **look(index))
+        if has_values(columns, SHAPED) and len(parts) > 1:
+            sum_of_all = finite(columns[STEPS], columns[SHAPED])
+            panel.plot(*sum_of_all, label="all together", color="#333840", linestyle=(0, (2, 2)), linewidth=1.4)
+        panel.axhline(0, color="#9aa0a8", linewidth=0.8)
+        panel.set_title("Where the reward came from")
+        panel.set_ylabel("sum over an episode, weighted")
+        step_axis(panel)
+        panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return path
+
+
+def _losses(columns: dict[str, FloatArray], path: Path) -> Path | None:
+    names = [
+        name
+        for name in columns
+        if name.startswith("train/") and name not in _UNINTERESTING and has_values(columns, name)
+    ]
+    names = sorted(names, key=lambda name: ("loss" not in name, name))[:_MAX_LOSSES]
+    if not names:
+        return None
+    wide = min(_LOSS_COLUMNS, len(names))
+    with figure(path, math.ceil(len(names) / wide), wide, 3.6, 2.3) as (_, axes):
+        for panel, name in zip(axes, names, strict=False):
+            panel.plot(*finite(columns[STEPS], columns[name]), color=look(0)["color"], linewidth=1.4)
+            panel.set_title(name.removeprefix("train/").replace("_", " "))
+            step_axis(panel)
+            panel.locator_params(axis="x", nbins=4)
+        for panel in axes[len(names) :]:
+            panel.set_axis_off()
+    return path

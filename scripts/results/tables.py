@@ -1,0 +1,74 @@
+"""The Markdown table of runs: one line an arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from scripts.results.comparison import Row, by_arm, known_values
+from scripts.results.figures import short
+from scripts.results.intervals import interval
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The Markdown table of rows: one line an arm, interquartile means over seeds with 95 % bootstrap intervals."""
+    arms = by_arm(rows)
+    known = {name for name, _, _ in _COLUMNS} | _NOT_SHOWN
+    others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
+    columns = [
+        (title, [cell([row.metrics.get(name) for row in own]) for own in arms.values()])
+        for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _return) for name in others))
+        if any(row.metrics.get(name) is not None for row in rows)
+        or (name in rows[0].metrics and name.startswith("steps_to"))
+    ]
+    lines = ["| arm | seeds | " + " | ".join(title for title, _ in columns) + " |"]
+    lines.append("| --- | --- |" + " ---: |" * len(columns))
+    for i, (arm, own) in enumerate(arms.items()):
+        cells = [arm, str(len(own)), *(cells[i] for _, cells in columns)]
+        lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
+    return "\n".join(lines)
+
+
+def _rate(values: Sequence[float | None]) -> str:
+    return _estimate(values, lambda value: f"{100 * value:.0f}", " %")
+
+
+def _return(values: Sequence[float | None]) -> str:
+    return _estimate(values, lambda value: f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}", "")
+
+
+def _estimate(values: Sequence[float | None], written: Callable[[float], str], unit: str) -> str:
+    known = known_values(values)
+    if not known:
+        return "–"
+    value, low, high = interval(known)
+    between = "" if np.isnan(low) else f" [{written(low)}, {written(high)}]"
+    missing = "" if len(known) == len(values) else f" ({len(known)} seeds)"
+    return f"{written(value)}{unit}{between}{missing}"
+
+
+def _reached(values: Sequence[float | None]) -> str:
+    known = known_values(values)
+    if not known:
+        return f"never (0 of {len(values)})"
+    return f"{short(float(np.median(known)))} ({len(known)} of {len(values)})"
+
+
+def _about(values: Sequence[float | None]) -> str:
+    known = known_values(values)
+    return short(interval(known).value) if known else "–"
+
+
+_NOT_SHOWN = {"seconds", "goal_rate"}
+"""Metrics of a twin that its table leaves out; those that `_COLUMNS` does not name stand under their own names."""
+_COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] = (
+    ("success_rate", "success, last 100 episodes", _rate),
+    ("eval_success_rate", "success, evaluation", _rate),
+    ("task_return_mean", "task return, last 100 episodes", _return),
+    ("eval_return_mean", "task return, evaluation", _return),
+    ("steps_to_80", "steps to 80 % success", _reached),
+    ("steps_to_90", "steps to 90 % success", _reached),
+    ("steps", "steps", _about),
+    ("steps_per_second", "steps/s", _about),
+)

@@ -1,0 +1,1 @@
+"""Rocket players against each other, matches as pictures, and what a reward says of them."""

@@ -1,0 +1,1 @@
+"""One run: built from its configuration, trained, checkpointed, gone on with, kept in its folder."""

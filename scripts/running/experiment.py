@@ -1,0 +1,370 @@
+"""An experiment is an environment × reward terms × an agent: `assemble` opens a configuration and refuses what cannot
+work; the rest is asked of the `Experiment`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecMonitor
+
+import agents
+import envs
+from agents import Agent, AgentConfig, ShapingCallback
+from agents.device import resolve_device
+from foundation.checks import number, whole
+from foundation.naming import nearest
+from scripts.configuration.groups import RunConfig
+from scripts.configuration.store import settings
+from scripts.configuration.terms import EVERY_TERM
+from shaping import Schedule, ShapedVecEnv, combine, episodes, transforms
+from shaping.combine import Combiner
+from shaping.episodes import EpisodeTransform
+from shaping.llm import LanguageModel
+from shaping.terms import RewardTerm
+from shaping.terms import registry as terms
+from shaping.transforms import Transform
+
+_OWN_THREADS = torch.get_num_threads()  # before any agent changes it: a sweep builds several in one process
+TASK = "task"
+
+
+@dataclass(frozen=True)
+class Reward:
+    """The parts of a run's reward, built and not yet bound to an environment.
+
+    Attributes:
+        terms: by name.
+        combiner: of all signals.
+        transforms: signal -> what is applied to it, in order.
+        episode: the transform of whole episodes, if there is one.
+        report: info entries that the parts need.
+        events: events that they need detected.
+    """
+
+    terms: Mapping[str, RewardTerm]
+    combiner: Combiner
+    transforms: Mapping[str, Sequence[Transform]]
+    episode: EpisodeTransform | None
+    report: tuple[str, ...]
+    events: tuple[str, ...]
+
+
+class Experiment:
+    """A run's configuration, opened: what it says is checked, and environments and agents are made of it.
+
+    Made by `assemble`. The parts of the reward that were built to check them are those of the first environment;
+    every further one has parts of its own.
+    """
+
+    def __init__(self, config: RunConfig, choices: Mapping[str, str]) -> None:
+        self.config, self.choices = config, choices
+        _check_run(config)
+        self.agent: Agent = agents.get(choices["agent"])
+        self.settings: AgentConfig = agents.configured(choices["agent"], config.agent)
+        resolve_device(self.settings.device)
+        self._reward: Reward | None = build_reward(config)
+
+    def build_env(
+        self,
+        *,
+        split: str = "train",
+        n_envs: int | None = None,
+        workers: int | None = None,
+        seed: int | None = None,
+        render_mode: str | None = None,
+        publishing_only: bool = False,
+    ) -> ShapedVecEnv:
+        """The stack that the agent acts in: environments, VecMonitor, ShapedVecEnv.
+
+        Args:
+            split: "train" or "eval".
+            n_envs, workers, seed: where other than the configuration's. Where rows belong together, there are as many
+                as make them whole.
+            render_mode: "rgb_array" to make `get_images` work.
+            publishing_only: leave out parts of the reward that an agent at play does not see.
+
+        Raises:
+            ValueError: a combination that cannot work, with the reason.
+        """
+        config, reward = self.config, self._reward or build_reward(self.config)
+        self._reward = None
+        seed = config.seed if seed is None else seed
+        rows = config.n_envs if n_envs is None else n_envs
+        if n_envs is not None:
+            together = envs.rows_together(config.env.id, **config.env.kwargs)
+            rows = -(-n_envs // together) * together  # whole arenas
+        venv = envs.make_vec(
+            config.env.id,
+            rows,
+            seed=seed,
+            workers=config.workers if workers is None else workers,
+            report=reward.report,
+            events=reward.events or None,
+            split=split,
+            render_mode=render_mode,
+            **config.env.kwargs,
+        )
+        try:
+            return ShapedVecEnv(
+                VecMonitor(venv),
+                reward.terms,
+                combiner=reward.combiner,
+                transforms=reward.transforms,
+                episode=reward.episode,
+                gamma=self.settings.gamma,
+                seed=seed,
+                folder=None if config.run_dir is None else Path(config.run_dir) / "terms",
+                publishing_only=publishing_only,
+            )
+        except Exception:
+            venv.close()
+            raise
+
+    def make_agent(self, env: ShapedVecEnv) -> BaseAlgorithm:
+        """The agent's model in `env`, new.
+
+        Raises:
+            ValueError: an agent that cannot act there, with the reason.
+        """
+        self.agent.refuse(env, self.settings)
+        return self.agent.make(env, self.settings, seed=self.config.seed, threads=self._threads)
+
+    def load_agent(self, folder: Path, env: ShapedVecEnv | None = None) -> BaseAlgorithm:
+        """The agent's model from the folder of a checkpoint, to go on in `env`; None: to play only."""
+        return self.agent.load(folder, env, self.settings, threads=self._threads)
+
+    def shaping_callback(self, model: BaseAlgorithm, env: ShapedVecEnv) -> ShapingCallback:
+        """What lets the parts of the reward learn and writes pay that has changed."""
+        return ShapingCallback(env, self.agent.stored_rewards(model))
+
+    @property
+    def _threads(self) -> int:
+        """Threads to learn with: `torch_threads`, or as many as torch takes by itself."""
+        return _OWN_THREADS if self.config.torch_threads is None else self.config.torch_threads
+
+
+def assemble(config: RunConfig, choices: Mapping[str, str]) -> Experiment:
+    """Open a configuration. Refuses, without building any environment, what can be known to fail.
+
+    Args:
+        config: of the run.
+        choices: the option of every group.
+
+    Raises:
+        ValueError: with the setting that is wrong, what it must be, and what to do.
+    """
+    return Experiment(config, choices)
+
+
+def _check_run(config: RunConfig) -> None:
+    for name in ("n_envs", "checkpoint_every", "total_timesteps", "torch_threads"):
+        value = getattr(config, name)
+        if value is not None:
+            whole(name, value)
+    for name in ("seed", "workers", "evaluate_episodes"):
+        whole(name, getattr(config, name), least=0)
+    if config.seed >= 2**32:
+        raise ValueError(f"seed={config.seed} is too large; it must be below 2**32, numpy's limit.")
+    if config.workers > config.n_envs:
+        raise ValueError(
+            f"workers={config.workers} are more than n_envs={config.n_envs}; every worker needs an environment."
+        )
+    whole("env.total_timesteps", config.env.total_timesteps)
+
+
+# The reward ------------------------------------------------------------------------------------------
+
+
+def build_reward(config: RunConfig) -> Reward:
+    """The parts of the reward; what they need is matched with what the environment reports.
+
+    Raises:
+        ValueError: a bad argument, weight or schedule, or a need that the environment cannot meet.
+    """
+    description = envs.describe(config.env.id)
+    built: dict[str, RewardTerm] = {}
+    weights: dict[str, float | str] = {TASK: _weight("shaping.task_weight", config.shaping.task_weight)}
+    chains = {TASK: _transforms("shaping.task_transforms", config.shaping.task_transforms)}
+    for name, given in config.shaping.terms.items():
+        arguments = {**EVERY_TERM, **settings(given)}
+        shared = {option: arguments.pop(option) for option in EVERY_TERM}
+        where = f"shaping.terms.{name}"
+        built[name] = _term(name, arguments, config, description)
+        weights[name] = _weight(f"{where}.weight", shared["weight"])
+        for channel, weight in shared["channels"].items():
+            if channel not in built[name].channels:
+                raise ValueError(
+                    f"{where}.channels names {channel!r}; its channels are {', '.join(built[name].channels) or 'none'}."
+                )
+            weights[f"{name}/{channel}"] = _weight(f"{where}.channels.{channel}", weight)
+        chain = _transforms(f"{where}.transforms", shared["transforms"])
+        if shared["normalise"]:
+            chain.append(transforms.RunningNormalise(scale_only=True))  # a subtracted mean changes the best policy
+        if shared["clip"] is not None:
+            bound = number(f"{where}.clip", shared["clip"], above=0)
+            chain.append(transforms.Clip(-bound, bound))
+        for signal in built[name].signals:
+            chains[signal] = chain if len(built[name].signals) == 1 else [*_copies(chain)]
+    signals = [TASK, *(signal for term in built.values() for signal in term.signals)]
+    episode = _episode(config)
+    withheld = _withheld(config, [*signals, *built]) if episode is not None else ()
+    combiner = _combiner(config, weights, withheld)
+    _refuse_changed_twice(config, built, chains)
+    parts = [*built.values(), combiner, *(part for chain in chains.values() for part in chain)]
+    parts += [] if episode is None else [episode]
+    report = {entry for part in parts for entry in part.requires}
+    if config.env.statistics:
+        if "stats" not in description.reports:
+            raise ValueError(f"env.statistics=true: {description.id} keeps no statistics of its episodes; give false.")
+        report.add("stats")
+    _refuse_unreported(report, description, "shaping")
+    return Reward(built, combiner, chains, episode, tuple(sorted(report)), _events(built, description))
+
+
+def _term(name: str, arguments: dict[str, Any], config: RunConfig, description: envs.EnvDescription) -> RewardTerm:
+    kind = terms.get(name)
+    _refuse_unreported(kind.requires, description, f"shaping={name}")
+    if takes_language_model(kind):
+        arguments["language_model"] = LanguageModel(**settings(config.llm))
+    try:
+        term = terms.make(name, **arguments)
+    except ValueError as error:
+        able = f".{_detects(description)}" if "events" in kind.requires else ""
+        raise ValueError(f"shaping.terms.{name}: {error}{able}") from error
+    term.name = name
+    _refuse_unreported(term.requires, description, f"shaping={name}")
+    return term
+
+
+def takes_language_model(term: type) -> bool:
+    """Has the term's configuration an argument `language_model`?"""
+    return "language_model" in inspect.signature(getattr(term, "from_config", term)).parameters
+
+
+def _refuse_unreported(needed: Any, description: envs.EnvDescription, who: str) -> None:
+    missing = sorted(set(needed) - description.reports)
+    if missing:
+        able = ", ".join(sorted(description.reports)) or "nothing"
+        raise ValueError(
+            f"{who} needs the environment to report {', '.join(missing)}, and {description.id} reports {able}. "
+            "Choose another term or another environment."
+        )
+
+
+def _events(built: Mapping[str, RewardTerm], description: envs.EnvDescription) -> tuple[str, ...]:
+    """The events that terms want detected, each once."""
+    events: dict[str, None] = {}
+    for name, term in built.items():
+        if "events" not in term.requires:
+            continue
+        for event in term.event_names or description.events:
+            if event not in description.events:
+                raise ValueError(
+                    f"shaping.terms.{name} names the event {event!r}, which {description.id} cannot detect."
+                    f"{nearest(event, description.events)}{_detects(description)}"
+                )
+            events[event] = None
+    return tuple(events)
+
+
+def _detects(description: envs.EnvDescription) -> str:
+    return f" It detects {', '.join(description.events)}." if description.events else " It detects none."
+
+
+def _transforms(where: str, given: Sequence[Any]) -> list[Transform]:
+    """Transforms from names, or from mappings of a name and arguments."""
+    chain = []
+    for entry in given:
+        arguments = {"name": entry} if isinstance(entry, str) else dict(entry) if isinstance(entry, Mapping) else {}
+        name = arguments.pop("name", None)
+        if not isinstance(name, str):
+            raise ValueError(
+                f"{where}: {entry!r} is no transform; give a name ({', '.join(transforms.registry.names())}), or "
+                "{name: NAME, ARGUMENT: VALUE}"
+            )
+        try:
+            chain.append(transforms.registry.make(name, **arguments))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    return chain
+
+
+def _copies(chain: Sequence[Transform]) -> list[Transform]:
+    import copy
+
+    return [copy.deepcopy(transform) for transform in chain]
+
+
+def _episode(config: RunConfig) -> EpisodeTransform | None:
+    episode = config.shaping.episode
+    if episode.name is None:
+        if episode.arguments or episode.withheld is not None:
+            raise ValueError(
+                "shaping.episode.arguments and .withheld belong to an episode transform, and shaping.episode.name is "
+                f"null. Give the name: {', '.join(episodes.registry.names())}."
+            )
+        return None
+    try:
+        return episodes.registry.make(episode.name, **episode.arguments)
+    except ValueError as error:
+        raise ValueError(f"shaping.episode: {error}") from error
+
+
+def _withheld(config: RunConfig, signals: Sequence[str]) -> tuple[str, ...]:
+    """The signals that the episode transform decides about: those that are named, or every term's."""
+    chosen = config.shaping.episode.withheld
+    if chosen is None:
+        return tuple(config.shaping.terms)
+    for signal in chosen:
+        if signal not in signals:
+            raise ValueError(f"shaping.episode.withheld names {signal!r}; signals here are {', '.join(signals)}.")
+    return tuple(chosen)
+
+
+def _combiner(config: RunConfig, weights: Mapping[str, float | str], withheld: tuple[str, ...]) -> Combiner:
+    """The combiner by its name. Weights and withheld signals are given to one that takes them, else refused."""
+    chosen = config.shaping.combiner
+    kind = combine.registry.get(chosen.name)
+    known = inspect.signature(getattr(kind, "from_config", kind)).parameters
+    arguments = dict(chosen.arguments)
+    weighted = {signal: weight for signal, weight in weights.items() if weight != 1.0}
+    for name, value, meant in (("weights", weights, weighted), ("withheld", withheld, withheld)):
+        if name in known and name not in arguments:
+            arguments[name] = value
+        elif meant and name not in known:
+            raise ValueError(
+                f"shaping.combiner.name={chosen.name} knows no {name}, so {', '.join(meant)} cannot have one."
+            )
+    try:
+        return combine.registry.make(chosen.name, **arguments)
+    except ValueError as error:
+        raise ValueError(f"shaping.combiner: {error}") from error
+
+
+def _refuse_changed_twice(
+    config: RunConfig, built: Mapping[str, RewardTerm], chains: Mapping[str, Sequence[Transform]]
+) -> None:
+    for name, term in built.items():
+        transformed = any(chains[signal] for signal in term.signals)
+        if term.relabels and (transformed or config.shaping.episode.name is not None):
+            raise ValueError(
+                f"shaping.terms.{name}.relabel=true changes rewards after the fact, so nothing else may: give neither "
+                f"shaping.terms.{name}.normalise, .clip, .transforms nor shaping.episode.name, or relabel=false."
+            )
+
+
+def _weight(where: str, value: float | str) -> float | str:
+    try:
+        Schedule.parse(value)
+    except ValueError as error:
+        raise ValueError(f"{where}={value}: {error}") from error
+    return value
+
+
+__all__ = ["Experiment", "Reward", "assemble", "build_reward", "takes_language_model"]

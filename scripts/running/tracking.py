@@ -1,0 +1,172 @@
+"""Where metrics go: progress.csv always, TensorBoard and Weights & Biases when asked."""
+
+from __future__ import annotations
+
+import csv
+import netrc
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
+
+from scripts.running.progress_csv import STEPS, ProgressCsv
+
+_ROWS = 500  # of a table
+_WANDB_PATIENCE = 60.0  # seconds for the last upload
+
+
+def make_logger(
+    run_dir: Path,
+    tracking: Mapping[str, Any],
+    *,
+    config: Mapping[str, Any],
+    resume_from: int | None = None,
+) -> RunLogger:
+    """SB3's logger over a run directory.
+
+    Args:
+        run_dir: the run directory.
+        tracking: settings of the group `tracking`.
+        config: the whole configuration, for W&B's table of runs.
+        resume_from: step of the checkpoint that training goes on from; what was logged later is removed or superseded.
+    """
+    outputs: list[KVWriter] = [ProgressCsv(run_dir / "progress.csv", resume_from)]
+    if tracking["tensorboard"]:
+        outputs.append(ResumedTensorBoard(run_dir / "tensorboard", resume_from=resume_from))
+    if tracking["wandb"]:
+        outputs.append(WandbWriter(run_dir, tracking, config=config))
+    return RunLogger(str(run_dir), outputs)
+
+
+class RunLogger(Logger):
+    """SB3's logger without the count of iterations, which starts again at every resume, and with tables."""
+
+    def table(self, name: str, path: Path) -> None:
+        """Hand a CSV file to W&B, where there is one: its first 500 rows."""
+        for output in self.output_formats:
+            if isinstance(output, WandbWriter):
+                output.table(name, path)
+
+    def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
+        if key != "time/iterations":
+            super().record(key, value, exclude)
+
+
+class ResumedTensorBoard(TensorBoardOutputFormat):
+    """SB3's TensorBoard writer; on resume TensorBoard hides what was logged after the checkpoint."""
+
+    def __init__(self, folder: Path, *, resume_from: int | None = None) -> None:
+        self.writer = SummaryWriter(log_dir=str(folder), purge_step=None if resume_from is None else resume_from + 1)
+        self._is_closed = False
+
+
+class WandbWriter(KVWriter):
+    """Weights & Biases, files in RUN/wandb. Whatever goes wrong there is said once and never stops training.
+
+    Online with WANDB_API_KEY or a login (WANDB_MODE decides where it is set), offline otherwise; never asks anything.
+    A resumed run has the same id.
+    """
+
+    def __init__(self, run_dir: Path, tracking: Mapping[str, Any], *, config: Mapping[str, Any]) -> None:
+        self._run: Any = None
+        self._failed = False
+        self._try(lambda: self._start(run_dir, tracking, config))
+
+    def _start(self, run_dir: Path, tracking: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        folder = (run_dir / "wandb").resolve()
+        folder.mkdir(exist_ok=True)
+        for variable in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+            os.environ.setdefault(variable, str(folder))
+        os.environ.setdefault("WANDB_SILENT", "true")  # it advertises at every start otherwise
+        import wandb  # here: it takes a second, and tracking=none does without
+
+        identity = folder / "id.txt"
+        if not identity.exists():
+            identity.write_text(secrets.token_hex(4) + "\n")
+        self._run = wandb.init(
+            project=tracking["project"],
+            entity=tracking["entity"],
+            group=tracking["group"],
+            tags=list(tracking["tags"]) or None,
+            name=run_dir.resolve().name,
+            dir=str(run_dir.resolve()),
+            id=identity.read_text().strip(),
+            resume="allow",
+            mode=wandb_mode(),
+            config=dict(config),
+            settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False, init_timeout=30),
+        )
+        self._run.define_metric(STEPS)
+        self._run.define_metric("*", step_metric=STEPS)
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        numbers = {key: value for key, value in key_values.items() if isinstance(value, np.ScalarType)}
+        if self._run is not None:
+            self._try(lambda: self._run.log({STEPS: step, **numbers}))
+
+    def table(self, name: str, path: Path) -> None:
+        """Log the first 500 rows of a CSV file as a table."""
+        if self._run is not None:
+            self._try(lambda: self._log_table(name, path))
+
+    def _log_table(self, name: str, path: Path) -> None:
+        import wandb
+
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        data = [[_number(cell) for cell in row] for row in rows[1 : _ROWS + 1]]
+        self._run.log({name: wandb.Table(columns=[*rows[0]], data=data)})
+
+    def close(self) -> None:
+        if self._run is None:
+            return
+        run, self._run = self._run, None
+        last = threading.Thread(target=lambda: self._try(run.finish), daemon=True)
+        last.start()
+        last.join(_WANDB_PATIENCE)
+        if last.is_alive():
+            print(
+                f"warning: W&B did not finish within {_WANDB_PATIENCE:.0f} s; its files are kept beside the run",
+                flush=True,
+            )
+
+    def _try(self, action: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            action()
+        except Exception as error:
+            self._failed = True
+            self._run = None
+            print(f"warning: W&B failed, training goes on without it: {_without_keys(str(error))}", flush=True)
+
+
+def wandb_mode() -> Any:
+    """ "online" with a key or a login, "offline" without; WANDB_MODE comes first."""
+    if os.environ.get("WANDB_MODE"):
+        return os.environ["WANDB_MODE"]
+    if os.environ.get("WANDB_API_KEY"):
+        return "online"
+    host = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").split("://")[-1].split("/")[0]
+    try:
+        return "online" if netrc.netrc().authenticators(host) else "offline"
+    except (OSError, netrc.NetrcParseError):
+        return "offline"
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _without_keys(text: str) -> str:
+    key = os.environ.get("WANDB_API_KEY")
+    return text.replace(key, "***") if key else text

@@ -1,0 +1,406 @@
+"""The training loop around SB3's `learn`: checkpoints at consistent moments, metrics, signals, resume, summary.
+
+The consistent moment is a rollout's start: what was collected has been learned from, and nothing new has begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+
+from scripts.configuration.groups import RunConfig
+from scripts.configuration.store import settings, to_container
+from scripts.running.checkpoints import STATE_FILE, write_checkpoint
+from scripts.running.console import ConsoleProgress
+from scripts.running.experiment import Experiment, assemble
+from scripts.running.run_directory import (
+    Run,
+    RunDirectory,
+    RunDirectoryError,
+    load_run,
+    read_configuration,
+    refuse_unusable,
+)
+from scripts.running.tracking import make_logger
+from shaping import ShapedVecEnv
+
+WINDOW = 100  # episodes in the statistics, as SB3's
+_RESEED = 1_000_003  # far from every seed that make_vec gives an environment without a state of its own
+
+EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
+
+
+def begin(experiment: Experiment) -> Training:
+    """The first session of a new run; nothing is learned yet.
+
+    Raises:
+        ValueError, RunDirectoryError: the run cannot start, with the reason.
+    """
+    config, choices = experiment.config, experiment.choices
+    path = Path(config.run_dir) if config.run_dir is not None else _free_name(config, choices)
+    refuse_unusable(path)
+    total = config.total_timesteps if config.total_timesteps is not None else config.env.total_timesteps
+    experiment.config = config = replace(config, total_timesteps=total, run_dir=str(path))
+    with _deaf_to_interrupts():
+        env = experiment.build_env()
+    try:
+        model = experiment.make_agent(env)
+        directory = RunDirectory.create(path)
+    except BaseException:
+        env.close()
+        raise
+    directory.write_configuration(config, choices)
+    return Training(directory, experiment, env, model)
+
+
+def go_on(path: Path, total_timesteps: int | None = None) -> Training:
+    """The next session of a run, from its newest checkpoint.
+
+    Args:
+        path: the run directory.
+        total_timesteps: environment steps of the whole run, where other than it says.
+
+    Raises:
+        ValueError, RunDirectoryError: the run cannot go on, with the reason.
+    """
+    config, choices = read_configuration(path)
+    if total_timesteps is not None:
+        config = replace(config, total_timesteps=total_timesteps)
+    directory = RunDirectory.open(path)
+    try:
+        run = load_run(path)
+        experiment = assemble(replace(config, run_dir=str(path)), choices)
+        with _deaf_to_interrupts():
+            env = experiment.build_env()
+        try:
+            model = experiment.load_agent(run.checkpoint.path, env)
+            training = Training(directory, experiment, env, model, run)
+        except BaseException:
+            env.close()
+            raise
+        directory.write_configuration(experiment.config, choices)
+        return training
+    except BaseException:
+        directory.close()
+        raise
+
+
+def _free_name(config: RunConfig, choices: Mapping[str, str]) -> Path:
+    parts = [choices["env"], choices["shaping"], choices["agent"], f"s{config.seed}", time.strftime("%Y%m%d-%H%M%S")]
+    name = "-".join(parts).replace("/", "-")
+    path, number = Path("runs") / name, 1
+    while path.exists():
+        number += 1
+        path = Path("runs") / f"{name}-{number}"
+    return path
+
+
+class Training:
+    """One session of a run: from its start or its newest checkpoint to its end, an interruption or a failure."""
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        experiment: Experiment,
+        env: ShapedVecEnv,
+        model: BaseAlgorithm,
+        resumed: Run | None = None,
+    ) -> None:
+        assert experiment.config.total_timesteps is not None
+        self.directory = directory
+        self.experiment = experiment
+        self.config, self.choices = experiment.config, experiment.choices
+        self.agent = experiment.agent
+        self.env = env
+        self.model = model
+        self.total = experiment.config.total_timesteps
+        self.row_every = self.agent.row_every(experiment.settings)
+        self.statistics: deque[dict[str, float]] = deque(maxlen=WINDOW)  # of the last episodes, where they are told
+        self.elapsed = 0.0  # seconds of training before this session
+        self.interrupted_by: int | None = None
+        self._resumed = resumed
+        self._session_start = time.monotonic()
+        self._error: str | None = None
+
+    def run(self) -> int:
+        """Learn until the end. Writes summary.json whatever happens; returns the exit code."""
+        resumed_step = None if self._resumed is None else self._resumed.checkpoint.steps
+        print(f"run directory: {self.directory.path}", flush=True)
+        logger = make_logger(
+            self.directory.path,
+            settings(self.config.tracking),
+            config=to_container(self.config),
+            resume_from=resumed_step,
+        )
+        self.model.set_logger(logger)
+        if self._resumed is not None:
+            self._restore(self._resumed)
+        self._session_start = time.monotonic()
+        self._write_summary("running")
+        boundary = Boundary(self)
+        callbacks: list[BaseCallback] = [self.experiment.shaping_callback(self.model, self.env), boundary]
+        status = "failed"
+        try:
+            with self._signals():
+                status = self._learn(boundary, CallbackList(callbacks))
+        finally:
+            boundary.console.close()
+            with contextlib.suppress(Exception):  # a worker that died cannot be closed
+                self.env.close()  # and terms write their files
+            for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
+                logger.table(f"messages/{table.parent.name}", table)
+            logger.close()
+            self._write_summary(status)
+            self.directory.close()
+        if status == "failed":
+            print(f"error: {self._error}\n  the whole story: {self.directory.path / 'error.txt'}", flush=True)
+        elif status == "interrupted":
+            print(f"interrupted; go on with: python -m scripts.train resume={self.directory.path}", flush=True)
+            return 128 + (self.interrupted_by or signal.SIGINT)
+        return EXIT_CODES[status]
+
+    def _learn(self, boundary: Boundary, callback: BaseCallback) -> str:
+        remaining = self.total - self.model.num_timesteps
+        try:
+            if remaining > 0:
+                # where a rollout is shorter than a row, Boundary writes the rows
+                interval: Any = 1 if self.row_every is None else None
+                self.model.learn(remaining, callback=callback, log_interval=interval, reset_num_timesteps=False)
+            boundary.finish()
+        except _StopTraining:
+            self.save()
+            return "interrupted"
+        except KeyboardInterrupt:
+            return "interrupted"
+        except Exception as error:
+            self._error = f"{type(error).__name__}: {error}"
+            with contextlib.suppress(OSError):
+                (self.directory.path / "error.txt").write_text(traceback.format_exc())
+            if boundary.weights_are_whole:
+                self.model.num_timesteps = boundary.step
+                self.save()
+            return "failed"
+        return "finished"
+
+    # Checkpoints ---------------------------------------------------------------------------------------------------
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, over all sessions."""
+        return self.elapsed + time.monotonic() - self._session_start
+
+    def save(self) -> None:
+        """Write a checkpoint; a failure is said and training goes on."""
+        model = self.model
+
+        def write(folder: Path) -> None:
+            self.agent.save(model, folder)
+            torch.save(self.state_dict(), folder / STATE_FILE)
+
+        try:
+            write_checkpoint(self.directory.path / "checkpoints", model.num_timesteps, write)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            print(
+                f"WARNING: the checkpoint at {model.num_timesteps} steps could not be written: {error}\n"
+                "  Training goes on, and earlier checkpoints are untouched. Make room on the disk.",
+                flush=True,
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resume needs beside the agent's own file."""
+        source, logger = self.env.unwrapped, self.model.logger
+        return {
+            "shaping": self.env.state_dict(),
+            "env": source.state_dict() if hasattr(source, "state_dict") else None,
+            "random": {
+                "python": random.getstate(),
+                "numpy": np.random.get_state(),  # noqa: NPY002 - SB3 draws from it
+                "torch": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+                "actions": self.model.action_space.np_random.bit_generator.state,
+            },
+            "logger": {
+                "values": dict(logger.name_to_value),
+                "counts": dict(logger.name_to_count),
+                "excluded": dict(logger.name_to_excluded),
+            },
+            "episodes": list(self.model.ep_info_buffer or []),
+            "successes": list(self.model.ep_success_buffer or []),
+            "statistics": list(self.statistics),
+            "seconds": self.seconds,
+        }
+
+    def _restore(self, run: Run) -> None:
+        state, model = run.state(), self.model
+        source = self.env.unwrapped
+        if state["env"] is not None:
+            source.load_state_dict(state["env"])  # type: ignore[attr-defined]
+        else:  # no state of its own: at least no episode that was played before
+            self.env.seed((self.config.seed + _RESEED + run.checkpoint.steps) % 2**31)
+        self.env.load_state_dict(state["shaping"])
+        if model.ep_info_buffer is not None and model.ep_success_buffer is not None:
+            model.ep_info_buffer.clear()
+            model.ep_info_buffer.extend(state["episodes"])
+            model.ep_success_buffer.clear()
+            model.ep_success_buffer.extend(state["successes"])
+        model.logger.name_to_value.update(state["logger"]["values"])
+        model.logger.name_to_count.update(state["logger"]["counts"])
+        model.logger.name_to_excluded.update(state["logger"]["excluded"])
+        self.statistics.extend(state.get("statistics", ()))
+        self.elapsed = float(state["seconds"])
+        drawn = state["random"]
+        random.setstate(drawn["python"])
+        np.random.set_state(drawn["numpy"])  # noqa: NPY002
+        torch.set_rng_state(drawn["torch"])
+        if drawn["cuda"] and len(drawn["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(drawn["cuda"])
+        model.action_space.np_random.bit_generator.state = drawn["actions"]
+
+    # Summary and signals -------------------------------------------------------------------------------------------
+
+    def task_return(self) -> float | None:
+        """Mean task return over the last 100 episodes; None before the first."""
+        episodes = self.model.ep_info_buffer
+        return float(np.mean([episode["r"] for episode in episodes])) if episodes else None
+
+    def success_rate(self) -> float | None:
+        """Share of the last 100 episodes that succeeded; None where the task knows no success."""
+        return float(np.mean(self.model.ep_success_buffer)) if self.model.ep_success_buffer else None
+
+    def statistics_means(self) -> dict[str, float]:
+        """The means of the environment's own statistics over the last 100 episodes; empty where there are none."""
+        names = self.statistics[0] if self.statistics else ()
+        return {name: float(np.mean([episode[name] for episode in self.statistics])) for name in names}
+
+    def _write_summary(self, status: str) -> None:
+        steps, seconds = self.model.num_timesteps, self.seconds
+        summary: dict[str, Any] = {
+            "status": status,
+            "steps": steps,
+            "seconds": round(seconds, 3),
+            "steps_per_second": round(steps / seconds, 3) if seconds > 0 else 0.0,
+            "task_return_mean": self.task_return(),
+            "success_rate": self.success_rate(),
+            **{f"stats_{name}": round(value, 4) for name, value in self.statistics_means().items()},
+            "seed": self.config.seed,
+            "config": dict(self.choices),
+        }
+        if self._error is not None:
+            summary["error"] = self._error
+        try:
+            self.directory.write_summary(summary)
+        except OSError as error:
+            print(f"WARNING: summary.json could not be written: {error}", flush=True)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        def handle(number: int, _frame: Any) -> None:
+            if self.interrupted_by is not None:
+                raise KeyboardInterrupt
+            self.interrupted_by = number
+            print("\nstopping after this rollout and its update; once more stops at once", flush=True)
+
+        previous: dict[signal.Signals, Any] = {}
+        with contextlib.suppress(ValueError):  # not the main thread: the launcher handles signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                previous[number] = signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+class _StopTraining(Exception):
+    """Leaves SB3's loop at a rollout's start."""
+
+
+class Boundary(BaseCallback):
+    """What happens between rollouts: metrics are recorded, checkpoints are written."""
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self.training = training
+        self.console = ConsoleProgress(training.total, training.model.num_timesteps)
+        self.step = training.model.num_timesteps  # at the last rollout's start
+        self.weights_are_whole = True  # False while an update changes them
+        self._checkpoint_step = -1 if training._resumed is None else training._resumed.checkpoint.steps
+        self._row_step = self.step
+        self._row_every = training.row_every
+
+    def _on_training_start(self) -> None:
+        # SB3 counts seconds and speed from here; ours are over all sessions
+        self.model.start_time -= int(self.training.elapsed * 1e9)
+        self.model._num_timesteps_at_start = 0
+
+    def _on_rollout_start(self) -> None:
+        training, steps = self.training, self.model.num_timesteps
+        self.step, self.weights_are_whole = steps, True
+        if self._row_every is not None and steps - self._row_step >= self._row_every:
+            self._write_row()
+        if self._checkpoint_step < 0 or steps - self._checkpoint_step >= training.config.checkpoint_every:
+            training.save()
+            self._checkpoint_step = steps
+        self.console.update(steps, training.task_return(), training.success_rate())
+        if training.interrupted_by is not None:
+            raise _StopTraining
+
+    def _on_step(self) -> bool:
+        if self.training.config.env.statistics and self.locals["dones"].any():
+            for index in np.flatnonzero(self.locals["dones"]).tolist():
+                self.training.statistics.append(self.locals["infos"][index]["stats"])
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self.weights_are_whole = False
+        if self._row_every is None:
+            self._record_statistics()
+
+    def finish(self) -> None:
+        """After the last update: the last row, the last checkpoint."""
+        self.step, self.weights_are_whole = self.training.model.num_timesteps, True
+        if self._row_every is not None and self.step > self._row_step:
+            self._write_row()
+        self.training.save()
+        self.console.update(self.step, self.training.task_return(), self.training.success_rate())
+
+    def _write_row(self) -> None:
+        self._record_statistics()
+        self.model.dump_logs()
+        self._row_step = self.model.num_timesteps
+
+    def _record_statistics(self) -> None:
+        for name, value in self.training.env.episode_statistics().items():
+            self.logger.record("rollout/shaped_return_mean" if name == "shaped_return" else name, value)
+        for name, value in self.training.statistics_means().items():
+            self.logger.record(f"stats/{name}", value)
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Worker processes started here ignore Ctrl-C, which a terminal sends to all: the last rollout needs them."""
+    try:
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+__all__ = ["Boundary", "RunDirectoryError", "Training", "begin", "go_on"]

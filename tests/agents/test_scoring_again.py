@@ -1,0 +1,77 @@
+"""A rollout that a term scores again has other rewards and returns when the agent learns from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sb3_contrib import RecurrentPPO
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.callbacks import BaseCallback
+
+from shaping import RelabelCallback, ShapedVecEnv, make_term, transforms
+from tests.shaping.test_oni import Scripted
+from tests.shaping.worlds import corridors
+
+
+def relabelled(algorithm, policy, **arguments):
+    """An agent after one rollout in which answers came at its end: rewards as stored, and what they should be."""
+    told = [False]
+    annotator = Scripted(lambda messages: [1.0 if told[0] else -1.0 for _ in messages])
+    annotator.known, annotator.workers = lambda message: 1.0 if told[0] else None, 0
+    term = make_term("oni", annotator=annotator, relabel=True, beta=1.0)
+    venv = ShapedVecEnv(corridors(2, length=4, limit=5), {"oni": term}, gamma=0.9)
+    seen = {"paid": [], "messages": [], "rewards": None}
+
+    class Look(BaseCallback):
+        def _on_step(self):
+            seen["messages"].append([info["message"] for info in self.locals["infos"]])
+            seen["paid"].append(self.locals["rewards"].copy())
+            return True
+
+        def _on_rollout_end(self):
+            buffer = self.model.rollout_buffer
+            seen["before"], seen["returns_before"] = buffer.rewards.copy(), buffer.returns.copy()
+            told[0] = True
+            for message in {m for row in seen["messages"] for m in row if m}:
+                term.labels.add(message, 1.0)
+            venv.update_terms()
+            term._values.clear()
+
+    class After(BaseCallback):
+        def _on_step(self):
+            return True
+
+        def _on_rollout_end(self):
+            buffer = self.model.rollout_buffer
+            seen["after"], seen["returns"] = buffer.rewards.copy(), buffer.returns.copy()
+            seen["starts"] = buffer.episode_starts.copy()
+
+    model = algorithm(policy, venv, n_steps=20, batch_size=40, n_epochs=1, seed=0, gamma=0.9, **arguments)
+    model.learn(40, callback=[Look(), RelabelCallback(venv), After()])
+    return seen
+
+
+@pytest.mark.parametrize(("algorithm", "policy"), [(PPO, "MlpPolicy"), (RecurrentPPO, "MlpLstmPolicy")])
+def test_a_rollout_scored_again_has_the_new_rewards_and_returns(algorithm, policy):
+    seen = relabelled(algorithm, policy, gae_lambda=1.0)
+    said = np.array(seen["messages"]) != ""
+    added = seen["after"] - seen["before"]
+    assert said.any()
+    assert not added[~said].any()
+    assert {round(1 / delta) for delta in added[said].tolist()} <= {1, 2, 3, 4, 5}
+    # with lambda = 1 a return is the discounted sum of what follows in the episode; the last step's holds the value
+    # of the observation after it, which SB3 had right
+    follows = 0.9 * (1 - seen["starts"][1:]) * seen["returns"][1:]
+    assert seen["returns"][:-1] == pytest.approx(seen["after"][:-1] + follows, abs=1e-5)
+    assert seen["returns"][-1] - seen["returns_before"][-1] == pytest.approx(added[-1], abs=1e-5)
+
+
+def test_scoring_again_is_refused_where_it_cannot_be_right():
+    term = make_term("oni", annotator="rules", relabel=True)
+    with pytest.raises(ValueError, match="transformed"):
+        ShapedVecEnv(
+            corridors(1), {"oni": term}, transforms={"oni": [transforms.registry.make("running_normalise")]}, gamma=0.9
+        )
+    venv = ShapedVecEnv(corridors(1), {"oni": make_term("oni", annotator="rules", relabel=True)}, gamma=0.9)
+    with pytest.raises(ValueError, match="relabel=false"):
+        DQN("MlpPolicy", venv, buffer_size=10).learn(4, callback=RelabelCallback(venv))

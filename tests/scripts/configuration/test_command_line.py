@@ -1,0 +1,175 @@
+"""A slip on the command line is one sentence that names the nearest right word, before anything is built."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import envs
+from scripts.configuration.command_line import CommandLineError, check_command_line, prepare
+from scripts.configuration.help import help_text
+from scripts.configuration.store import from_container, options, register
+from scripts.running.experiment import assemble
+from scripts.train import main
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> None:
+    register()
+
+
+def refused(line: str, *, sweep: bool = False) -> str:
+    with pytest.raises(CommandLineError) as caught:
+        check_command_line(prepare(line.split(" ")), sweep=sweep, check=assemble)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("agnet=ppo", "Did you mean agent"),
+        ("agent=pppo", "Did you mean ppo"),
+        ("env=key_room", "Did you mean minihack/key_room"),
+        ("env=minihack/keyroom", "Did you mean minihack/key_room"),
+        ("shaping=evnts", "Did you mean events"),
+        ("shaping=[events,rdn]", "Did you mean rnd"),
+        ("tracking=wnadb", "Did you mean wandb"),
+        ("seed=abc", "expected a whole number, not 'abc'"),
+        ("total_timesteps=1e5", "write 100000"),
+        ("agent.learning_rat=1", "Did you mean learning_rate"),
+        ("agent.learning_rate=fast", "expected a number"),
+        ("agent.learning_rate=nan", "agent.learning_rate=nan: expected a number of at least 0"),
+        ("agent.gamma=2", "from 0 to 1"),
+        ("agent.device=cudda", "no device"),
+        ("gif=maybe", "bool"),
+        ("n_envs=0", "at least 1"),
+        ("workers=9", "more than n_envs"),
+        ("seed=-1", "at least 0"),
+        ("shaping.terms.events.wieght=2", "Did you mean weight"),
+        ("shaping.terms.rnd.weight=2", "Add it with shaping="),
+        ("shaping.terms.events.weight=nan", "must be finite"),
+        ("shaping.terms.events.weight=linear(1,inf,100)", "must be finite"),
+        ("shaping.task_weight=inf", "must be finite"),
+        ("shaping.terms.events.clip=-1", "above 0"),
+        ("shaping.terms.events.events=[picked_up_kee]", "Did you mean picked_up_key"),
+        ("shaping.episode.name=terminal_releas", "terminal_release"),
+        ("shaping.episode.withheld=[events]", "name is null"),
+        ("env.id=CartPol-v1", "CartPole-v1"),
+        ("env.id=MiniHack-KeyRoom-S6-v0", "MiniHack-KeyRoom-S5-v0"),
+        ("env.kwargs=3", "dictionary"),
+        ("env=custom shaping=none", "env.id has no value"),
+        ("env=classic/cartpole", "needs the environment to report events"),
+        ("env=classic/cartpole shaping=potential", "potential is empty; name an info entry"),
+        ("tracking=none tracking.project=x", "no 'project'"),
+        ("~agent", "cannot be left out"),
+        ("~seed", "cannot be removed"),
+        ("+foo=1", "no setting 'foo'"),
+        ("seed", "name=value"),
+        ("seed=1,2", "Add -m"),
+        ("resume=runs/x seed=3", "Only total_timesteps"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_is_right(line: str, says: str) -> None:
+    assert says in refused(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "env=custom env.id=Acrobot-v1 shaping=none",
+        "env.kwargs.crop_size=5",
+        "shaping=all",
+        "shaping=[events,rnd] shaping.terms.rnd.weight=0.5",
+        "shaping.terms.events.weight=linear(1,0,100)",
+        "shaping.episode.name=terminal_release",
+        "shaping=potential shaping.terms.potential.truncation=zero",
+        "agent.net_arch=[64,64]",
+        "agent=sac env=classic/pendulum shaping=count",
+    ],
+)
+def test_a_right_command_line_passes(line: str) -> None:
+    check_command_line(prepare(line.split(" ")), sweep=False, check=assemble)
+
+
+def test_every_combination_of_a_sweep_is_checked() -> None:
+    check_command_line(prepare(["shaping=none,events", "seed=0,1"]), sweep=True, check=assemble)
+    assert "Did you mean events" in refused("shaping=none,evnts seed=0,1", sweep=True)
+    assert "not in this run" in refused("shaping=rnd,events shaping.terms.rnd.weight=1,2", sweep=True)
+    assert "expected a whole number" in refused("seed=0,x", sweep=True)
+
+
+@pytest.mark.parametrize("option", [option for option in envs.options() if option != "custom"])
+def test_every_environment_option_works_with_its_own_events(option: str) -> None:
+    shaping = "events" if envs.options()[option].events else "none"
+    check_command_line([f"env={option}", f"shaping={shaping}"], sweep=False, check=assemble)
+
+
+def test_help_lists_every_option_of_every_group() -> None:
+    text = help_text()
+    for group in ("env", "shaping", "agent", "tracking"):
+        for option in options(group):
+            assert f"    {option} " in text
+
+
+def test_a_refusal_is_exit_code_2_and_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.train", "agent=pppo", f"run_dir={tmp_path}/run"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": ""},
+    )
+    assert done.returncode == 2
+    assert "Did you mean ppo" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("agent=sac", "continuous actions"),
+        ("agent=maskable_ppo", "action_masks"),
+        ("agent.policy=CnnPolicy", "reads images"),
+        ("env.kwargs.no_such_argument=1", "no_such_argument"),
+        ("agent.features=nonsense", "nonsense"),
+    ],
+)
+def test_what_only_the_environments_spaces_tell_is_refused_before_the_run_exists(
+    line: str, says: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    arguments = ["env=classic/cartpole", "shaping=none", "tracking=none", f"run_dir={run}", line]
+    assert main(arguments) == 2
+    assert says in capfd.readouterr().err
+    assert not run.exists()
+
+
+def test_a_sweep_trains_every_combination_and_hydra_leaves_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["-m", "env=classic/cartpole", "shaping=none,count", "seed=1,2", "tracking=none", "total_timesteps=64"]
+    small = ["n_envs=2", "agent.n_steps=32", "agent.batch_size=32", "evaluate_episodes=0"]
+    assert main(arguments + small) == 0
+    found = sorted(tuple(yaml.safe_load(path.read_text()).values())[1] for path in tmp_path.glob("runs/*/choices.yaml"))
+    assert found == ["count", "count", "none", "none"]
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_the_saved_configuration_reads_back(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    small = ["n_envs=2", "agent.n_steps=32", "agent.batch_size=32", "evaluate_episodes=0", "total_timesteps=64"]
+    arguments = ["env=classic/cartpole", "shaping=count", "tracking=none", f"run_dir={run}", *small]
+    assert main(arguments) == 0
+    config = from_container(yaml.safe_load((run / "config.yaml").read_text()))
+    assert config.env.id == "CartPole-v1"
+    assert config.agent["n_steps"] == 32
+    assert set(config.shaping.terms) == {"count"}
+    assert set(yaml.safe_load((run / "choices.yaml").read_text())) == {"env", "shaping", "agent", "tracking"}
