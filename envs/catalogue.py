@@ -300,8 +300,9 @@ def rows_together(env_id: str, **kwargs: Any) -> int:
     Raises:
         ValueError: for an unknown id or argument.
     """
+    refuse_arguments(env_id, kwargs)
+    kwargs.pop("render_mode", None)
     family, name = family_of(env_id)
-    family.refuse(name, kwargs)
     return family.rows_together(name, **kwargs)
 
 
