@@ -44,7 +44,7 @@ def keywords(target: Callable[..., Any]) -> frozenset[str] | None:
 
 
 def named(target: Callable[..., Any]) -> frozenset[str]:
-    """The keyword arguments that a function names in its signature, whatever `**kwargs` it has besides."""
+    """The keyword arguments that a signature names, whatever `**kwargs` it has besides."""
     return _named(inspect.signature(target).parameters.values())
 
 

@@ -15,10 +15,11 @@ from envs.typing import Array
 
 
 class BatchedVecEnv(VecEnv):
-    """Worlds stepped together, by array operations or elsewhere, behind SB3's vector interface.
+    """Worlds stepped together, by array operations or elsewhere, behind SB3's interface.
 
     A subclass writes `reset`, `step_async`, `step_wait` and `frame`; the seeds of its episodes come
-    from `self.episodes`, one stream a world. Several rows may be of one world (the cars of an arena).
+    from `self.episodes`, one stream a world. Several rows may be of one
+    world (the cars of an arena).
 
     Args:
         description: what it can report and detect; its id stands in messages.
@@ -54,7 +55,10 @@ class BatchedVecEnv(VecEnv):
     # Seeds and state -----------------------------------------------------------------------------
 
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """Go to the beginning of the stream of `seed`; None leaves it as it is. Call `reset` next."""
+        """Go to the beginning of the stream of `seed`; None leaves it as it is.
+
+        Call `reset` next.
+        """
         if seed is not None:
             self.episodes.restart(int(seed))
         return [seed] * self.num_envs

@@ -158,7 +158,10 @@ class Family(ABC):
         """See `envs.make_vec`. Reports, events and the names of `kwargs` have been checked."""
 
     def canonical(self, env_id: str) -> str | None:
-        """The id as gymnasium has it, None where it is not this family's. "breadcrumb/" may be left out."""
+        """The id as gymnasium has it, None where it is not this family's.
+
+        "breadcrumb/" may be left out.
+        """
         known = self.ids()
         return next((name for name in (env_id, NAMESPACE + env_id) if name in known), None)
 
@@ -190,7 +193,7 @@ class Family(ABC):
         return faces[face](**kwargs)
 
     def refuse(self, env_id: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) -> None:
-        """Raises ValueError for an argument that the environment does not have, with the nearest."""
+        """Raises ValueError for an argument that the environment does not have."""
         accepted = self.arguments(env_id) if kwargs else None
         if accepted is None:
             return
@@ -201,7 +204,7 @@ class Family(ABC):
                 raise ValueError(f"{env_id} has no argument {argument!r}.{hint}")
 
     def trim(self, frames: Sequence[Array]) -> list[Array]:
-        """The pictures (height, width, 3) of a clip, made fit for one: scaled down to `MAX_WIDTH`."""
+        """A clip's pictures (height, width, 3), made fit for one: at most `MAX_WIDTH` wide."""
         from PIL import Image
 
         height, width = frames[0].shape[:2]
@@ -216,7 +219,10 @@ _instances: dict[type[Family], Family] = {}
 
 
 def families() -> tuple[Family, ...]:
-    """Every family, in the order of its cards. The ids of one that is new are registered with gymnasium."""
+    """Every family, in the order of its cards.
+
+    The ids of one that is new are registered with gymnasium.
+    """
     classes = [registry.get(name) for name in registry.names()]
     for cls in classes:
         if cls not in _instances:
@@ -274,7 +280,7 @@ def describe(env_id: str) -> EnvDescription:
 
 
 def refuse_arguments(env_id: str, kwargs: Mapping[str, Any]) -> None:
-    """Raises ValueError for arguments that `make_vec(env_id, ..., **kwargs)` does not take, with the nearest."""
+    """Raises ValueError for keyword arguments that the environment does not take."""
     family, name = family_of(env_id)
     for argument in kwargs:
         if argument in _OF_REQUEST:
@@ -294,13 +300,14 @@ def rows_together(env_id: str, **kwargs: Any) -> int:
     Raises:
         ValueError: for an unknown id or argument.
     """
+    refuse_arguments(env_id, kwargs)
+    kwargs.pop("render_mode", None)
     family, name = family_of(env_id)
-    family.refuse(name, kwargs)
     return family.rows_together(name, **kwargs)
 
 
 def trim(env_id: str, frames: Sequence[Array]) -> list[Array]:
-    """The pictures (height, width, 3) of a clip of this environment, cut or scaled to a size fit for one."""
+    """The pictures (height, width, 3) of a clip, cut or scaled to a size fit for one."""
     family, _ = family_of(env_id)
     return family.trim(frames)
 

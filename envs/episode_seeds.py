@@ -21,8 +21,8 @@ SPLITS = ("train", "eval")
 class EpisodeSeeds:
     """Seeds for the episodes of `n` environments, one after the other.
 
-    An episode's seed is a 62-bit hash of the stream's seed, the environment's index and the number of
-    the episode there, with the next bit set apart for evaluation.
+    An episode's seed is a 62-bit hash of the stream's seed, the environment's index and the number
+    of the episode there, with the next bit set apart for evaluation.
 
     Args:
         n: environments.

@@ -1,4 +1,4 @@
-"""Every environment of gymnasium that is no other family's: built as SB3 would, reporting nothing."""
+"""Every gymnasium environment that is no other family's: built as SB3 would."""
 
 from __future__ import annotations
 

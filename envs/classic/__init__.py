@@ -1,4 +1,4 @@
-"""The small worlds of the papers: fast, deterministic for a seed, made for experiments of a minute."""
+"""The small worlds of the papers: fast, deterministic, made for experiments of a minute."""
 
 from __future__ import annotations
 

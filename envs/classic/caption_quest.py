@@ -1,10 +1,12 @@
 """CaptionQuest: a small dungeon that says in words what happens, and pays only at its end.
 
-Three levels of 6 by 6 cells, each with a key, a trapdoor, a boulder and a fountain on random cells. Take the key,
-unlock the trapdoor, climb down, three times over; the last descent pays 1 and ends the episode. Nothing else pays, and
-chance never gets there. What a step did is said in words: `info["message"]` (and `info["caption"]`, the same).
+Three levels of 6 by 6 cells, each with a key, a trapdoor, a boulder and a fountain on random cells.
+Take the key, unlock the trapdoor, climb down, three times over; the last descent pays 1 and ends
+the episode. Nothing else pays, and chance never gets there. What a step did is said in words:
+`info["message"]` (and `info["caption"]`, the same).
 
-A world of our own for language-model rewards such as ONI's (arXiv 2410.23022), whose tasks need billions of steps.
+A world of our own for language-model rewards such as ONI's (arXiv 2410.23022), whose tasks need
+billions of steps.
 """
 
 from __future__ import annotations
@@ -66,9 +68,9 @@ _COLOURS = {"floor": (38, 42, 51), "hero": (240, 228, 66), KEY: (230, 159, 0), T
 class CaptionQuestVecEnv(BatchedVecEnv):
     """CaptionQuests behind SB3's vector interface, stepped together with array operations.
 
-    Observations are (17,) float32: the hero's place, the way to the key and the trapdoor and whether
-    the hero stands on them, the way to the boulder and the fountain, whether the key is held and the
-    trapdoor open, and the level.
+    Observations are (17,) float32: the hero's place, the way to the key and the trapdoor and
+    whether the hero stands on them, the way to the boulder and the fountain, whether the key is
+    held and the trapdoor open, and the level.
 
     Args:
         request: how many, which seeds, what of `REPORTS` and `EVENTS` to report.
@@ -77,8 +79,8 @@ class CaptionQuestVecEnv(BatchedVecEnv):
         max_episode_steps: the time limit.
 
     Raises:
-        ValueError: for an argument that makes no sense; for workers, which a world of a microsecond a
-            step has no use for.
+        ValueError: for an argument that makes no sense; for workers, which a world of a microsecond
+            a step has no use for.
     """
 
     def __init__(self, request: Request, *, dummy: bool = False, max_episode_steps: int = STEP_LIMIT) -> None:

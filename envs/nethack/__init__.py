@@ -1,4 +1,4 @@
-"""NetHack and MiniHack: the real games of nle and minihack, played fast and with their traps repaired.
+"""NetHack and MiniHack: the real games, played fast and with their traps repaired.
 
 `NetHackVecEnv` is the fast vector environment, `NetHackEnv` one game for gymnasium; both are faces
 of `GameBatch`.
@@ -46,7 +46,7 @@ class NetHackFamily(Family):
         return EnvDescription(env_id, reports=REPORTS, events=tuple(EVENTS))
 
     def register(self, env_id: str) -> None:
-        """nle's and minihack's own limits hold inside; a TimeLimit comes only where one asks for another."""
+        """The tasks' own limits hold inside; a TimeLimit comes only where one asks for another."""
         gymnasium.register(
             env_id,
             entry_point="envs.nethack.env:NetHackEnv",
@@ -75,8 +75,8 @@ class NetHackFamily(Family):
     ) -> VecEnv:
         """The arguments are those of `BatchConfig` and of the task's own constructor.
 
-        `stock=True` builds the stock path instead (`envs.nethack.stock`), for comparisons; it reports
-        nothing.
+        `stock=True` builds the stock path instead (`envs.nethack.stock`), for comparisons; it
+        reports nothing.
         """
         if stock:
             refused = {

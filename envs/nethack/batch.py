@@ -1,10 +1,9 @@
 """Many games in one process, stepped as one: the fast path under every face of the NetHack family.
 
-A `GameBatch` owns `n` games. nle writes their observations into rows of batch arrays; what the caller sees is made
-from these by
-compiled kernels into the arrays of a `Wire`, which may lie in shared memory. One game costs a call into nle and
-nothing else in
-Python unless it shows a --More--, asks something or ends.
+A `GameBatch` owns `n` games. nle writes their observations into rows of batch arrays. What the
+caller sees is made from these by compiled kernels, in the arrays of a wire, which may lie in shared
+memory. One game costs a call into nle and nothing else in Python, unless it shows a --More--, asks
+something or ends.
 """
 
 from __future__ import annotations
@@ -114,7 +113,7 @@ class BatchConfig:
 
 
 def failure(wire: Mapping[str, Array], index: int, env: int, reason: str) -> str:
-    """The words for an environment that died: which, why, its episode's seed, its last action and step."""
+    """The words for an environment that died: which, why, episode seed, last action and step."""
     seed, action, length = (int(wire[name][index]) for name in ("seed", "last_action", "length"))
     return f"NetHack environment {env} failed: {reason} (episode seed {seed}, last action {action}, step {length})"
 
@@ -125,9 +124,10 @@ class GameBatch:
     Args:
         config: what to build.
         wire: arrays of `config.wire(n)`; written by `reset` and `step`.
-        first: the index of the first game among all environments (for seeds, recordings and error messages).
-        playing: an array of one integer that always holds the index of the game in nle's hands, for whoever finds us
-            dead.
+        first: the index of the first game among all environments (for seeds, recordings and error
+            messages).
+        playing: an array of one integer that always holds the index of the game in nle's hands, for
+            whoever finds us dead.
     """
 
     def __init__(
@@ -249,10 +249,10 @@ class GameBatch:
             self._renderers[index] = Renderer(self.games[index])
         return self._renderers[index].frame()
 
-    # Episodes ------------------------------------------------------------------------------------------------------
+    # Episodes -------------------------------------------------------------------------------------
 
     def reset(self, episode_seeds: Sequence[int] | None = None) -> None:
-        """Start a new episode in every game: of the given seeds, or of the next ones of the configured stream."""
+        """Start a new episode in every game: of these seeds, or of the next ones of the stream."""
         for index in range(self.n):
             self._start(index, None if episode_seeds is None else episode_seeds[index])
         self._observe_starts(self._all)
@@ -282,14 +282,15 @@ class GameBatch:
         if self._captioner is not None:
             self._captioner.remember()
 
-    # Steps ---------------------------------------------------------------------------------------------------------
+    # Steps ----------------------------------------------------------------------------------------
 
     def step(self, actions: IntArray) -> None:
         """One action (an index into the task's actions) for every game; results are in the wire.
 
         Raises:
             RuntimeError: where an episode is over and was not reset (only without auto_reset).
-            NetHackError: when a game fails; names the environment, its episode seed and last action.
+            NetHackError: when a game fails; names the environment, its episode seed and last
+                action.
         """
         if self._over:
             raise RuntimeError("an episode is over: call reset() before the next step()")
@@ -331,9 +332,10 @@ class GameBatch:
         self._remember(restarted=self._ended_before)
 
     def _play(self, actions: IntArray) -> bool:
-        """Press every game's key and let it come to the point where it takes a command; True when one of them is over.
+        """Press every game's key and go on to where it takes a command; True when one is over.
 
-        Game by game: what a game answers to --More-- is cheapest while its own memory is still in the cache.
+        Game by game: what a game answers to --More-- is cheapest while its own memory is still in
+        the cache.
         """
         codes, playing, done, patient = self.actions[actions].tolist(), self._playing, self._done, not self.all_modes
         any_done = False
@@ -373,7 +375,7 @@ class GameBatch:
             self._observe_starts(ended)
             self._over = False
 
-    # Reports -------------------------------------------------------------------------------------------------------
+    # Reports --------------------------------------------------------------------------------------
 
     def _report(self, when: str, rows: IntArray) -> None:
         for name in self.config.report:

@@ -1,8 +1,9 @@
-"""Transitions of NetHack in words: one plain ASCII line of at most 300 characters, the same for the same transition.
+"""Transitions of NetHack in words: one plain ASCII line of at most 300 characters.
 
-"apply. Never mind. closed door became open door"
-"pickup. g - a key named The Master Key of Thievery. gained: key"
-"moved. You see here a rusty lamp. in view: staircase down"
+The same transition has the same words.
+
+"apply. Never mind. closed door became open door" "pickup. g - a key named The Master Key of
+Thievery. gained: key" "moved. You see here a rusty lamp. in view: staircase down"
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _POSITION = [nethack.NLE_BL_X, nethack.NLE_BL_Y]
 
 @functools.cache
 def glyph_name(glyph: int) -> str:
-    """What a glyph shows: "closed door", "skeleton key", "jackal corpse", "pet kitten"; "" for what has no name."""
+    """What a glyph shows: "closed door", "jackal corpse", "pet kitten"; "" where it has no name."""
     if glyph >= nethack.MAX_GLYPH or glyph < 0:
         return "no glyph"
     if nethack.glyph_is_body(glyph):
@@ -88,9 +89,10 @@ def words(messages: list[bytes]) -> str:
 class Captioner:
     """Captions of a batch of games, step by step.
 
-    What the hero or a monster stands on is hidden, not gone: cells where the hero stood or stands say nothing, and of
-    a cell that a monster enters or leaves only the monster counts. Steps in a compass direction are "move" or "moved":
-    which way seldom matters, and eight times fewer captions mean eight times fewer questions to whoever reads them.
+    What the hero or a monster stands on is hidden, not gone: cells where the hero stood or stands
+    say nothing, and of a cell that a monster enters or leaves only the monster counts. Steps in a
+    compass direction are "move" or "moved": which way seldom matters, and eight times fewer
+    captions mean eight times fewer questions to whoever reads them.
 
     Args:
         raw: nle's arrays of the games, (n, ...); `READ` is needed.
@@ -129,7 +131,7 @@ class Captioner:
         moved = (before["blstats"][:, _POSITION] != now["blstats"][:, _POSITION]).any(axis=1).tolist()
         eventful = ((self._counts > 0) | stats | items).tolist()
         actions = last_actions.tolist()
-        found = []
+        captions = []
         for row in rows.tolist():
             plain = (actions[row], text[row], moved[row])
             caption = None if eventful[row] else self._known.get(plain)
@@ -139,8 +141,8 @@ class Captioner:
                     if len(self._known) >= MOST_KNOWN:
                         self._known.clear()
                     self._known[plain] = caption
-            found.append(caption)
-        return found
+            captions.append(caption)
+        return captions
 
     def _caption(self, row: int, action: str, text: bytes, moved: bool) -> str:
         if action in COMPASS:

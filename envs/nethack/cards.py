@@ -1,4 +1,4 @@
-"""The cards of the NetHack and MiniHack tasks: what `env=minihack/...` and `env=nethack/...` take."""
+"""The cards of the tasks: what `env=minihack/...` and `env=nethack/...` take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NetHackEnv: one game behind gymnasium's interface, over the same batch code as the vector environment."""
+"""NetHackEnv: one game behind gymnasium's interface, over the vector environment's code."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class NetHackEnv(gymnasium.Env[dict[str, Array], np.int64]):
 
     >>> import gymnasium, envs
     >>> env = gymnasium.make("breadcrumb/MiniHack-Room-5x5-v0")
-    >>> observation, info = env.reset(seed=1)      # the same seed is the same level and the same dice
+    >>> observation, info = env.reset(seed=1)      # the same seed: the same level and dice
     >>> sorted(observation)
     ['blstats', 'glyphs_crop', 'inv_glyphs']
 
-    `reset(seed=s)` plays episode s; resets without a seed go through a stream that s began. `info["episode_seed"]`
-    names the
-    episode in play, so `reset(seed=info["episode_seed"])` plays it again. `gymnasium.make(..., max_episode_steps=n)`
-    reaches the
-    game: the task's reward for a lost game is paid at that limit too.
+    `reset(seed=s)` plays episode s; resets without a seed go through a stream that s began.
+    `info["episode_seed"]` names the episode in play, so `reset(seed=info["episode_seed"])` plays it
+    again. `gymnasium.make(..., max_episode_steps=n)` reaches the game: the task's reward for a lost
+    game is paid at that limit too.
 
     Args:
         env_id: the task.
-        observation_keys, crop_size, report, events, level_seed, record_to, record_every: see `BatchConfig`.
+        observation_keys, crop_size, report, events, level_seed: see `BatchConfig`.
+        record_to, record_every: see `BatchConfig`.
         render_mode: "rgb_array" or None.
         task: further arguments of nle's or minihack's constructor.
 
@@ -149,10 +149,9 @@ class NetHackEnv(gymnasium.Env[dict[str, Array], np.int64]):
 class TellStepLimit(gymnasium.Wrapper[dict[str, Array], np.int64, dict[str, Array], np.int64]):
     """Tells the game of the limit that `gymnasium.make(max_episode_steps=...)` keeps to itself.
 
-    gymnasium wraps a TimeLimit around the environment and never hands the number on; the task would neither pay its
-    reward for a
-    lost game at that step nor let an episode be longer than its own limit. Registered as the outermost wrapper of
-    our ids.
+    gymnasium wraps a TimeLimit around the environment and never hands the number on; the task would
+    neither pay its reward for a lost game at that step nor let an episode be longer than its own
+    limit. Registered as the outermost wrapper of our ids.
     """
 
     def __init__(self, env: gymnasium.Env[dict[str, Array], np.int64]) -> None:

@@ -1,8 +1,8 @@
-"""Events of NetHack: named predicates on a transition, computed for a batch of games from nle's arrays.
+"""Events of NetHack: named predicates on a transition, for a batch of games.
 
-`before` and `now` are nle's arrays of the state before and after the step, (n, ...); `text` the messages of the
-step, screens
-that NLE skips included. An event is true on the step that makes it true.
+`before` and `now` are nle's arrays of the state before and after the step, (n, ...); `text` the
+messages of the step, screens that NLE skips included. An event is true on the step that makes it
+true.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def count(array: Array, low: int, high: int) -> IntArray:
 
 @dataclass(frozen=True)
 class Step:
-    """What a predicate may look at: nle's arrays before and after the step, and the words of the step.
+    """What a predicate may look at: nle's arrays before and after the step, and its words.
 
-    `counts` carries what was counted after the last step over to this one, where it is what was before.
+    `counts` carries what was counted after the last step over to this one, where it is what was
+    before.
     """
 
     before: Mapping[str, Array]
@@ -177,7 +178,10 @@ class EventDetector:
         return bool(TEXT_EVENTS & set(self.names))
 
     def remember(self, restarted: bool) -> None:
-        """Keep the present as the state before the next step. `restarted`: games have begun anew since `detect`."""
+        """Keep the present as the state before the next step.
+
+        `restarted`: games have begun anew since `detect`.
+        """
         if restarted:
             self._counts.clear()
         for key, array in self._raw.items():

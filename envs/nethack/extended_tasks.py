@@ -1,15 +1,16 @@
-"""The NetHack tasks of ONI and Motif: five more actions, deeper staircases, the Oracle kept sober, no reward at all.
+"""The NetHack tasks of ONI and Motif: five more actions, deeper stairs, the Oracle kept sober.
 
 | id | reward | ends |
 | --- | --- | --- |
 | NetHackScoreExtendedActions-v1 | as NetHackScore | death |
 | NetHackRewardFreeExtendedActions-v1 | 0 | death |
-| NetHackStaircaseLvl3ExtendedActions-v1, ...Lvl4... | 50 for going down the stairs to that level | then |
+| NetHackStaircaseLvl3ExtendedActions-v1, ...Lvl4... | 50 for the stairs down to that level | then |
 | NetHackOracleExtendedActions-v1 | 50 beside the Oracle | then |
 | NetHackOracleSoberExtendedActions-v1 | the same, unless the hero hallucinates | then |
 
-Source: Zheng et al. 2024 (arXiv 2410.23022), section 5; Klissarov et al. 2023 (arXiv 2310.00166), where the Oracle was
-"found" by hallucinating. Levels are counted within a branch of the dungeon, as nle's dungeon level number does.
+Source: Zheng et al. 2024 (arXiv 2410.23022), section 5; Klissarov et al. 2023 (arXiv 2310.00166),
+where the Oracle was "found" by hallucinating. Levels are counted within a branch of the dungeon, as
+nle's dungeon level number does.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """One NetHack game whose observations nle writes straight into rows of somebody else's arrays.
 
-A `Game` holds nle's or minihack's own environment as the definition of the task (actions, rewards, ends) and drives
-nle's
-binding itself. It repairs, once for everything above it, what nle 1.3.0 does to observations:
+A `Game` holds nle's or minihack's own environment as the definition of the task (actions, rewards,
+ends) and drives nle's binding itself. It repairs, once for everything above it, what nle 1.3.0 does
+to observations:
 
-- `reset(seed=)` is ignored by both packages: the seeds of an episode are set here, level generator included;
+- `reset(seed=)` is ignored by both packages: the seeds of an episode are set here, level generator
+  included;
 - screens that end in --More-- are skipped and their messages lost: `messages` keeps them;
 - the screen is blank once the hero has died: the last one with a living game is put back;
 - buffers are reused between steps: callers own the arrays and know it.
@@ -32,7 +33,7 @@ ALWAYS_READ = ("glyphs", "blstats", "message", "program_state", "internal")
 
 
 class NetHackError(RuntimeError):
-    """A game could not go on: the message names the environment, its episode seed and its last action."""
+    """A game could not go on: names the environment, its episode seed and its last action."""
 
 
 def game_seeds(episode_seed: int) -> tuple[int, int]:
@@ -46,11 +47,12 @@ class Game:
 
     Args:
         env_id: the task.
-        level_seed: fixes the map of every episode (nle's `lgen`); the episode's seed then only varies the play.
+        level_seed: fixes the map of every episode (nle's `lgen`); the episode's seed then only
+            varies the play.
         record_to: a folder for ttyrec recordings, None for none.
         record_every: one episode in so many is recorded.
-        task: keyword arguments of nle's or minihack's constructor (penalty_step, reward_lose, max_episode_steps,
-            actions ...).
+        task: keyword arguments of nle's or minihack's constructor (penalty_step, reward_lose,
+            max_episode_steps, actions ...).
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Game:
         self.is_done = self._binding.done
 
     def bind(self, rows: Mapping[str, Array]) -> None:
-        """Have nle write its observations into these arrays (one game's rows) from the next reset on."""
+        """Have nle write into these arrays (one game's rows) from the next reset on."""
         self.rows = dict(rows)
         self._internal, self._program_state = self.rows["internal"], self.rows["program_state"]
         self._message = self.rows["message"]
@@ -112,11 +114,10 @@ class Game:
         self._binding.set_initial_seeds(core, display, False, self.level_seed)
 
     def settle(self, terminal: Mapping[str, Array]) -> bool:
-        """Answer --More-- and the questions that the task keeps from the agent, as nle does; True when the game is
-        over.
+        """Answer --More-- and the questions kept from the agent, as nle does; True when it is over.
 
-        What is overwritten while the game ends is kept: after True, `terminal` holds the last screen of the living
-        game.
+        What is overwritten while the game ends is kept: after True, `terminal` holds the last
+        screen of the living game.
         """
         done = bool(self.is_done())
         self._dying = False
@@ -151,7 +152,7 @@ class Game:
             self.messages.append(text)
 
     def _keep_screen(self, terminal: Mapping[str, Array]) -> None:
-        """The first screen of a dying game ("You die...") still shows the map; those after it show lists and scores."""
+        """The first screen of a dying game still shows the map; those after it lists and scores."""
         if self._dying or not self._program_state[GAME_OVER]:
             return
         self._dying = True

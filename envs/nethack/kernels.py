@@ -1,8 +1,8 @@
 """The per-step array work of many games at once, compiled.
 
-NetHack itself takes 3 to 12 microseconds a step, so what surrounds it has to cost less than that for a whole batch.
-Each
-kernel walks the rows it is told to and writes into arrays that its caller owns. The compiled code is cached on disk.
+NetHack itself takes 3 to 12 microseconds a step, so what surrounds it has to cost less than that
+for a whole batch. Each kernel walks the rows it is told to and writes into arrays that its caller
+owns. The compiled code is cached on disk.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ STATS_LIMIT = 5.0
 
 @njit(cache=True)
 def crop(source: Array, blstats: Array, rows: Array, out: Array, pad: int) -> None:
-    """Copy the window around the hero: `source` (n, 21, 79) -> `out` (n, height, width), `pad` outside the map."""
+    """Copy the window around the hero: `source` (n, 21, 79) -> `out` (n, height, width).
+
+    Outside the map it is `pad`.
+    """
     height, width = out.shape[1], out.shape[2]
     for row in rows:
         left = blstats[row, 0] - width // 2
@@ -74,9 +77,8 @@ def crop(source: Array, blstats: Array, rows: Array, out: Array, pad: int) -> No
 def normalise_blstats(blstats: Array, rows: Array, out: Array) -> None:
     """Bottom-line statistics (n, 27) -> float32 in [-5, 5].
 
-    Hit points and energy as shares of their maximum, score, gold and experience points as log(1 + x) / 10,
-    conditions as 0 or 1,
-    the rest divided by a typical size.
+    Hit points and energy as shares of their maximum, score, gold and experience points as
+    log(1 + x) / 10, conditions as 0 or 1, the rest divided by a typical size.
     """
     for row in rows:
         for column in range(blstats.shape[1]):
@@ -96,10 +98,10 @@ def normalise_blstats(blstats: Array, rows: Array, out: Array) -> None:
 
 @njit(cache=True)
 def opened_doors(before: Array, now: Array, closed: int, opened: int, out: Array) -> None:
-    """For each row: did a cell change from a closed door (glyphs `closed`, `closed + 1`) to an open or broken one?
+    """For each row: did a closed door (glyphs `closed`, `closed + 1`) become open or broken?
 
-    `opened` is the glyph of the first of doorway, broken or open doors, which stand before the closed ones in nle's
-    list.
+    `opened` is the glyph of the first of doorway, broken or open doors, which stand before the
+    closed ones in nle's list.
     """
     for row in range(now.shape[0]):
         opens = False
@@ -126,11 +128,11 @@ def visible_changes(
     became: Array,
     counts: Array,
 ) -> None:
-    """The cells of each row that show something else than before, as glyphs `was` and `became` (n, most).
+    """The cells that show something else than before, as glyphs `was` and `became` (n, most).
 
-    -1 stands for nothing. `kinds` (glyph numbers) is 0 for scenery, 1 for things, 2 for creatures. Cells where the hero
-    stood or stands are left out; where a creature comes or goes, a thing on the other side is hidden, not changed.
-    Nothing is found after a change of level.
+    -1 stands for nothing. `kinds` (glyph numbers) is 0 for scenery, 1 for things, 2 for creatures.
+    Cells where the hero stood or stands are left out; where a creature comes or goes, a thing on
+    the other side is hidden, not changed. Nothing is found after a change of level.
     """
     for row in rows:
         counts[row] = 0
@@ -167,7 +169,7 @@ def visible_changes(
 
 @njit(cache=True)
 def count_glyphs(glyphs: Array, low: int, high: int, out: Array) -> None:
-    """How many entries of each row (any shape after the first axis, flattened to 2-d) lie in [low, high)."""
+    """How many entries of each row (flattened to 2-d) lie in [low, high)."""
     for row in range(glyphs.shape[0]):
         count = 0
         for column in range(glyphs.shape[1]):
@@ -187,8 +189,7 @@ def share_seen(glyphs: Array, rows: Array, unseen: int, out: Array) -> None:
 
 @njit(cache=True)
 def stairs_distance(glyphs: Array, blstats: Array, rows: Array, stairs: int, ladder: int, out: Array) -> None:
-    """Chebyshev distance from the hero to the nearest visible way down, divided by the map's width; 1 where none is
-    in view.
+    """Chebyshev distance to the nearest visible way down, in map widths; 1 where none is in view.
 
     A hero who stands on the stairs hides them: the caller sets 0 there.
     """
@@ -212,7 +213,9 @@ def judge_plain(
     blstats: Array, before: Array, internal: Array, steps: Array, done: Array, frozen: Array, limit: int, mode: int,
     penalty_step: float, penalty_time: float, staircase: bool, win: float, lose: float, reward: Array, status: Array,
 ) -> int:  # fmt: skip
-    """Rewards and status of NetHackScore's and the staircase tasks; `before` is the bottom line before the step.
+    """Rewards and status of NetHackScore's and the staircase tasks.
+
+    `before` is the bottom line before the step.
 
     Updates `frozen` (steps in a row that took no game time). Returns how many episodes have ended.
     """
@@ -255,9 +258,12 @@ def judge_plain(
 def add_scouted(
     glyphs: Array, blstats: Array, rows: Array, unseen: int, first_score: Array, seen: Array, values: Array
 ) -> None:
-    """Bring statistics (n, 6) up to the present screen; `seen` (n, 16 * 64) counts cells by branch and level.
+    """Bring statistics (n, 6) up to the present screen.
 
-    Columns of `values`: score, deepest level, gold, (kills, not ours), cells seen, experience level.
+    `seen` (n, 16 * 64) counts cells by branch and level.
+
+    Columns of `values`: score, deepest level, gold, (kills, not ours), cells seen, experience
+    level.
     """
     for row in rows:
         values[row, 0] = blstats[row, 9] - first_score[row]

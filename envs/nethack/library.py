@@ -1,13 +1,16 @@
-"""Keeps NetHack's library loaded between episodes: a reset puts its variables back instead of loading the file again.
+"""Keeps NetHack's library loaded between episodes: a reset puts its variables back instead of
+loading the file again.
 
-nle gives every game its own copy of libnethack.so and, to begin an episode with clean variables, unloads and loads
-that copy anew. Most of a reset's time goes into that: mapping, relocating, faulting pages in. NetHack's variables are
-300 kB; kept as they were just after loading, they are put back in microseconds.
+nle gives every game its own copy of libnethack.so and, to begin an episode with clean variables,
+unloads and loads that copy anew. Most of a reset's time goes into that: mapping, relocating,
+faulting pages in. NetHack's variables are 300 kB; kept as they were just after loading, they are
+put back in microseconds.
 
-nle's binding calls `dlopen` through its table of imported functions. We put a function of ours there that passes
-everything on, except that a copy which it was told to keep stays loaded (we hold a reference of our own) and gets its
-variables back. All copies also share one set of code pages, so that many games fit into the processor's caches. Where
-the binding does not look as expected, nothing is changed and resets are nle's own.
+nle's binding calls `dlopen` through its table of imported functions. We put a function of ours
+there that passes everything on, except that a copy which it was told to keep stays loaded (we hold
+a reference of our own) and gets its variables back. All copies also share one set of code pages, so
+that many games fit into the processor's caches. Where the binding does not look as expected,
+nothing is changed and resets are nle's own.
 """
 
 from __future__ import annotations
@@ -38,8 +41,10 @@ class _Elf:
     Attributes:
         slots: imported function -> offset of the pointer through which it is called.
         variables: (offset, size) of .data and .bss.
-        begin, end: (offset, size) of the tables of functions to call after loading and before unloading.
-        constants: (offset, size, offset in the file, executable) of the segments that nobody writes to, whole pages.
+        begin, end: (offset, size) of the tables of functions to call after loading and before
+            unloading.
+        constants: (offset, size, offset in the file, executable) of the segments that nobody writes
+            to, whole pages.
     """
 
     slots: dict[str, int]
@@ -105,7 +110,7 @@ class _Fresh:
     end: list[_Procedure]
 
     def restore(self) -> None:
-        """What unloading and loading again would do to its state: its own clean-up, fresh variables, its start."""
+        """What loading it again would do: its own clean-up, fresh variables, its start."""
         for procedure in self.end:
             procedure()
         for address, content in self.variables:
@@ -123,7 +128,8 @@ class _Keeper:
     """The function in the binding's table, and the copies that it keeps loaded.
 
     Raises:
-        ValueError, KeyError, OSError: the binding or the library is not built as expected; nothing has been changed.
+        ValueError, KeyError, OSError: the binding or the library is not built as expected; nothing
+            has been changed.
     """
 
     def __init__(self) -> None:
@@ -175,7 +181,7 @@ class _Keeper:
         return handle if handle is None else int(handle)
 
     def _share_constants(self, base: int) -> None:
-        """Map code and constants of a copy from the installed file, whose pages all games then have in common."""
+        """Map code and constants from the installed file: all games then share those pages."""
         for offset, size, in_file, executable in self._library.constants:
             rights = mmap.PROT_READ | (mmap.PROT_EXEC if executable else 0)
             flags = mmap.MAP_PRIVATE | 0x10  # MAP_FIXED
@@ -185,7 +191,7 @@ class _Keeper:
 
 @functools.cache
 def keeper() -> _Keeper | None:
-    """The keeper of this process; None, with one warning, where libraries cannot be kept and resets are nle's own."""
+    """The keeper of this process; None, with one warning, where libraries cannot be kept."""
     try:
         return _Keeper()
     except (ValueError, KeyError, OSError, struct.error) as error:

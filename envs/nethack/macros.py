@@ -1,8 +1,7 @@
-"""Actions that press more than one key: "apply the key to a door" in the key rooms, and the extended tasks' questions.
+"""Actions of several keys: "apply the key to a door", and the extended tasks' questions.
 
-minihack looks for the key in inventory strings and for the door in screen descriptions, which nle has to write for
-every cell
-at every step. Glyphs say the same.
+minihack looks for the key in inventory strings and for the door in screen descriptions, which nle
+has to write for every cell at every step. Glyphs say the same.
 """
 
 from __future__ import annotations
@@ -24,11 +23,12 @@ _UNLOCK_LIMIT = 1000
 
 
 class UnlockDoor:
-    """APPLY next to a closed door with the key in hand: choose the key, the direction, yes, and walk into the door
-    until it is open.
+    """APPLY next to a closed door with the key in hand: key, direction, yes, and into the door.
 
-    The same key presses as `minihack.envs.keyroom.MiniHackKeyDoor.step`, which the step itself then follows with a
-    plain APPLY.
+    It walks into the door until that is open.
+
+    The same key presses as `minihack.envs.keyroom.MiniHackKeyDoor.step`, which the step itself then
+    follows with a plain APPLY.
     """
 
     keys = ("glyphs", "inv_glyphs", "inv_letters", "blstats")
@@ -79,9 +79,10 @@ class UnlockDoor:
 class ExtendedKeys:
     """A key press in a task with extended actions, and the presses that belong to it.
 
-    Where the game asks ("What do you want to drink? [fg or ?*]", "Pay? [yn]") the action `y`, which is also northwest,
-    chooses the first letter that is listed and any other action cancels; "In what direction?" takes what it gets. CAST
-    chooses the first spell. When the game says that a skill can be enhanced, the first one is.
+    Where the game asks ("What do you want to drink? [fg or ?*]", "Pay? [yn]") the action `y`, which
+    is also northwest, chooses the first letter that is listed and any other action cancels; "In
+    what direction?" takes what it gets. CAST chooses the first spell. When the game says that a
+    skill can be enhanced, the first one is.
     """
 
     questions = (*QUESTIONS_FOR_THE_AGENT, b"drink", b"Pay?", b"Drink from")

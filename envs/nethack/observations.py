@@ -1,11 +1,11 @@
-"""What the agent sees: the observation entries of the NetHack family and how a batch of them is made from nle's arrays.
+"""What the agent sees: observation entries, and how a batch is made from nle's arrays.
 
 | entry | shape, type | what |
 | --- | --- | --- |
-| `glyphs_crop`, `chars_crop`, `colors_crop` | (9, 9) int16, uint8, uint8 | around the hero; off the map: no glyph |
+| `glyphs_crop`, `chars_crop`, `colors_crop` | (9, 9) int16, uint8, uint8 | around the hero |
 | `blstats` | (27,) float32 in [-5, 5] | bottom line, normalised |
 | `raw_blstats` | (27,) int64 | bottom line as nle gives it |
-| `glyphs`, `chars`, `colors`, `message`, `inv_glyphs`, `tty_chars` ... | nle's own | copied as they are |
+| `glyphs`, `chars`, `message`, `inv_glyphs`, `tty_chars` ... | nle's own | copied |
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class ObservationLayout:
         crop_size: height and width of the cropped entries, odd.
 
     Raises:
-        ValueError: for a name that is not an entry, with the nearest one; for an even or empty crop.
+        ValueError: for a name that is not an entry, with the nearest one; for an even or empty
+            crop.
     """
 
     def __init__(self, entries: Sequence[str] = DEFAULT_ENTRIES, crop_size: int = 9) -> None:
@@ -75,12 +76,12 @@ class ObservationLayout:
         return NLE_SPACES["blstats" if entry == "raw_blstats" else entry]
 
     def copied(self) -> dict[str, str]:
-        """Entries that are an nle array as it is -> its key: nle may write straight into the agent's array."""
+        """Entries that are an nle array as it is -> its key: nle may write straight into them."""
         made = {*CROP_SOURCES, "blstats"}
         return {entry: "blstats" if entry == "raw_blstats" else entry for entry in self.entries if entry not in made}
 
     def write(self, raw: Mapping[str, Array], rows: IntArray, out: Mapping[str, Array]) -> None:
-        """Make the cropped and normalised entries of these rows: nle's `raw[key]` -> `out[entry]`, all (n, ...)."""
+        """Crop and normalise these rows: nle's `raw[key]` -> `out[entry]`, all (n, ...)."""
         for entry in self.entries:
             if entry in CROP_SOURCES:
                 source, pad = CROP_SOURCES[entry]

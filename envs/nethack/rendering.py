@@ -18,7 +18,9 @@ _INK, _PAPER = (235, 235, 235), (0, 0, 0)
 
 
 class Renderer:
-    """Draws one game as nle's tiles with the message above and the bottom line below, (376, 1264, 3) uint8.
+    """Draws one game in nle's tiles, the message above, the bottom line below.
+
+    Pictures are (376, 1264, 3) uint8.
 
     Raises:
         RuntimeError: when nle cannot read its own tile files.
@@ -50,7 +52,9 @@ class Renderer:
 
 
 def trim(frames: Sequence[Array], margin: int = TILE, min_width: int = 480) -> list[Array]:
-    """Cut the black columns and rows of the map that no frame of a clip uses; message and bottom line stay.
+    """Cut the black columns and rows of the map that no frame of a clip uses.
+
+    Message and bottom line stay.
 
     Args:
         frames: pictures of one game, of one size.

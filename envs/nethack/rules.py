@@ -1,10 +1,9 @@
 """Rewards and ends of the tasks, for a batch of games.
 
-`PlainRules` computes MiniHack's staircase tasks, NetHackScore and NetHackStaircase with arrays over all games.
-Everything else
-(reward managers, Sokoban, the Challenge ...) goes through `StockRules`: nle's and minihack's own methods, called
-game by game on
-our arrays. Both report the stock status: -1 cut by the step limit, 0 running, 1 death, 2 the task is done.
+`PlainRules` computes MiniHack's staircase tasks, NetHackScore and NetHackStaircase with arrays over
+all games. Everything else (reward managers, Sokoban, the Challenge ...) goes through `StockRules`:
+nle's and minihack's own methods, called game by game on our arrays. Both report the stock status:
+-1 cut by the step limit, 0 running, 1 death, 2 the task is done.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from envs.nethack.game import Game
 from envs.nethack.kernels import PENALTY_MODES, judge_plain
 from envs.nethack.tasks import minihack
 from envs.typing import Array, BoolArray, FloatArray, IntArray
+from foundation.checks import one_of
 
 ABORTED, RUNNING, DEATH, SUCCESS = -1, 0, 1, 2
 
@@ -34,7 +34,7 @@ def _is_free(stock: Any) -> bool:
 
 
 class PlainRules:
-    """Tasks whose reward is a function of the bottom line and of standing on stairs. Arrays in, arrays out."""
+    """Tasks paid by the bottom line and by standing on stairs. Arrays in, arrays out."""
 
     keys: tuple[str, ...] = ()
 
@@ -44,9 +44,7 @@ class PlainRules:
         self._staircase = isinstance(stock, NetHackStaircase)
         self._free = _is_free(stock)
         self._limit = int(stock._max_episode_steps)
-        if stock.penalty_mode not in PENALTY_MODES:
-            raise ValueError(f"penalty_mode is one of {', '.join(PENALTY_MODES)}, not {stock.penalty_mode!r}")
-        self._penalty_mode = PENALTY_MODES.index(stock.penalty_mode)
+        self._penalty_mode = PENALTY_MODES.index(one_of("penalty_mode", stock.penalty_mode, PENALTY_MODES))
         self._penalty_step, self._penalty_time = float(stock.penalty_step), float(stock.penalty_time)
         win, lose = (stock.reward_win, stock.reward_lose) if isinstance(stock, minihack.MiniHack) else (1, 0)
         self._win, self._lose = float(win), float(lose)
@@ -60,13 +58,13 @@ class PlainRules:
             stock, NetHackScore, "_get_time_penalty"
         )
         if isinstance(stock, minihack.MiniHack):
-            own = _uses(stock, minihack.MiniHack, "_reward_fn", "_is_episode_end") and stock.reward_manager is None
+            plain = _uses(stock, minihack.MiniHack, "_reward_fn", "_is_episode_end") and stock.reward_manager is None
         elif isinstance(stock, NetHackStaircase):
-            own = _uses(stock, NetHackStaircase, "_reward_fn", "_is_episode_end")
+            plain = _uses(stock, NetHackStaircase, "_reward_fn", "_is_episode_end")
         else:
-            own = isinstance(stock, NetHackScore) and _uses(stock, NetHackScore, "_is_episode_end")
-            own = own and (_is_free(stock) or _uses(stock, NetHackScore, "_reward_fn"))
-        return bool(limits and own)
+            plain = isinstance(stock, NetHackScore) and _uses(stock, NetHackScore, "_is_episode_end")
+            plain = plain and (_is_free(stock) or _uses(stock, NetHackScore, "_reward_fn"))
+        return bool(limits and plain)
 
     def reset(self, index: int, episode_seed: int) -> None:
         self._frozen[index] = 0

@@ -1,6 +1,7 @@
-"""A scripted player of the key rooms: it knows what to do, so that there are keys and doors to measure a judge by.
+"""A scripted player of the key rooms, so that there are keys and doors to measure a judge by.
 
-env = gymnasium.make("breadcrumb/MiniHack-KeyRoom-S5-v0", observation_keys=("glyphs", "raw_blstats", "inv_glyphs"))
+keys = ("glyphs", "raw_blstats", "inv_glyphs")
+env = gymnasium.make("breadcrumb/MiniHack-KeyRoom-S5-v0", observation_keys=keys)
 player = KeyRoomPlayer(env)
 observation, _ = env.reset(seed=1)
 observation, *_ = env.step(player(observation))      # some ten of these to the stairs
@@ -38,15 +39,17 @@ OBSTACLES = np.array([*range(CMAP, DOORWAY), *CLOSED, CLOSED_DOOR + 2, CLOSED_DO
 
 
 class KeyRoomPlayer:
-    """Fetches the key, opens the door, walks to the stairs down; explores while something it needs is not in view.
+    """Fetches the key, opens the door, walks to the stairs down; explores where it must.
 
-    `player(observation)` is the index of an action. The observation holds `glyphs` (21, 79), `inv_glyphs` (55,) and,
-    for the hero's place, `raw_blstats` or `blstats` (27,); the player knows nothing of a level but what they show.
-    Call `reset()` between episodes. It may be asked at every step and obeyed at few; without diagonal moves among the
-    actions it does without them, and without "pickup" and "apply" it only looks for the stairs.
+    `player(observation)` is the index of an action. The observation holds `glyphs` (21, 79),
+    `inv_glyphs` (55,) and, for the hero's place, `raw_blstats` or `blstats` (27,); the player knows
+    nothing of a level but what they show. Call `reset()` between episodes. It may be asked at every
+    step and obeyed at few; without diagonal moves among the actions it does without them, and
+    without "pickup" and "apply" it only looks for the stairs.
 
     Args:
-        actions: a NetHack environment, or the words for its actions in order (see `captions.action_name`).
+        actions: a NetHack environment, or the words for its actions in order (see
+            `captions.action_name`).
 
     Raises:
         ValueError: the environment is not one of NetHack, or the actions lack an orthogonal move.
@@ -97,7 +100,7 @@ class KeyRoomPlayer:
         return level
 
     def _errands(self, level: Array, has_key: bool) -> Iterator[tuple[set[Cell], str]]:
-        """What there is to do, most useful first: the cells to go to, and the action to take there if any."""
+        """What there is to do, most useful first: cells to go to, and the action there if any."""
         yield _cells(np.isin(level, (STAIRS_DOWN, LADDER_DOWN))), ""
         if has_key:
             doors = _cells(np.isin(level, CLOSED))
@@ -111,7 +114,7 @@ class KeyRoomPlayer:
             yield {self._start}, "pickup"  # what the hero hides from the first step on
 
     def _reachable(self, level: Array, hero: Cell) -> dict[Cell, Cell]:
-        """Every cell that can be walked to, the nearest first -> the cell before it on a shortest path."""
+        """Every cell in reach, the nearest first -> the cell before it on a shortest path."""
         free = np.pad(~np.isin(level, OBSTACLES), 1)  # padded: off the map, -1 included, nobody walks
         door = np.isin(level, DOORS)
         before, queue = {hero: hero}, deque([hero])

@@ -12,9 +12,9 @@ from envs.nethack.kernels import add_scouted
 from envs.typing import Array, FloatArray, IntArray
 
 STATISTICS = ("score", "dlvl", "gold", "kills", "scouted", "xlvl")
-"""score: points of the game since the episode began. dlvl: deepest level reached. gold: the fullest that the purse was.
-kills: monsters that the game said the hero killed or destroyed. scouted: cells seen, over all levels (NetHackScout's
-count). xlvl: highest experience level."""
+"""score: points of the game since the episode began. dlvl: deepest level reached. gold: the fullest
+that the purse was. kills: monsters that the game said the hero killed or destroyed. scouted: cells
+seen, over all levels (NetHackScout's count). xlvl: highest experience level."""
 
 BRANCHES, LEVELS = 16, 64  # more than NetHack has
 _KILL = re.compile(rb"You (?:kill|destroy) ")

@@ -1,8 +1,8 @@
-"""The stock path, for comparison only: minihack's or nle's environment through gymnasium.make and SB3's DummyVecEnv.
+"""The stock path, for comparison only: gymnasium.make and SB3's DummyVecEnv.
 
-The wrapper does the least that lets the same network read it: bottom line normalised, time limit told from an end.
-Everything
-that the fast path does otherwise (copies, crops, level seeds) is left to the stock packages.
+The wrapper does the least that lets the same network read it: bottom line normalised, time limit
+told from an end. Everything that the fast path does otherwise (copies, crops, level seeds) is left
+to the stock packages.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Which NetHack and MiniHack tasks there are, which of them cannot work here, and why.
 
-The tasks themselves are nle's and minihack's classes, and those of `extended_tasks`: `stock_environment` builds one,
-and the rest of this package plays it faster and repairs it, but never defines a task anew.
+The tasks themselves are nle's and minihack's classes, and those of `extended_tasks`:
+`stock_environment` builds one, and the rest of this package plays it faster and repairs it, but
+never defines a task anew.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _NETHACK_TASKS = ("Score", "Staircase", "StaircasePet", "Oracle", "Gold", "Eat",
 
 @functools.cache
 def stock_ids() -> tuple[str, ...]:
-    """The stock gymnasium ids of every task, refused ones included, in the order their authors registered them."""
+    """The stock gymnasium ids of every task, refused ones included, as they were registered."""
     nethack = [f"NetHack{task}-v0" for task in _NETHACK_TASKS]
     minihacks = [name for name in gymnasium.registry if name.startswith("MiniHack-")]
     return (*nethack, *EXTENDED_IDS, *minihacks)

@@ -1,4 +1,4 @@
-"""NetHackVecEnv: the fast path as an SB3 vector environment, in this process or over worker processes."""
+"""NetHackVecEnv: the fast path as an SB3 vector environment, in one process or several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from envs.typing import Array, IntArray
 
 
 class Backend(Protocol):
-    """Where the games live: a `GameBatch` in this process or a `WorkerPool`. Results lie in `wire`."""
+    """Where the games live: a `GameBatch` here or a `WorkerPool`. Results lie in `wire`."""
 
     episodes: EpisodeSeeds
 
@@ -41,22 +41,23 @@ class Backend(Protocol):
 class NetHackVecEnv(BatchedVecEnv):
     """`n_envs` NetHack or MiniHack games behind SB3's vector interface.
 
-    Observations are fresh arrays at every step. A time limit is `TimeLimit.truncated`; the last observation of an
-    episode is the
-    last screen of the living game. `infos[i]` holds what `config.report` names and, on an episode's last step,
-    `terminal_observation`,
-    `end_status` (-1 limit, 1 death, 2 success), `episode_seed`, `stats` if they are reported (see
+    Observations are fresh arrays at every step. A time limit is `TimeLimit.truncated`; the last
+    observation of an episode is the last screen of the living game. `infos[i]` holds what
+    `config.report` names and, on an episode's last step, `terminal_observation`, `end_status` (-1
+    limit, 1 death, 2 success), `episode_seed`, `stats` if they are reported (see
     `envs.nethack.statistics`) and, where the task knows success, `is_success`.
 
     Args:
         config: the task and what to report.
         n_envs: how many games.
-        workers: 0 plays in this process; k >= 1 spreads the games over it and k more, which share memory.
+        workers: 0 plays in this process; k >= 1 spreads the games over it and k more, which share
+            memory.
         render_mode: "rgb_array" or None.
 
     Raises:
         ValueError: for an impossible configuration.
-        NetHackError: from `step_wait`, when a game or its worker dies: names the environment, its seed and last action.
+        NetHackError: from `step_wait`, when a game or its worker dies: names the environment, its
+            seed and last action.
     """
 
     def __init__(self, config: BatchConfig, n_envs: int, *, workers: int = 0, render_mode: str | None = None) -> None:
@@ -90,7 +91,7 @@ class NetHackVecEnv(BatchedVecEnv):
         self._closed = False
 
     def reset(self) -> dict[str, Array]:
-        """Start new episodes everywhere and return their first observations; their infos are in `reset_infos`."""
+        """Start new episodes everywhere; their infos are in `reset_infos`."""
         self._backend.reset()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         self._start_infos(range(self.num_envs))
@@ -159,7 +160,10 @@ class NetHackVecEnv(BatchedVecEnv):
                 info[name] = _text(self._wire[f"start/{name}"][index])
 
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """See `BatchedVecEnv.seed`. Games in other processes draw their seeds there, so all are told."""
+        """See `BatchedVecEnv.seed`.
+
+        Games in other processes draw their seeds there, so all are told.
+        """
         if seed is not None:
             self._backend.set_seed(int(seed))
         return [seed] * self.num_envs

@@ -1,10 +1,8 @@
 """Games in worker processes that write their results straight into memory shared with the caller.
 
-A step is two semaphores and no copy: the caller writes the actions and releases every worker, each steps its slice
-of the games
-while the caller steps its own, each releases the caller. A worker that dies is noticed within a second and named
-with the game it
-was playing.
+A step is two semaphores and no copy: the caller writes the actions and releases every worker, each
+steps its slice of the games while the caller steps its own, each releases the caller. A worker that
+dies is noticed within a second and named with the game it was playing.
 """
 
 from __future__ import annotations
@@ -29,8 +27,8 @@ from envs.typing import Array, IntArray
 
 _ALIGNMENT = 64
 _POLL_SECONDS = 1.0
-# Waking a process that sleeps on a semaphore takes longer than a step of a few games: both sides look again for a
-# moment first.
+# Waking a process that sleeps on a semaphore takes longer than a step of a few games: both sides
+# look again for a moment first.
 _SPIN_SECONDS = {"caller": 2e-3, "worker": 1e-4}
 _STEP, _CALL, _CLOSE = 0, 1, 2
 # The caller also gathers observations and infos, so it plays a little less than its share.
@@ -49,7 +47,8 @@ def _offsets(layout: Layout) -> tuple[dict[str, int], int]:
 
 def _views(memory: SharedMemory, layout: Layout) -> dict[str, Array]:
     offsets, _ = _offsets(layout)
-    # dtype.type: a dtype that came through a pipe spells its byte order out, which nle's binding does not know.
+    # dtype.type: a dtype that came through a pipe spells its byte order out, which nle's binding
+    # does not know.
     return {
         name: np.ndarray(shape, dtype.type, buffer=memory.buf, offset=offsets[name])
         for name, (shape, dtype) in layout.items()
@@ -57,11 +56,13 @@ def _views(memory: SharedMemory, layout: Layout) -> dict[str, Array]:
 
 
 class WorkerPool:
-    """`n_envs` games over this process and `workers` more: the first share is played here, so that no core waits for
-    another.
+    """`n_envs` games over this process and `workers` more.
+
+    The first share is played here, so that no core waits for another.
 
     Raises:
-        NetHackError: when a worker cannot build its games, fails or dies; all workers are stopped first.
+        NetHackError: when a worker cannot build its games, fails or dies; all workers are stopped
+            first.
     """
 
     def __init__(self, config: BatchConfig, n_envs: int, workers: int) -> None:
@@ -196,7 +197,8 @@ class WorkerPool:
                 process.kill()
                 process.join()
         self._here.close()
-        # What a checkpoint needs is there when a worker is not: a dead environment can still be saved.
+        # What a checkpoint needs is there when a worker is not: a dead environment can still be
+        # saved.
         self.episodes.detach()
         self.wire = {name: array.copy() for name, array in self.wire.items()}
         memory, self._memory = self._memory, None
@@ -221,7 +223,7 @@ def _work(
     ready: Any,
     pipe: Connection,
 ) -> None:
-    """A worker's life: build the games, then step or answer whenever `go` is released, until told to close."""
+    """A worker's life: build the games, step or answer whenever `go` is released, and close."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's business, which closes the pipe
     memory = SharedMemory(name=memory_name)
     shared = _views(memory, layout)
@@ -256,7 +258,7 @@ def _work(
 
 
 def _spin(semaphore: Any, seconds: float) -> bool:
-    """Try to acquire for a moment without sleeping, giving the core away to whoever wants it; True when acquired."""
+    """Try for a moment to acquire without sleeping, giving the core to whoever wants it."""
     end = time.perf_counter() + seconds
     while True:
         if semaphore.acquire(block=False):

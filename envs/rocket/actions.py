@@ -38,7 +38,7 @@ def lookup_table() -> Controls:
 
 
 def shoot_table() -> Controls:
-    """(9, 8): full throttle with every steering, with and without boost, and backwards with every steering."""
+    """(9, 8): full throttle, with and without boost, and backwards, each with every steering."""
     rows = [[1, steer, 0, steer, 0, 0, boost, 0] for boost in (0, 1) for steer in (-1, 0, 1)]
     rows += [[-1, steer, 0, steer, 0, 0, 0, 0] for steer in (-1, 0, 1)]
     return np.array(rows, np.float32)
@@ -87,9 +87,12 @@ class TableActions(ActionParser):
 
 
 class KeyboardActions(ActionParser):
-    """Lucy's keys: throttle, steer (back, none, ahead), jump, boost, handbrake; in the air the same keys turn the car.
+    """Lucy's keys: throttle, steer (back, none, ahead), jump, boost, handbrake.
 
-    pitch = -throttle, so that ahead is nose down; yaw = steer without the handbrake, roll = steer with it.
+    In the air the same keys turn the car:
+
+    pitch = -throttle, so that ahead is nose down; yaw = steer without the handbrake, roll = steer
+    with it.
     """
 
     def __init__(self) -> None:

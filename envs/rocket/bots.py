@@ -67,7 +67,7 @@ class Goalie(Bot):
 
 
 class Kickoff(Bot):
-    """Rushes to a ball that waits in the centre and flips into it; later gets behind the ball and drives through it."""
+    """Rushes to a ball in the centre and flips into it; later drives through it from behind."""
 
     FLIP = 750.0  # uu from the ball at which the flip begins
     BEHIND = 700.0  # uu from the ball, towards its own goal: where it turns for a shot

@@ -15,6 +15,7 @@ from envs.rocket.recording import Recording
 from envs.rocket.starts import Start, kickoff
 from envs.rocket.states import MatchStates
 from envs.typing import Array, BoolArray, IntArray
+from foundation.checks import number, whole
 
 MakeDriver = Callable[[int, BoolArray], Driver]
 """(K arenas, which cars are orange (N,)) -> a driver for them."""
@@ -41,9 +42,10 @@ class Rules:
     mesh_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("cars", "seconds", "no_touch_seconds", "arenas"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)}: expected a number above 0")
+        for name in ("cars", "arenas"):
+            whole(name, getattr(self, name))
+        for name in ("seconds", "no_touch_seconds"):
+            number(name, getattr(self, name), above=0.0)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def play_points(first: MakeDriver, second: MakeDriver, points: int, rules: Rules
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Agents think in one thread: their networks are too small for two, which wait for each other on a busy machine."""
+    """Agents think in one thread: of two, on a busy machine, each waits for the other."""
     import torch
 
     before = torch.get_num_threads()

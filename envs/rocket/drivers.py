@@ -82,7 +82,8 @@ class PlayerDriver(Driver):
 
 
 class FrozenAgent(PlayerDriver):
-    """An agent from its file, which plays with sampled actions; see `SavedPolicy` and `PlayerDriver`.
+    """An agent from its file, which plays with sampled actions; see `SavedPolicy` and
+    `PlayerDriver`.
 
     Args:
         path: a checkpoint of any of SB3's algorithms (.zip).

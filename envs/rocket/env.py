@@ -1,4 +1,4 @@
-"""RocketEnv: one car behind gymnasium's interface; RocketParallelEnv: all cars behind PettingZoo's."""
+"""RocketEnv: one car for gymnasium; RocketParallelEnv: all cars for PettingZoo."""
 
 from __future__ import annotations
 
@@ -51,10 +51,12 @@ class RocketEnv(gymnasium.Env[Array, Any]):
 
     Args:
         report, events, render_mode: see `RocketVecEnv`.
-        match: of `MatchConfig`; `opponent` defaults to "chase_ball" where there is one to play against.
+        match: of `MatchConfig`; `opponent` defaults to "chase_ball" where there is one to play
+            against.
 
     Raises:
-        ValueError: more than one blue car, which is the parallel environment's, or what cannot be played.
+        ValueError: more than one blue car, which is the parallel environment's, or what cannot be
+            played.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15}

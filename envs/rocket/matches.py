@@ -16,6 +16,7 @@ from envs.rocket.simulator import simulator
 from envs.rocket.starts import TINY, Start, check, kickoff
 from envs.rocket.states import EVENTS, MatchStates
 from envs.typing import Array, BoolArray
+from foundation.checks import whole
 
 GOAL_LINE = 5124.25 + 91.25  # y of the ball's centre beyond which RocketSim counts a goal
 TICKS_PER_SECOND = 120
@@ -36,7 +37,8 @@ class Matches:
         blue, orange: cars in the teams.
         tick_skip: physics ticks (of 1/120 s) in a step.
         mesh_dir: see `simulator`.
-        flips: also read whether cars can flip, which costs 2 µs a car; else `has_flip` is `on_ground`.
+        flips: also read whether cars can flip, which costs 2 µs a car; else `has_flip` is
+            `on_ground`.
 
     Raises:
         ValueError: impossible numbers, or meshes.
@@ -52,8 +54,7 @@ class Matches:
         mesh_dir: str | Path | None = None,
         flips: bool = True,
     ) -> None:
-        if n_arenas < 1:
-            raise ValueError(f"n_arenas={n_arenas}: expected at least 1")
+        whole("n_arenas", n_arenas)
         refuse_teams(blue, orange)
         if tick_skip < 1 or TICKS_PER_SECOND % tick_skip:
             raise ValueError(f"tick_skip={tick_skip}: expected a number that divides {TICKS_PER_SECOND}")
@@ -119,8 +120,9 @@ class Matches:
     def _step_with_respawns(self, index: int) -> None:
         """A step of an arena in which cars were demolished.
 
-        RocketSim brings them back at places that it draws from a generator that cannot be seeded. So each is brought
-        back here a tick before its time is over, at a place drawn from where the ball is then.
+        RocketSim brings them back at places that it draws from a generator that cannot be seeded.
+        So each is brought back here a tick before its time is over, at a place drawn from where the
+        ball is then.
         """
         arena, done = self._arenas[index], 0
         demolished = np.flatnonzero(self._demolished[index]).tolist()
@@ -139,14 +141,18 @@ class Matches:
         return self._states()[0]
 
     def _read(self, index: int) -> None:
-        """Look at one arena. RocketSim forgets who touched the ball once that is read: once a step, and at a reset."""
+        """Look at one arena.
+
+        RocketSim forgets who touched the ball once that is read: once a step, and at a reset.
+        """
         self._raw[index] = self._arenas[index].get_gym_state()
         if self._flips:
             self._can_flip[index] = [car.get_state().has_flip_or_jump() for car in self._cars[index]]
 
     def _states(self) -> tuple[MatchStates, Array]:
         """What was read, as states, and the cars' columns (K, N, 36)."""
-        # of each array's two rows the first is the field as it is, the second the field turned by 180°
+        # of each array's two rows the first is the field as it is, the second the field turned by
+        # 180°
         game, pads, ball, *each = (np.concatenate(arrays) for arrays in zip(*self._raw, strict=True))
         self._game, pads, ball = game.reshape(self.n_arenas, 4), pads[::2], ball[::2]
         cars = np.stack([car[::2] for car in each], axis=1)
@@ -181,10 +187,10 @@ class Matches:
             ValueError: a situation that cannot be.
         """
         check(start, self.n_cars)
-        own = self._arenas[arena]
-        # Twice, with a tick between: wheels and contacts of the episode before survive set_state, not a tick elsewhere
+        # Twice, with a tick between: wheels and contacts of the episode before survive set_state,
+        # not a tick elsewhere
         self._place(arena, start)
-        own.step(1)
+        self._arenas[arena].step(1)
         self._place(arena, start)
         self._read(arena)
         state = self._raw[arena]
@@ -194,14 +200,14 @@ class Matches:
         self._last_touch[arena] = -1
 
     def _place(self, arena: int, start: Start) -> None:
-        own, rs = self._arenas[arena], self._rs
-        own.reset_kickoff(1)  # for the pads
+        simulated, rs = self._arenas[arena], self._rs
+        simulated.reset_kickoff(1)  # for the pads
         ball = rs.BallState()
         velocity = _row(start.ball_velocity)
         ball.pos = rs.Vec(*start.ball_position.tolist())
         ball.vel = rs.Vec(*(velocity if any(velocity) else (0.0, 0.0, -TINY)))
         ball.ang_vel = rs.Vec(*_row(start.ball_angular_velocity))
-        own.ball.set_state(ball)
+        simulated.ball.set_state(ball)
         for index, car in enumerate(self._cars[arena]):
             state = rs.CarState()  # a new one: the car's own still holds timers of the episode before
             state.pos = rs.Vec(*start.car_position[index].tolist())
@@ -233,7 +239,8 @@ class Matches:
             events["concede"] = np.where(self.orange, scored[:, :1], scored[:, 1:])
             goals = np.zeros(cars.shape[:2], np.float32)
             for arena, team in np.argwhere(scored > 0).tolist():
-                # RocketSim names a scorer only sometimes: it is the last of the team that touched the ball
+                # RocketSim names a scorer only sometimes: it is the last of the team that touched
+                # the ball
                 car = int(self._last_touch[arena, team])
                 if car >= 0:
                     goals[arena, car] = 1.0
@@ -242,9 +249,9 @@ class Matches:
 
     def _remember_touches(self, touched: BoolArray, last_hit: Array) -> None:
         for team in (0, 1):
-            own = touched & (self.orange == bool(team))
-            rows = np.flatnonzero(own.any(axis=1))
-            self._last_touch[rows, team] = own[rows].argmax(axis=1)
+            of_team = touched & (self.orange == bool(team))
+            rows = np.flatnonzero(of_team.any(axis=1))
+            self._last_touch[rows, team] = of_team[rows].argmax(axis=1)
         for arena in np.flatnonzero(touched.sum(axis=1) > 1).tolist():
             car = self._ids.index(int(last_hit[arena])) if int(last_hit[arena]) in self._ids else -1
             if car >= 0 and touched[arena, car]:

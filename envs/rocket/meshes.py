@@ -1,10 +1,12 @@
-"""The arena's collision meshes: side and back walls, 45° corners, ramps, ceiling fillets and goals, made from numbers.
+"""The arena's collision meshes, made from numbers: walls, corners, ramps, fillets and goals.
 
-RocketSim itself has the floor, the ceiling and the two side walls as planes. Everything else it reads from meshes that
-are dumped from the game, which nobody may hand on. These follow the measured dimensions of the standard field: a
-profile (ramp, wall, ceiling fillet) is swept inwards along the field's outline.
+RocketSim itself has the floor, the ceiling and the two side walls as planes. Everything else it
+reads from meshes that are dumped from the game, which nobody may hand on. These follow the measured
+dimensions of the standard field: a profile (ramp, wall, ceiling fillet) is swept inwards along the
+field's outline.
 
-Lengths are in uu, unreal units: a car is 118 long. x runs across the field, y from the blue goal (-) to the orange (+).
+Lengths are in uu, unreal units: a car is 118 long. x runs across the field, y from the blue goal
+(-) to the orange (+).
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ class Field:
 def mesh_folder(field: Field | None = None, cache: str | Path | None = None) -> Path:
     """The folder to give to RocketSim, made if need be: FOLDER/soccar/*.cmf, 16 files.
 
-    Two processes that make it at once both end well: each makes its own and the first to be ready is kept.
+    Two processes that make it at once both end well: each makes its own and the first to be ready
+    is kept.
 
     Args:
         field: dimensions; None for the standard field.
@@ -85,7 +88,7 @@ def mesh_folder(field: Field | None = None, cache: str | Path | None = None) -> 
 
 
 def write_cmf(path: Path, vertices: Points, triangles: Triangles) -> None:
-    """RocketSim's format: int32 counts, int32 (n, 3) triangles, float32 (m, 3) vertices in Bullet's units."""
+    """RocketSim's format: int32 counts, int32 (n, 3) triangles, float32 (m, 3) Bullet vertices."""
     with path.open("wb") as file:
         np.array([len(triangles), len(vertices)], np.int32).tofile(file)
         triangles.astype(np.int32).tofile(file)
@@ -114,9 +117,12 @@ def read_cmf(path: Path) -> tuple[Points, Triangles]:
 
 
 def field_meshes(field: Field) -> Iterator[tuple[str, tuple[Points, Triangles]]]:
-    """Names and meshes of the sixteen pieces: four quadrants of side floor, side ceiling, corner, back and goal.
+    """Names and meshes of the sixteen pieces: side floor, side ceiling, corner, back with goal.
 
-    Several small meshes are much faster in RocketSim than one: it builds a grid of each at its first step.
+    Each is there in four quadrants.
+
+    Several small meshes are much faster in RocketSim than one: it builds a grid of each at its
+    first step.
     """
     for name, mesh in (
         ("side_floor", _side(field, floor=True)),
@@ -128,7 +134,7 @@ def field_meshes(field: Field) -> Iterator[tuple[str, tuple[Points, Triangles]]]
             yield f"{name}_{'p' if x > 0 else 'n'}{'p' if y > 0 else 'n'}", _mirrored(mesh, x, y)
 
 
-# One quadrant, x > 0 and y > 0 ---------------------------------------------------------------------------------------
+# One quadrant, x > 0 and y > 0 --------------------------------------------------------------------
 
 
 def _quarter(radius: float, chords: int) -> Points:
@@ -155,12 +161,12 @@ def _arc(start: float, end: float, centre: Sequence[float], radius: float, chord
 
 
 def _tangents(field: Field) -> tuple[float, float, float]:
-    """How far the plan's fillets reach from where the planes meet, y where side meets corner, x where back does."""
+    """How far the plan's fillets reach from where planes meet; y, x where the corner is met."""
     return field.plan_radius * math.tan(math.pi / 8), field.corner - field.side, field.corner - field.back
 
 
 def _sweep(outline: Points, inwards: Points, profiles: Sequence[Points]) -> tuple[Points, Triangles]:
-    """The surface between the profiles (k, 2: inwards, up) that stand at the points of an outline (n, 2).
+    """The surface between profiles (k, 2: inwards, up) at the points of an outline (n, 2).
 
     Triangles face inwards for outlines that run against the clock.
     """
@@ -256,10 +262,10 @@ def _fan(centre: Points, ring: Points, inward: Points) -> tuple[Points, Triangle
 
 def _joined(meshes: Sequence[tuple[Points, Triangles]]) -> tuple[Points, Triangles]:
     vertices, triangles, count = [], [], 0
-    for own, faces in meshes:
-        vertices.append(own)
+    for points, faces in meshes:
+        vertices.append(points)
         triangles.append(faces + count)
-        count += len(own)
+        count += len(points)
     return np.concatenate(vertices), np.concatenate(triangles)
 
 

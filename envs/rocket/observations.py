@@ -1,11 +1,11 @@
-"""What a car sees. Every observation is of its own team's side: orange sees the field turned by 180°.
+"""What a car sees, always from its own side: orange sees the field turned by 180°.
 
 | `observation=` | shape | what |
 | --- | --- | --- |
 | `shoot` | (21,) | one car and the ball, in the car's frame |
 | `flat` | (51 + 19 N,) | ball, pads, last action, itself, team mates, opponents |
 | `lucy` | (8, 64) | Lucy-SKG's matrix: query, ball, up to six cars, with the last five actions |
-| `necto` | (42, 33) | Necto's: query, ball, up to six cars, 34 boost pads, with timers and the last action |
+| `necto` | (42, 33) | Necto's: query, ball, up to six cars, 34 pads, timers, last action |
 """
 
 from __future__ import annotations
@@ -81,10 +81,11 @@ class Observation(ABC):
 
 
 class ShootObservation(Observation):
-    """21 numbers of one car and the ball, flat on the ground and seen from the car: (ahead, right) pairs.
+    """21 numbers of one car and the ball, seen from the car on the ground: (ahead, right) pairs.
 
-    Ball's place and direction, own and ball's velocity, direction from ball to goal, both goals; yaw rate, boost, on
-    the ground, ball's height, time left, cos(ball - car, goal - car), distance to the ball.
+    Ball's place and direction, own and ball's velocity, direction from ball to goal, both goals;
+    yaw rate, boost, on the ground, ball's height, time left, cos(ball - car, goal - car), distance
+    to the ball.
     """
 
     reads_flips = False
@@ -122,7 +123,7 @@ class ShootObservation(Observation):
 
 
 class FlatObservation(Observation):
-    """Ball (9), pads (34), last controls (8), then itself, team mates and opponents, 19 numbers each."""
+    """Ball (9), pads (34), last controls (8), then itself, mates and opponents, 19 each."""
 
     def __init__(self, n_arenas: int, orange: BoolArray, step_seconds: float = STEP_SECONDS) -> None:
         super().__init__(n_arenas, orange, step_seconds)
@@ -166,10 +167,11 @@ class FlatObservation(Observation):
 class LucyObservation(Observation):
     """Lucy-SKG's matrix (8, 64): row 0 the query (itself), row 1 the ball, rows 2 to 7 the cars.
 
-    Columns: 0-3 flags itself, team mate, opponent, ball; 4-6 position, 7-9 velocity, 10-12 angular velocity, 13-15
-    forward, 16-18 up, 19 boost, 20 on the ground, 21 has a flip, 22 demolished; 23-62 the last five actions, newest
-    first, in the query alone; 63 is 1 in rows that hold nobody. The query is absolute, the other rows' positions and
-    velocities relative to it. Source: Moschopoulos et al. 2023, arXiv 2305.15801, and its released code.
+    Columns: 0-3 flags itself, team mate, opponent, ball; 4-6 position, 7-9 velocity, 10-12 angular
+    velocity, 13-15 forward, 16-18 up, 19 boost, 20 on the ground, 21 has a flip, 22 demolished;
+    23-62 the last five actions, newest first, in the query alone; 63 is 1 in rows that hold nobody.
+    The query is absolute, the other rows' positions and velocities relative to it. Source:
+    Moschopoulos et al. 2023, arXiv 2305.15801, and its released code.
     """
 
     STACK = 5
@@ -193,8 +195,8 @@ class LucyObservation(Observation):
         cars[..., 10:13] = seen.cars(states.car_angular_velocity) / SPIN
         cars[..., 13:16], cars[..., 16:19] = seen.cars(states.car_forward), seen.cars(states.car_up)
         cars[..., 19:23] = _flags(states, n)
-        own = np.arange(n)
-        rows[:, :, 0, :23] = cars[:, own, own, :23]
+        itself = np.arange(n)
+        rows[:, :, 0, :23] = cars[:, itself, itself, :23]
         rows[:, :, 0, 23:63] = self._actions.reshape(k, n, -1)
         ball = rows[:, :, 1]
         ball[..., 3] = 1.0
@@ -212,13 +214,14 @@ class LucyObservation(Observation):
 
 
 class NectoObservation(Observation):
-    """Necto's matrix (42, 33): row 0 the query (itself), row 1 the ball, rows 2 to 7 the cars, then 34 boost pads.
+    """Necto's matrix (42, 33): the query (itself), the ball, six cars, then 34 boost pads.
 
-    Columns: 0-4 flags itself, team mate, opponent, ball, pad; 5-7 position, 8-10 velocity, 11-13 forward, 14-16 up,
-    17-19 angular velocity; 20 boost (of a pad what it gives), 21 tens of seconds until a demolished car or a taken pad
-    is back, 22 on the ground, 23 has a flip; 24-31 the last action, in the query alone; 32 is 1 in rows that hold
-    nobody. The query is absolute, the other rows' positions and velocities relative to it. Timers run from the step
-    that saw the pad gone, so they are late by less than a step. Source: https://github.com/Rolv-Arild/Necto.
+    Columns: 0-4 flags itself, team mate, opponent, ball, pad; 5-7 position, 8-10 velocity, 11-13
+    forward, 14-16 up, 17-19 angular velocity; 20 boost (of a pad what it gives), 21 tens of seconds
+    until a demolished car or a taken pad is back, 22 on the ground, 23 has a flip; 24-31 the last
+    action, in the query alone; 32 is 1 in rows that hold nobody. The query is absolute, the other
+    rows' positions and velocities relative to it. Timers run from the step that saw the pad gone,
+    so they are late by less than a step. Source: https://github.com/Rolv-Arild/Necto.
     """
 
     COLUMNS = 33
@@ -251,7 +254,7 @@ class NectoObservation(Observation):
     def __call__(self, states: MatchStates, time_left: Array) -> Array:
         seen, n, k = Seen(states), len(self.orange), len(states.ball_position)
         rows = np.repeat(self._constant[None], k, axis=0)
-        cars, own = rows[:, :, 2 : 2 + n], np.arange(n)
+        cars, itself = rows[:, :, 2 : 2 + n], np.arange(n)
         cars[..., 5:8] = seen.cars(states.car_position) / POSITION
         cars[..., 8:11] = seen.cars(states.car_velocity) / SPEED
         cars[..., 11:14], cars[..., 14:17] = seen.cars(states.car_forward), seen.cars(states.car_up)
@@ -259,7 +262,7 @@ class NectoObservation(Observation):
         cars[..., 20] = states.boost[:, None]
         cars[..., 21] = self._cars(states.demolished)[:, None] / 10.0
         cars[..., 22], cars[..., 23] = states.on_ground[:, None], states.has_flip[:, None]
-        rows[:, :, 0, 5:24] = cars[:, own, own, 5:24]
+        rows[:, :, 0, 5:24] = cars[:, itself, itself, 5:24]
         rows[:, :, 0, 24:32] = self._last
         ball = rows[:, :, 1]
         ball[..., 5:8], ball[..., 8:11] = seen.ball_position / POSITION, seen.ball_velocity / SPEED

@@ -45,12 +45,14 @@ class Recording:
     def simulate(self, mesh_dir: str | Path | None = None) -> list[MatchStates]:
         """The same from the start and the controls alone, played again by RocketSim.
 
-        RocketSim goes through an arena's cars in an order that hangs on their memory addresses, which matters where
-        several cars meet. So what comes out is compared with what was recorded, and played in another arena, at other
-        addresses, where the ball goes elsewhere. With two cars that finds the order; with six it may not.
+        RocketSim goes through an arena's cars in an order that hangs on their memory addresses,
+        which matters where several cars meet. So what comes out is compared with what was recorded,
+        and played in another arena, at other addresses, where the ball goes elsewhere. With two
+        cars that finds the order; with six it may not.
 
         Raises:
-            ValueError: it always differs: by that order, on other meshes, or with another RocketSim.
+            ValueError: it always differs: by that order, on other meshes, or with another
+                RocketSim.
         """
         blue = int((~self.orange).sum())
         tried: list[Matches] = []  # kept, so that the next one lies elsewhere

@@ -1,4 +1,4 @@
-"""A match seen from above: field, goals, pads, cars with heading and boost, the ball and how high it is."""
+"""A match from above: field, pads, cars with heading and boost, the ball and its height."""
 
 from __future__ import annotations
 

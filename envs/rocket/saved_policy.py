@@ -11,9 +11,9 @@ from envs.typing import Array, BoolArray
 class SavedPolicy:
     """A player from an SB3 checkpoint (.zip), which samples its actions from torch's generator.
 
-    A recurrent policy's states are kept from call to call, and are zero where an episode begins. The
-    exploration that an algorithm adds to its policy (DQN's epsilon) is not in the policy, and is not
-    played. Loading leaves the random states as they were.
+    A recurrent policy's states are kept from call to call, and are zero where an episode begins.
+    The exploration that an algorithm adds to its policy (DQN's epsilon) is not in the policy, and
+    is not played. Loading leaves the random states as they were.
 
     Args:
         path: of the file.

@@ -16,10 +16,12 @@ def simulator(mesh_dir: str | Path | None = None) -> Any:
     """The module RocketSim, ready.
 
     Args:
-        mesh_dir: a folder with soccar/*.cmf dumped from the game; None for our own, made at first use.
+        mesh_dir: a folder with soccar/*.cmf dumped from the game; None for our own, made at first
+            use.
 
     Raises:
-        ValueError: the folder has no such meshes, a mesh is broken, or this process has another folder's already.
+        ValueError: the folder has no such meshes, a mesh is broken, or this process has another
+            folder's already.
     """
     import RocketSim  # type: ignore[import-not-found]
 

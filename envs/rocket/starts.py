@@ -1,4 +1,4 @@
-"""Where matches begin: kickoffs, random situations, shots at an open goal, a goalkeeper's practice, recorded ones."""
+"""Where matches begin: kickoffs, random situations, shots, saves, recorded situations."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.rocket.meshes import Field
+from foundation.checks import number, one_of
 
 Vector = npt.NDArray[np.float64]
 BALL_REST, CAR_REST = 93.15, 17.01  # heights on the floor
@@ -23,7 +24,9 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Start:
-    """A situation of one arena: ball (3,) and cars (N, 3), in uu and uu/s; yaw (N,) in radians, boost (N,) in 0..1.
+    """A situation of one arena: ball (3,) and cars (N, 3), in uu and uu/s.
+
+    yaw is (N,) in radians, boost (N,) in 0..1.
 
     What is not given is 0.
     """
@@ -63,8 +66,8 @@ KICKOFF_YAWS = np.array([0.25, 0.75, 0.5, 0.5, 0.5]) * math.pi
 def kickoff(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
     """The ball in the centre, cars at some of the game's five places, the teams facing each other.
 
-    RocketSim's own kickoff gives out places in the order of the cars' memory addresses: with two cars in a team, the
-    same seed is not the same kickoff.
+    RocketSim's own kickoff gives out places in the order of the cars' memory addresses: with two
+    cars in a team, the same seed is not the same kickoff.
     """
     chosen = random.permutation(len(KICKOFF_PLACES))
     which = np.concatenate([chosen[: int((~orange).sum())], chosen[: int(orange.sum())]])
@@ -143,7 +146,7 @@ def _with_first(values: Vector | None, first: float | tuple[float, ...]) -> Vect
 
 
 def shoot(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
-    """The ball slow on the floor; cars 900 to 1,800 uu from it in any direction, at rest, with full boost."""
+    """The ball slow on the floor; cars 900 to 1,800 uu from it, at rest, with full boost."""
     n = len(orange)
     ball = np.array([random.uniform(-2000, 2000), random.uniform(-2500, 2500), BALL_REST])
     cars = np.zeros((n, 3))
@@ -164,9 +167,12 @@ def shoot(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
 
 
 def penalty(random: Random, orange: npt.NDArray[np.bool_]) -> Start:
-    """The ball at rest before the orange goal, the first blue car 500 to 1,000 uu behind it, every other car somewhere.
+    """The ball rests before the orange goal, the first blue car 500 to 1,000 uu behind it.
 
-    The car stands up to 15° off the line from the goal through the ball and looks up to 30° past the ball.
+    Every other car is somewhere.
+
+    The car stands up to 15° off the line from the goal through the ball and looks up to 30° past
+    the ball.
     """
     elsewhere = random_start(random, orange)
     ball = np.array([random.uniform(-800, 800), random.uniform(2500, 4000), BALL_REST])
@@ -198,21 +204,20 @@ class StartMixture:
 
     Args:
         weights: name of a start -> its weight; "replay" draws from `replay_file`.
-        replay_file: an .npz with ball (M, 9: position, velocity, angular velocity) and cars (M, N, 13: position,
-            velocity, angular velocity, yaw, pitch, roll, boost in 0..1).
+        replay_file: an .npz with ball (M, 9: position, velocity, angular velocity) and cars (M, N,
+            13: position, velocity, angular velocity, yaw, pitch, roll, boost in 0..1).
         n_cars: cars in an arena.
 
     Raises:
-        ValueError: unknown names, weights that are none, a file that does not fit or holds impossible situations.
+        ValueError: unknown names, weights that are none, a file that does not fit or holds
+            impossible situations.
     """
 
     def __init__(self, weights: Mapping[str, float], n_cars: int, replay_file: str | Path | None = None) -> None:
         known = (*STARTS, REPLAY)
         for name, weight in weights.items():
-            if name not in known:
-                raise ValueError(f"starts: there is no start {name!r}; there are {', '.join(known)}")
-            if not (math.isfinite(weight) and weight >= 0):
-                raise ValueError(f"starts: {name} has the weight {weight}; expected a number of at least 0")
+            one_of("starts", name, known)
+            number(f"starts.{name}", weight, least=0.0)
         total = float(sum(weights.values()))
         if total <= 0:
             raise ValueError("starts: no start has a weight above 0")
@@ -265,7 +270,8 @@ def check(start: Start, n_cars: int) -> None:
     for what, places in (("the ball", start.ball_position[None]), ("a car", start.car_position)):
         for x, y, z in places.tolist():
             if not (inside(x, y, 0.0) and 0 <= z <= Field().ceiling):
-                # RocketSim leaves what stands behind a back wall there, and counts a goal for it at every tick
+                # RocketSim leaves what stands behind a back wall there, and counts a goal for it at
+                # every tick
                 raise ValueError(f"{what} of a start is at ({x:.0f}, {y:.0f}, {z:.0f}), which is outside the field")
 
 

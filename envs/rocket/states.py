@@ -10,8 +10,8 @@ import numpy as np
 from envs.typing import Array, BoolArray
 
 EVENTS = ("goal", "team_goal", "concede", "touch", "shot", "save", "demo", "demoed", "boost_pickup")
-"""What is counted for every car: it scored, its team scored, the other team scored, it touched the ball, shot at the
-goal, saved, demolished another, was demolished, took a boost pad."""
+"""What is counted for every car: it scored, its team scored, the other team scored, it touched the
+ball, shot at the goal, saved, demolished another, was demolished, took a boost pad."""
 
 _HALF = (
     (0, -4240, 70), (-1792, -4184, 70), (1792, -4184, 70), (-3072, -4096, 73), (3072, -4096, 73), (-940, -3308, 70),
@@ -19,7 +19,7 @@ _HALF = (
     (-2048, -1036, 70), (2048, -1036, 70), (0, -1024, 70), (-3584, 0, 73), (-1024, 0, 70),
 )  # fmt: skip
 PADS = np.array([*_HALF, *((-x, -y, z) for x, y, z in _HALF[::-1])], np.float32)
-"""Where the boost pads are (34, 3), sorted by y, then x; those at a height of 73 are the big ones."""
+"""Where the boost pads are (34, 3), sorted by y, then x; the big ones have a height of 73."""
 BIG_PADS = PADS[:, 2] > 71
 
 
@@ -27,7 +27,8 @@ BIG_PADS = PADS[:, 2] > 71
 class MatchStates:
     """K arenas with N cars each, blue cars first, in the frame of the blue team, which attacks +y.
 
-    Lengths in uu, velocities in uu/s, angular velocities in rad/s; float32 unless said. Arrays are new at every step.
+    Lengths in uu, velocities in uu/s, angular velocities in rad/s; float32 unless said. Arrays are
+    new at every step.
 
     Attributes:
         ball_position, ball_velocity, ball_angular_velocity: (K, 3).

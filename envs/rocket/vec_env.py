@@ -39,11 +39,13 @@ class MatchConfig:
         observation, actions: names in `OBSERVATIONS` and `ACTIONS`.
         tick_skip: physics ticks (of 1/120 s) between decisions.
         seconds: the time limit of an episode (truncation).
-        no_touch_seconds: an episode in which nobody touched the ball for so long is over (truncation); None: never.
+        no_touch_seconds: an episode in which nobody touched the ball for so long is over
+            (truncation); None: never.
         starts: name of a start -> weight; see `StartMixture`.
         replay_file: for the start "replay".
-        opponent: who drives the orange cars: "self" makes them rows too, a name in `BOTS` or the path of an SB3
-            checkpoint (.zip, of an agent that saw this observation and had these actions) leaves only the blue ones.
+        opponent: who drives the orange cars: "self" makes them rows too, a name in `BOTS` or the
+            path of an SB3 checkpoint (.zip, of an agent that saw this observation and had these
+            actions) leaves only the blue ones.
         mesh_dir: a folder of the game's own collision meshes; None for ours.
     """
 
@@ -93,11 +95,11 @@ class RocketVecEnv(BatchedVecEnv):
     With an opponent other than "self" the rows are the blue cars alone.
 
     A car's reward is 1 when its team scores, -1 when the other does. That ends the episode of every
-    car in the arena; time and long idling truncate it. `infos[i]` holds, as asked for, "states" (one
-    `MatchStates` for all rows, before any automatic reset) and "events" (names of `EVENTS`), and on
-    an episode's last step `terminal_observation`, `TimeLimit.truncated`, `is_success` (its team
-    scored), `episode_seed` and, as asked for, "stats": has this car `touched` the ball (0 or 1), and
-    how many `STATISTICS` did it have.
+    car in the arena; time and long idling truncate it. `infos[i]` holds, as asked for, "states"
+    (one `MatchStates` for all rows, before any automatic reset) and "events" (names of `EVENTS`),
+    and on an episode's last step `terminal_observation`, `TimeLimit.truncated`, `is_success` (its
+    team scored), `episode_seed` and, as asked for, "stats": has this car `touched` the ball (0 or
+    1), and how many `STATISTICS` did it have.
 
     Args:
         config: what is played.
@@ -158,7 +160,7 @@ class RocketVecEnv(BatchedVecEnv):
         return self._after_begin(arenas)
 
     def begin(self, arena: int, start: Start) -> Array:
-        """Put one arena into a situation of the caller's, and return all observations (rows, ...)."""
+        """Put one arena into a situation of the caller's; all observations (rows, ...)."""
         self._place(arena, start)
         self.reset_infos = self.reset_infos or [{} for _ in range(self.num_envs)]
         return self._after_begin(np.array([arena]))
@@ -283,7 +285,7 @@ class RocketVecEnv(BatchedVecEnv):
         return np.concatenate([controls, self._opponent(self.states, self._others, self._time_left)], axis=1)
 
     def action_masks(self) -> BoolArray:
-        """(rows, actions): False for actions that do nothing more than another: boost without boost, jumps in vain."""
+        """(rows, actions): False where it does no more than another: boost that is gone, a jump in vain."""
         states, n = self.states, self._n
         ground, boost, flip = (array[:, :n].reshape(-1) for array in (states.on_ground, states.boost, states.has_flip))
         return self._parser.masks(ground, boost, flip)

@@ -19,7 +19,9 @@ from envs.rocket.states import MatchStates
 
 
 class MatchWorkers:
-    """`Matches` in this process and `workers` more, with the same methods; every process has its share of the arenas.
+    """`Matches` in this process and `workers` more, with the same methods.
+
+    Every process has its share of the arenas.
 
     Args:
         workers: processes beside this one, at least 1.
@@ -39,9 +41,9 @@ class MatchWorkers:
         bounds = np.linspace(0, n_arenas, workers + 2).astype(int).tolist()
         self._slices = [slice(low, high) for low, high in itertools.pairwise(bounds)]
         sizes = [part.stop - part.start for part in self._slices]
-        self._own = Matches(sizes[0], *arguments, **keywords)
-        self.n_arenas, self.n_cars, self.tick_skip = n_arenas, self._own.n_cars, self._own.tick_skip
-        self.orange, self.rows = self._own.orange, self._own.rows
+        self._here = Matches(sizes[0], *arguments, **keywords)
+        self.n_arenas, self.n_cars, self.tick_skip = n_arenas, self._here.n_cars, self._here.tick_skip
+        self.orange, self.rows = self._here.orange, self._here.rows
         context = mp.get_context("spawn")  # RocketSim and torch have threads, which a fork would lose
         self._pipes: list[Connection] = []
         self._processes: list[Any] = []
@@ -61,13 +63,13 @@ class MatchWorkers:
         Matches.refuse(controls)
         for pipe, part in zip(self._pipes, self._slices[1:], strict=True):
             self._send(pipe, ("step", controls[part]))
-        return MatchStates.joined([self._own.step(controls[self._slices[0]]), *self._answers()])
+        return MatchStates.joined([self._here.step(controls[self._slices[0]]), *self._answers()])
 
     def states(self) -> MatchStates:
         """See `Matches.states`."""
         for pipe in self._pipes:
             self._send(pipe, ("states",))
-        return MatchStates.joined([self._own.states(), *self._answers()])
+        return MatchStates.joined([self._here.states(), *self._answers()])
 
     def reset(self, arena: int, start: Start) -> None:
         """See `Matches.reset`."""
@@ -75,13 +77,13 @@ class MatchWorkers:
         process = next(index for index, part in enumerate(self._slices) if part.start <= arena < part.stop)
         within = arena - self._slices[process].start
         if process == 0:
-            self._own.reset(within, start)
+            self._here.reset(within, start)
         else:
             self._send(self._pipes[process - 1], ("reset", within, start))  # nobody waits for it
 
     def close(self) -> None:
         """End the workers."""
-        self._own.close()
+        self._here.close()
         for pipe in self._pipes:
             with contextlib.suppress(OSError):
                 pipe.send(("close",))
@@ -99,7 +101,7 @@ class MatchWorkers:
             raise self._death(pipe) from error
 
     def _answers(self) -> list[MatchStates]:
-        found = []
+        states = []
         for pipe in self._pipes:
             try:
                 answer = pipe.recv()
@@ -107,8 +109,8 @@ class MatchWorkers:
                 raise self._death(pipe) from error
             if isinstance(answer, Exception):
                 raise answer
-            found.append(answer)
-        return found
+            states.append(answer)
+        return states
 
     def _death(self, pipe: Connection) -> RuntimeError:
         process = self._processes[self._pipes.index(pipe)]

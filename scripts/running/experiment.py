@@ -95,6 +95,10 @@ class Experiment:
         config, reward = self.config, self._reward or build_reward(self.config)
         self._reward = None
         seed = config.seed if seed is None else seed
+        envs.refuse_arguments(config.env.id, config.env.kwargs)
+        arguments = dict(config.env.kwargs)
+        if render_mode is not None:
+            arguments["render_mode"] = render_mode
         rows = config.n_envs if n_envs is None else n_envs
         if n_envs is not None:
             together = envs.rows_together(config.env.id, **config.env.kwargs)
@@ -107,8 +111,7 @@ class Experiment:
             report=reward.report,
             events=reward.events or None,
             split=split,
-            render_mode=render_mode,
-            **config.env.kwargs,
+            **arguments,
         )
         try:
             return ShapedVecEnv(

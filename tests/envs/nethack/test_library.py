@@ -72,11 +72,11 @@ def test_resets_need_no_more_memory_than_nles_own():
 def test_a_closed_game_is_unloaded():
     before = copies_loaded()
     games = [bound() for _ in range(3)]
-    for one in games:
-        one.reset(1), one.reset(2)
+    for played in games:
+        played.reset(1), played.reset(2)
     assert copies_loaded() == before + 3
-    for one in games:
-        one.close()
+    for played in games:
+        played.close()
     assert copies_loaded() == before
 
 
@@ -84,11 +84,11 @@ def test_games_that_are_dropped_without_being_closed_do_not_haunt_later_ones():
     before = copies_loaded()
     for _ in range(5):
         dropped = [bound() for _ in range(2)]
-        for one in dropped:
-            one.reset(1), one.reset(2)
+        for played in dropped:
+            played.reset(1), played.reset(2)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
-            del one, dropped
+            del played, dropped
             gc.collect()
     assert copies_loaded() == before
     last = bound()

@@ -19,7 +19,7 @@ def test_a_key_room_played_at_random_says_when_the_key_is_taken_and_the_door_ope
         events=EVENTS_OF_KEY_ROOM,
         observation_keys=("glyphs", "inv_glyphs"),
     )
-    rng, found = np.random.default_rng(0), {"picked_up_key": 0, "opened_door": 0}
+    rng, counts = np.random.default_rng(0), {"picked_up_key": 0, "opened_door": 0}
     for seed in range(60):
         observation, _ = env.reset(seed=seed)
         over = False
@@ -40,11 +40,11 @@ def test_a_key_room_played_at_random_says_when_the_key_is_taken_and_the_door_ope
             if "picked_up_key" in events:
                 assert "a key named The Master Key of Thievery" in info["caption"]
                 assert "gained: key" in info["caption"]
-            for name in found:
-                found[name] += name in events
+            for name in counts:
+                counts[name] += name in events
     env.close()
-    assert found["picked_up_key"] >= 10
-    assert found["opened_door"] >= 3
+    assert counts["picked_up_key"] >= 10
+    assert counts["opened_door"] >= 3
 
 
 def arrays(**changed):

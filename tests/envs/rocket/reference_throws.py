@@ -34,7 +34,7 @@ def throws(mesh_dir: str | None = None) -> np.ndarray:
             car_position=np.array([[np.copysign(3900.0, -x), np.copysign(3700.0, -y), 17.0]]),  # far away, in a corner
         )
         matches.reset(arena, start)
-    nothing, found = np.zeros((THROWS, 1, 8), np.float32), []
+    nothing, places = np.zeros((THROWS, 1, 8), np.float32), []
     scored = np.zeros(THROWS, bool)
     touched = np.zeros(THROWS, bool)
     for step in range(1, 15 * max(SECONDS) + 1):
@@ -42,8 +42,8 @@ def throws(mesh_dir: str | None = None) -> np.ndarray:
         scored |= np.abs(states.ball_position[:, 1]) > 5215.5
         touched |= states.touched.any(axis=1)
         if step % 15 == 0 and step // 15 in SECONDS:
-            found.append(np.where((scored | touched)[:, None], np.nan, states.ball_position))
-    return np.stack(found, axis=1)
+            places.append(np.where((scored | touched)[:, None], np.nan, states.ball_position))
+    return np.stack(places, axis=1)
 
 
 if __name__ == "__main__":

@@ -148,9 +148,9 @@ def test_folders_without_meshes_broken_meshes_and_a_second_folder_are_refused(tm
         "try: simulator(sys.argv[1])\nexcept ValueError as error: print(error)"
     )
     for words in ("no collision meshes", "no collision mesh"):
-        found = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
         )
-        assert words in found.stdout
+        assert words in done.stdout
         (tmp_path / "soccar").mkdir(exist_ok=True)
         (tmp_path / "soccar" / "broken.cmf").write_bytes(broken["counts"])

@@ -10,7 +10,9 @@ import envs
 from envs.catalogue import Request
 from envs.rocket import MatchConfig, RocketVecEnv, rocket_v0
 from envs.rocket.actions import KeyboardActions, TableActions, lookup_table, shoot_table
+from envs.rocket.drivers import FrozenAgent, PlayerDriver
 from envs.rocket.matches import Matches
+from envs.rocket.saved_policy import SavedPolicy
 from envs.rocket.starts import CAR_REST, STARTS, Start, StartMixture, check
 
 FORWARD, NOTHING, BOOST = 16, 8, 18
@@ -99,16 +101,16 @@ def test_lucys_matrix_has_its_columns():
     states = venv.states
     for car, side in ((0, np.ones(3)), (1, TURN)):
         rows = observations[car]
-        own = 2 + car
+        itself = 2 + car
         assert rows[0, :4].tolist() == [1, 1, 0, 0]
         assert rows[1, :4].tolist() == [0, 0, 0, 1]
-        assert rows[own, :4].tolist() == [1, 1, 0, 0]
-        assert rows[5 - own, :4].tolist() == [0, 0, 1, 0]
+        assert rows[itself, :4].tolist() == [1, 1, 0, 0]
+        assert rows[5 - itself, :4].tolist() == [0, 0, 1, 0]
         assert rows[:, 63].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
         place = states.car_position[0, car] * side
         assert rows[0, 4:7] == pytest.approx(place / 2300, abs=1e-5)
         assert rows[1, 4:7] == pytest.approx((states.ball_position[0] * side - place) / 2300, abs=1e-5)
-        assert not rows[own, 4:10].any()
+        assert not rows[itself, 4:10].any()
         assert not rows[4:, :63].any()
         assert rows[0, 23:31].tolist() == lookup_table()[[BOOST, FORWARD][car]].tolist()
         assert not rows[0, 31:63].any()
@@ -195,18 +197,18 @@ def test_statistics_count_over_an_episode_and_begin_anew():
     venv.reset()
     venv.begin(0, Start(np.array([0.0, 0.0, 93.0]), np.array([[0.0, -600.0, CAR_REST], [3000.0, 3000.0, CAR_REST]]),
                         yaw=np.array([np.pi / 2, 0.0])))  # fmt: skip
-    touches, found = np.zeros(2), []
+    touches, statistics = np.zeros(2), []
     for _ in range(2 * 60):
         _, _, dones, infos = venv.step(np.array([FORWARD, NOTHING]))
         touches += infos[0]["states"].events["touch"][0]
         if dones.any():
-            found.append([info["stats"] for info in infos])
-            assert [stats["touches"] for stats in found[-1]] == touches.tolist()
+            statistics.append([info["stats"] for info in infos])
+            assert [stats["touches"] for stats in statistics[-1]] == touches.tolist()
             touches[:] = 0
         else:
             assert "stats" not in infos[0]
-    assert [stats["touched"] for stats in found[0]] == [1.0, 0.0]
-    assert len(found) == 2
+    assert [stats["touched"] for stats in statistics[0]] == [1.0, 0.0]
+    assert len(statistics) == 2
 
 
 def test_idle_matches_are_cut_short():
@@ -343,6 +345,58 @@ def test_an_agents_file_plays_the_other_side(tmp_path):
     for wrong in ({"opponent": "messi"}, {"opponent": "idle", "orange": 0}):
         with pytest.raises(ValueError, match="opponent="):
             MatchConfig(**wrong)
+
+
+def test_a_file_plays_what_its_algorithm_would_and_loading_it_draws_no_random_number(tmp_path):
+    import torch
+    from stable_baselines3 import A2C, PPO
+
+    venv = RocketVecEnv(MatchConfig(1, 1), Request(2))
+    observations = venv.reset()
+    for algorithm in (PPO, A2C):
+        algorithm("MlpPolicy", venv, seed=4, n_steps=8).save(tmp_path / "agent.zip")
+        agent = algorithm.load(tmp_path / "agent.zip", device="cpu")
+        torch.manual_seed(1)
+        expected, _ = agent.predict(observations, deterministic=False)
+        torch.manual_seed(1)
+        actions = SavedPolicy(tmp_path / "agent.zip")(observations, np.ones(2, bool))
+        assert actions.tolist() == expected.tolist()
+
+
+def test_a_recurrent_policys_states_are_kept_and_begin_anew_with_an_arena(tmp_path):
+    from sb3_contrib import RecurrentPPO
+
+    venv = RocketVecEnv(MatchConfig(1, 1), Request(2))
+    RecurrentPPO("MlpLstmPolicy", venv, n_steps=8, batch_size=16).save(tmp_path / "agent.zip")
+    driver = FrozenAgent(tmp_path / "agent.zip", "flat", "lookup", 3, np.array([False, True]))
+    matches, cars, left = Matches(3, 1, 1), np.array([1]), np.ones(3)
+    states = matches.states()
+    memory = []
+    for begins in ([0, 1, 2], [], [1]):
+        driver.begin(np.array(begins, int))
+        driver(states, cars, left)
+        memory.append(driver._player._states[0][0].copy())
+    first, second, third = memory
+    assert not np.allclose(first, second)
+    assert np.allclose(third[1], first[1], atol=1e-6)
+    assert not np.allclose(third[0], first[0])
+
+
+def test_a_driver_asks_any_player_and_says_which_rows_begin():
+    asked = []
+
+    def player(observations, begins):
+        asked.append((observations.shape, begins.tolist()))
+        return np.full(len(observations), BOOST)
+
+    driver = PlayerDriver(player, "flat", "lookup", 2, np.array([False, True, True]))
+    matches, cars = Matches(2, 1, 2), np.array([1, 2])
+    for begins in ([0, 1], [], [1]):
+        driver.begin(np.array(begins, int))
+        controls = driver(matches.states(), cars, np.ones(2))
+    assert controls.tolist() == [[lookup_table()[BOOST].tolist()] * 2] * 2
+    assert [begins for _, begins in asked] == [[True] * 4, [False] * 4, [False, False, True, True]]
+    assert {shape[0] for shape, _ in asked} == {4}
 
 
 def test_terms_are_paid_to_the_rows_alone():

@@ -17,13 +17,15 @@ def trace(workers: int, steps: int = 60) -> list:
     """Observations, rewards, ends and seeds of some seeded play with short episodes."""
     config = MatchConfig(1, 1, observation="necto", seconds=2.0, starts={"kickoff": 0.5, "random": 0.5})
     venv = RocketVecEnv(config, Request(10, seed=3, workers=workers, events=("touch",), report=("events",)))
-    found: list = [venv.reset()]
+    steps_played: list = [venv.reset()]
     random = np.random.default_rng(0)
     for _ in range(steps):
         observations, rewards, dones, infos = venv.step(random.integers(90, size=10))
-        found.append((observations, rewards, dones, [(info.get("episode_seed"), info.get("events")) for info in infos]))
+        steps_played.append(
+            (observations, rewards, dones, [(info.get("episode_seed"), info.get("events")) for info in infos])
+        )
     venv.close()
-    return found
+    return steps_played
 
 
 def test_matches_are_the_same_in_any_number_of_processes():

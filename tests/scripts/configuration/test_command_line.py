@@ -138,6 +138,7 @@ def test_a_refusal_is_exit_code_2_and_one_line_and_leaves_nothing(tmp_path: Path
         ("agent=maskable_ppo", "action_masks"),
         ("agent.policy=CnnPolicy", "reads images"),
         ("env.kwargs.no_such_argument=1", "no_such_argument"),
+        ("+env.kwargs.seed=3", "seed is no argument of CartPole-v1"),
         ("agent.features=nonsense", "nonsense"),
     ],
 )
