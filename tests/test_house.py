@@ -114,9 +114,7 @@ def test_nothing_outside_agents_asks_an_algorithm_for_its_class() -> None:
         if name.startswith(("agents", "scripts.benchmarks")):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
-                ("stable_baselines3", "sb3_contrib")
-            ):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(theirs):
                 named = algorithms & {alias.name for alias in node.names}
                 assert not named, f"{name} imports {', '.join(sorted(named))}"
 
