@@ -406,6 +406,13 @@ class Shaper:
             term = self.terms[name]
             values = term.relabel()
             if values is not None:
+                expected = (*values.shape[-2:-1], self.n_envs)
+                expected = (len(term.channels), *expected) if term.channels else expected
+                if values.shape != expected or not np.isfinite(values).all():
+                    raise RewardTermError(
+                        f"reward term {name!r} gave shape {values.shape}, NaN or infinity when it scored again at step "
+                        f"{self.steps}; it must give (T, {self.n_envs}) finite numbers for each channel"
+                    )
                 deltas.update(zip(term.signals, values if term.channels else values[None], strict=True))
         if deltas:
             changes += ledger.relabel(deltas)
