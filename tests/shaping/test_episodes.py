@@ -249,7 +249,7 @@ def test_scoring_again_with_other_shapes_or_nan_is_an_error(wrong):
     for _ in range(2):
         venv.step([1, 1])
     term.relabel = lambda: wrong
-    with pytest.raises(RewardTermError, match="'late' scored again and gave|9 steps were scored again"):
+    with pytest.raises(RewardTermError, match=r"'late' scored again and gave|9 steps were scored again"):
         venv.pay_changes()
 
 
