@@ -65,6 +65,7 @@ class Experiment:
     def __init__(self, config: RunConfig, choices: Mapping[str, str]) -> None:
         self.config, self.choices = config, choices
         _check_run(config)
+        envs.refuse_arguments(config.env.id, config.env.kwargs)
         self.agent: Agent = agents.get(choices["agent"])
         self.settings: AgentConfig = agents.configured(choices["agent"], config.agent)
         resolve_device(self.settings.device)
@@ -95,7 +96,6 @@ class Experiment:
         config, reward = self.config, self._reward or build_reward(self.config)
         self._reward = None
         seed = config.seed if seed is None else seed
-        envs.refuse_arguments(config.env.id, config.env.kwargs)
         arguments = dict(config.env.kwargs)
         if render_mode is not None:
             arguments["render_mode"] = render_mode
@@ -218,7 +218,7 @@ def build_reward(config: RunConfig) -> Reward:
     episode = _episode(config)
     withheld = _withheld(config, [*signals, *built]) if episode is not None else ()
     combiner = _combiner(config, weights, withheld)
-    _refuse_changed_twice(config, built, chains)
+    _refuse_changed_twice(built, chains)
     parts = [*built.values(), combiner, *(part for chain in chains.values() for part in chain)]
     parts += [] if episode is None else [episode]
     report = {entry for part in parts for entry in part.requires}
@@ -238,7 +238,8 @@ def _term(name: str, arguments: dict[str, Any], config: RunConfig, description: 
     try:
         term = terms.make(name, **arguments)
     except ValueError as error:
-        able = f".{_detects(description)}" if "events" in kind.requires else ""
+        hinted = str(error).endswith("?")
+        able = f".{_detects(description)}" if "events" in kind.requires and not hinted else ""
         raise ValueError(f"shaping.terms.{name}: {error}{able}") from error
     term.name = name
     _refuse_unreported(term.requires, description, f"shaping={name}")
@@ -350,15 +351,12 @@ def _combiner(config: RunConfig, weights: Mapping[str, float | str], withheld: t
         raise ValueError(f"shaping.combiner: {error}") from error
 
 
-def _refuse_changed_twice(
-    config: RunConfig, built: Mapping[str, RewardTerm], chains: Mapping[str, Sequence[Transform]]
-) -> None:
+def _refuse_changed_twice(built: Mapping[str, RewardTerm], chains: Mapping[str, Sequence[Transform]]) -> None:
     for name, term in built.items():
-        transformed = any(chains[signal] for signal in term.signals)
-        if term.relabels and (transformed or config.shaping.episode.name is not None):
+        if term.relabels and any(chains[signal] for signal in term.signals):
             raise ValueError(
-                f"shaping.terms.{name}.relabel=true changes rewards after the fact, so nothing else may: give neither "
-                f"shaping.terms.{name}.normalise, .clip, .transforms nor shaping.episode.name, or relabel=false."
+                f"shaping.terms.{name}.relabel=true changes rewards after the fact, when they cannot be transformed any "
+                f"more: give neither shaping.terms.{name}.normalise, .clip nor .transforms, or relabel=false."
             )
 
 
