@@ -1,4 +1,4 @@
-"""The house stands: knowledge runs one way, no modules go round in a circle, and a stranger's part is one folder."""
+"""The house stands: knowledge runs one way, and no modules go round in a circle."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOMS = {
     "benchmarks": {"configuration", "running", "results"},
     "experiments": {"configuration", "running", "results", "annotation", "rocket", "benchmarks"},
 }
-"""Room of scripts/ -> the other rooms that it may import; the commands above them may import all."""
+"""Room of scripts/ -> the other rooms that it may import; the commands above import all."""
 STANDALONE = {"scripts.lock", "scripts.benchmarks.rlgym_speed"}
 """Run by a Python without our packages."""
 NAMELESS = {"utils", "util", "helpers", "misc", "common"}

@@ -1,7 +1,7 @@
-"""Reads the command line before Hydra does, so that a slip of the pen is one clear sentence and nothing is built.
+"""Reads the command line before Hydra does: a slip of the pen is one sentence, nothing is built.
 
-Also makes three things easier to write than Hydra's grammar has them: a schedule needs no quotes, open dictionaries
-(env.kwargs.x=1) need no plus sign, and `shaping=` takes a name or a list.
+Also makes three things easier to write than Hydra's grammar has them: a schedule needs no quotes,
+open dictionaries (env.kwargs.x=1) need no plus sign, and `shaping=` takes a name or a list.
 """
 
 from __future__ import annotations

@@ -18,13 +18,14 @@ STEPS = "time/total_timesteps"
 class ProgressCsv(KVWriter):
     """Appends each dump of an SB3 logger as a row; a key not seen before becomes a new column.
 
-    A row is one write, flushed; the file is rewritten (new column, resume) through a temporary file and a rename. So a
-    kill leaves at worst a half-written last line, which the next opening removes. A failed write keeps its row in
-    memory for the next one.
+    A row is one write, flushed; the file is rewritten (new column, resume) through a temporary file
+    and a rename. So a kill leaves at worst a half-written last line, which the next opening
+    removes. A failed write keeps its row in memory for the next one.
 
     Args:
         path: the file.
-        resume_steps: keep the rows up to this many environment steps and go on after them; None starts an empty file.
+        resume_steps: keep the rows up to this many environment steps and go on after them; None
+            starts an empty file.
     """
 
     def __init__(self, path: Path, resume_steps: int | None = None) -> None:
@@ -60,7 +61,7 @@ class ProgressCsv(KVWriter):
                 self._warned = True
 
     def sync(self) -> None:
-        """Bring what was written to the disk itself. Raises OSError where that fails, or rows still wait."""
+        """Bring what was written to the disk itself. Raises OSError if that fails or rows wait."""
         if self._waiting:
             raise OSError(f"{len(self._waiting)} rows of {self.path} could not be written yet")
         with self.path.open("rb") as stream:
@@ -98,7 +99,7 @@ class ProgressCsv(KVWriter):
 
 
 def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Columns and rows of a progress.csv, without a last line that a kill cut short. Nothing there: no columns."""
+    """Columns and rows of a progress.csv, if any, without a last line that a kill cut short."""
     if not path.exists():
         return [], []
     text = path.read_text()
