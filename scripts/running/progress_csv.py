@@ -12,6 +12,8 @@ from typing import Any
 
 from stable_baselines3.common.logger import KVWriter, filter_excluded_keys
 
+from foundation.files import whole_file
+
 STEPS = "time/total_timesteps"
 
 
@@ -85,16 +87,8 @@ class ProgressCsv(KVWriter):
     def _rewrite(self, columns: list[str], rows: list[dict[str, str]]) -> None:
         header = _lines(columns, [{column: column for column in columns}]) if columns else b""
         data = header + _lines(columns, rows)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, self.path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        with whole_file(self.path, durable=True) as part:
+            part.write_bytes(data)
         self._columns, self._size = columns, len(data)
 
 
