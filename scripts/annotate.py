@@ -36,20 +36,20 @@ def main(command_line: Sequence[str]) -> None:
     asks = bool({"model", "zero-shot"} & set(arguments.judges))
     model = LanguageModel(**asdict(arguments.llm)) if asks else None
     try:
-        found = annotate_all(arguments, env, model)
+        annotations = annotate_all(arguments, env, model)
     finally:
         if model is not None:
             model.close()
     out = Path(arguments.out)
-    text = table(found)
+    text = table(annotations)
     print(text)
-    rows = [{**asdict(one), **one.score.metrics()} for one in found]
+    rows = [{**asdict(annotation), **annotation.score.metrics()} for annotation in annotations]
     replace_text(out / "annotations.json", json.dumps(rows, indent=1) + "\n")
     replace_text(out / "table.md", text + "\n")
-    known = [one for one in found if one.confusion]
-    if known:
+    balances = [annotation.balance for annotation in annotations if annotation.confusion]
+    if balances:
         texts = [text for text, event in env.subgoals.items() if event]
-        draw_confusion(found, texts, out / "confusion.png", known[0].balance)
+        draw_confusion(annotations, texts, out / "confusion.png", balances[0])
     print(f"written to {out}", file=sys.stderr)
 
 

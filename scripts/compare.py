@@ -49,11 +49,12 @@ def compare(patterns: Sequence[str], out: Path, metric: str = "success_rate") ->
     out.mkdir(parents=True, exist_ok=True)
     command = "python -m scripts.compare " + " ".join(Path(p).name if Path(p).is_absolute() else p for p in patterns)
     replace_text(out / "compare.json", twin(command, rows))
+    seeds_of = {arm: len(arm_rows) for arm, arm_rows in by_arm(rows).items()}
     notes = [f"left out {path}: {reason}" for path, reason in left_out]
     notes += [
-        f"{arm}: {len(own)} seed{'s' if len(own) > 1 else ''}, too few for an interval that means much; 5 are usual"
-        for arm, own in by_arm(rows).items()
-        if len(own) < 3
+        f"{arm}: {seeds} seed{'s' if seeds > 1 else ''}, too few for an interval that means much; 5 are usual"
+        for arm, seeds in seeds_of.items()
+        if seeds < 3
     ]
     replace_text(out / "table.md", "\n\n".join([text, *notes]) + "\n")
     try:

@@ -46,16 +46,16 @@ def main(command_line: Sequence[str]) -> None:
     if len(players) < len(words):
         raise ValueError(f"two of {', '.join(words)} have the same name; give one with NAME:PLAYER")
     rules = Rules(arguments.cars, arguments.seconds, arguments.no_touch_seconds, arguments.tick_skip)
-    pairings = play_all(players, arguments.points, rules, arguments.seed, told=True)
+    pairings = play_all(players, arguments.points, rules, arguments.seed, verbose=True)
     skills = ratings(pairings, arguments.seed)
     out = Path(arguments.out)
-    found = {
+    results = {
         "command": f"python -m scripts.tournament {' '.join(command_line)}",
         "rules": asdict(rules),
         "ratings": {name: {"skill": mu, "deviation": sigma} for name, (mu, sigma) in skills.items()},
         "pairings": [pairing.as_json() for pairing in pairings],
     }
-    replace_json(out / "tournament.json", found)
+    replace_json(out / "tournament.json", results)
     draw(out / "tournament.png", pairings, skills)
     print(f"\n{table(pairings, skills)}\n\n{out / 'tournament.json'}\n{out / 'tournament.png'}")
 

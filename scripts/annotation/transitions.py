@@ -191,17 +191,17 @@ def build(
     if balance == "natural":
         return list(record(env_id, n, seed=seed, events=events))
     thin = np.random.default_rng([seed % 2**63, n])
-    found: Counter[str] = Counter()
+    filled: Counter[str] = Counter()
     kept: list[LabelledTransition] = []
     for transition in record(env_id, PATIENCE * n, seed=seed, events=events):
         kind = next((event for event in events if transition.labels[event]), NONE)
-        if found[kind] >= wanted[kind] or (kind == NONE and thin.random() >= KEPT):
+        if filled[kind] >= wanted[kind] or (kind == NONE and thin.random() >= KEPT):
             continue
-        found[kind] += 1
+        filled[kind] += 1
         kept.append(transition)
         if len(kept) == n:
             return kept
-    lacking = ", ".join(f"{found[kind]} of {size} {kind}" for kind, size in wanted.items() if found[kind] < size)
+    lacking = ", ".join(f"{filled[kind]} of {size} {kind}" for kind, size in wanted.items() if filled[kind] < size)
     raise ValueError(
         f"{PATIENCE * n} steps of {env_id} gave only {lacking}: too rare for the scripted player and random actions; "
         "ask for other events, a smaller n or balance='natural'"

@@ -35,8 +35,8 @@ def annotation(arguments: Arguments) -> dict[str, Any]:
             return plain.speed(arguments.train_steps)
 
         def annotating() -> float:
-            with tempfile.TemporaryDirectory() as own:
-                term = calm(own, asks=True)
+            with tempfile.TemporaryDirectory() as turn_folder:
+                term = calm(turn_folder, asks=True)
                 beside = Learner("ours", 2, {"calm": term})
                 beside.speed(1024)  # questions come up and the server starts
                 while not term.language_model.metrics()["asked"]:

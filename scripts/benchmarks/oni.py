@@ -67,12 +67,15 @@ def measured(arguments: Arguments) -> list[dict[str, tuple[float, float]]]:
         learner.speed(16_384)  # messages are met, networks fitted
     turns = []
     for turn in range(arguments.repeats):
-        found = {}
+        measurements = {}
         for name, learner in learners.items():
             print(f"  {turn + 1}/{arguments.repeats}  {name} ...", file=sys.stderr, flush=True)
-            found[name] = (learner.speed(arguments.train_steps), share_of_training(learner, arguments.train_steps // 2))
-        base = found["none"][1]  # ShapedVecEnv itself
-        turns.append({name: (speed, max(0.0, share - base)) for name, (speed, share) in found.items()})
+            measurements[name] = (
+                learner.speed(arguments.train_steps),
+                share_of_training(learner, arguments.train_steps // 2),
+            )
+        base = measurements["none"][1]  # ShapedVecEnv itself
+        turns.append({name: (speed, max(0.0, share - base)) for name, (speed, share) in measurements.items()})
     for learner in learners.values():
         learner.venv.close()
     return turns

@@ -34,7 +34,7 @@ EPISODE = 45 * 15  # steps in which nobody touches the ball
 def rocket(arguments: Arguments) -> dict[str, Any]:
     """Steps of whole matches, layer by layer; {"rows": [...], "ratios": {...}}."""
     rows: list[dict[str, Any]] = []
-    found: dict[str, float] = {}
+    claimed: dict[str, float] = {}
     with rlgym_python(arguments.rlgym) as python:
         for cars in CARS:
             rlgym = None if python is None else RlgymProcess(python, cars)
@@ -51,8 +51,8 @@ def rocket(arguments: Arguments) -> dict[str, Any]:
                  "ratio": round(medians[name] / medians[RAW], 3), "against": RAW}
                 for name, speeds in measured.items()
             ]  # fmt: skip
-            found |= ratios(medians, statistics.median(added), f"{cars}v{cars}")
-    return {"rows": rows, "ratios": {name: round(value, 4) for name, value in found.items()}}
+            claimed |= ratios(medians, statistics.median(added), f"{cars}v{cars}")
+    return {"rows": rows, "ratios": {name: round(value, 4) for name, value in claimed.items()}}
 
 
 def paths(
@@ -86,17 +86,17 @@ RLGYM_PATH = "rlgym 2, its default observation, no reward"
 
 def ratios(medians: dict[str, float], added: float, task: str) -> dict[str, float]:
     """What is claimed, by name; processes of ours are compared with one of rlgym one to one and, `_workers`, all."""
-    found = {
+    claimed = {
         f"flat_vs_raw_{task}": medians[FLAT] / medians[RAW],
         f"full_vs_raw_{task}": medians[FULL] / medians[RAW],
         f"reward_adds_{task}": added,
     }
     if RLGYM_PATH in medians:
-        found[f"full_vs_rlgym_{task}"] = medians[FULL] / medians[RLGYM_PATH]
+        claimed[f"full_vs_rlgym_{task}"] = medians[FULL] / medians[RLGYM_PATH]
         for name, speed in medians.items():
             if name.startswith(f"{FULL}, "):
-                found[f"full_vs_rlgym_{task}_workers"] = speed / medians[RLGYM_PATH]
-    return found
+                claimed[f"full_vs_rlgym_{task}_workers"] = speed / medians[RLGYM_PATH]
+    return claimed
 
 
 class RawPhysics:

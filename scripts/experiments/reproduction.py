@@ -124,11 +124,11 @@ def _measured_together(
     jobs: Sequence[Job],
     rows: Sequence[Row],
 ) -> list[Row]:
-    found = {}
+    measured: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for seed in dict.fromkeys(job.seed for job in jobs):
         print(f"measuring the runs of seed {seed} together", flush=True)
-        found[seed] = together({job.arm: job.run_dir for job in jobs if job.seed == seed})
-    return [replace(row, metrics={**row.metrics, **found[row.seed][row.arm]}) for row in rows]
+        measured[seed] = together({job.arm: job.run_dir for job in jobs if job.seed == seed})
+    return [replace(row, metrics={**row.metrics, **measured[row.seed][row.arm]}) for row in rows]
 
 
 def plan(claim: Comparison, seeds: Sequence[int], steps: int, folder: Path) -> list[Job]:
@@ -179,9 +179,9 @@ def with_section(text: str, name: str, content: str) -> str:
     block = f"{start}\n{content}\n{end}"
     if start not in text and end not in text:
         return f"{text.rstrip()}\n\n{block}\n"
-    before, found, rest = text.partition(start)
+    before, opened, rest = text.partition(start)
     _, closed, after = rest.partition(end)
-    if not found or not closed:
+    if not opened or not closed:
         raise ValueError(f"results.md must hold both {start} and {end}, in this order; put the missing one back")
     return f"{before}{block}{after}"
 
@@ -254,7 +254,9 @@ def _row(job: Job) -> Row:
 
 def _agreement(rows: Sequence[Row], metric: str) -> str:
     """Whether the interquartile mean of either arm lies inside the other's interval."""
-    arms = {arm: interval([float(row.metrics[metric] or 0.0) for row in own]) for arm, own in by_arm(rows).items()}
+    arms = {
+        arm: interval([float(row.metrics[metric] or 0.0) for row in arm_rows]) for arm, arm_rows in by_arm(rows).items()
+    }
     (first, a), (second, b) = arms.items()
     inside = a.low <= b.value <= a.high, b.low <= a.value <= b.high
     if all(inside):

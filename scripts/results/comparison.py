@@ -77,7 +77,7 @@ def find_runs(patterns: Sequence[str]) -> list[Path]:
     Raises:
         FileNotFoundError: a pattern that names nothing.
     """
-    found: dict[Path, None] = {}
+    run_dirs: dict[Path, None] = {}
     for pattern in patterns:
         matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
         folders = [match for match in matches if match.is_dir()]
@@ -85,8 +85,8 @@ def find_runs(patterns: Sequence[str]) -> list[Path]:
             raise FileNotFoundError(
                 f"{pattern!r} names no directory; expected run directories such as 'runs/*key_room*'"
             )
-        found |= dict.fromkeys(folders)
-    return list(found)
+        run_dirs |= dict.fromkeys(folders)
+    return list(run_dirs)
 
 
 def read_runs(run_dirs: Sequence[Path]) -> tuple[list[Row], list[tuple[Path, str]]]:
@@ -221,16 +221,16 @@ def _names(
     settings = []
     for key in keys:
         values: dict[tuple[Any, ...], set[str]] = {}
-        for choice, configuration in zip(chosen, configurations, strict=True):
-            values.setdefault(choice, set()).add(json.dumps(configuration.get(key), default=str))
+        for group_names, configuration in zip(chosen, configurations, strict=True):
+            values.setdefault(group_names, set()).add(json.dumps(configuration.get(key), default=str))
         if any(len(seen) > 1 for seen in values.values()):  # differs within one choice of groups
             settings.append(key)
     result = []
-    for own_choices, configuration in zip(choices, configurations, strict=True):
+    for choice, configuration in zip(choices, configurations, strict=True):
         shown = differing_groups or ([] if settings else ["env", "shaping", "agent"])
-        words = [str(own_choices.get(group)) for group in shown]
+        words = [str(choice.get(group)) for group in shown]
         words += [f"{key}={_word(_portable(configuration.get(key)))}" for key in settings]
-        config = {**own_choices, **{key: _portable(configuration.get(key)) for key in settings}}
+        config = {**choice, **{key: _portable(configuration.get(key)) for key in settings}}
         config.setdefault("total_timesteps", configuration.get("total_timesteps"))
         result.append((" ".join(words), config))
     return result

@@ -24,19 +24,19 @@ def draw_curves(rows: Sequence[Row], path: Path, metric: str = "success_rate") -
     """
     if metric == STATISTICS:
         return draw_statistics(rows, path)
-    arms = {arm: own for arm, own in by_arm(rows).items() if any(metric in row.curves for row in own)}
+    arms = {arm: arm_rows for arm, arm_rows in by_arm(rows).items() if any(metric in row.curves for row in arm_rows)}
     if not arms:
         has = sorted({name for row in rows for name in row.curves})
         raise ValueError(f"no run has a learning curve of {metric!r}; these runs have {', '.join(has) or 'none'}")
     with figure(path, 1, 2, 5.4, 4.0, width_ratios=[2.4, 1]) as (drawing, (left, right)):
-        for index, own in enumerate(arms.values()):
-            curves = [row.curves[metric] for row in own if metric in row.curves]
+        for index, arm_rows in enumerate(arms.values()):
+            curves = [row.curves[metric] for row in arm_rows if metric in row.curves]
             grid, values = common_grid(curves)
             around = band(values) if len(grid) else None
             if around is not None:
                 left.plot(grid, around.value, **look(index))
                 left.fill_between(grid, around.low, around.high, color=look(index)["color"], alpha=0.18, linewidth=0)
-            final = known_values([row.metrics.get(metric) for row in own])
+            final = known_values([row.metrics.get(metric) for row in arm_rows])
             if final:
                 _draw_final(right, index, final)
         left.set_title(f"{TITLES[metric]} in training")
@@ -62,8 +62,8 @@ def draw_statistics(rows: Sequence[Row], path: Path) -> Path:
     arms, wide = by_arm(rows), min(3, len(names))
     with figure(path, -(-len(names) // wide), wide, 3.9, 2.9) as (drawing, panels):
         for panel, name in zip(panels, names, strict=False):
-            for index, own in enumerate(arms.values()):
-                grid, values = common_grid([row.curves[name] for row in own if name in row.curves])
+            for index, arm_rows in enumerate(arms.values()):
+                grid, values = common_grid([row.curves[name] for row in arm_rows if name in row.curves])
                 if len(grid):
                     around = band(values)
                     panel.plot(grid, around.value, **look(index))
@@ -82,15 +82,15 @@ def draw_statistics(rows: Sequence[Row], path: Path) -> Path:
 
 def draw_rewards(rows: Sequence[Row], path: Path) -> Path | None:
     """The parts of the reward, one panel an arm: mean sum over an episode. None when no run tells of any."""
-    arms = {arm: own for arm, own in by_arm(rows).items() if any(row.parts for row in own)}
+    arms = {arm: arm_rows for arm, arm_rows in by_arm(rows).items() if any(row.parts for row in arm_rows)}
     if not arms:
         return None
-    names = list(dict.fromkeys(name for own in arms.values() for row in own for name in row.parts))
+    names = list(dict.fromkeys(name for arm_rows in arms.values() for row in arm_rows for name in row.parts))
     wide = min(3, len(arms))
     with figure(path, -(-len(arms) // wide), wide, 3.9, 3.3) as (drawing, panels):
-        for panel, (arm, own) in zip(panels, arms.items(), strict=False):
+        for panel, (arm, arm_rows) in zip(panels, arms.items(), strict=False):
             for index, name in enumerate(names):
-                grid, values = common_grid([row.parts[name] for row in own if name in row.parts])
+                grid, values = common_grid([row.parts[name] for row in arm_rows if name in row.parts])
                 if not len(grid):
                     continue
                 around = band(values)

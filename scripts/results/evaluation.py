@@ -61,7 +61,7 @@ def evaluate_run(
     if episodes < 1 or n_envs < 1:
         raise ValueError(f"episodes={episodes}, n_envs={n_envs}: at least one of each is needed")
     run = load_run(run_dir)
-    with _own_random_state():
+    with _separate_random_state():
         model = run.load_agent()
         started = time.perf_counter()
         records = run.agent.evaluate(model, run, episodes, n_envs=n_envs, seed=seed, deterministic=deterministic)
@@ -157,7 +157,7 @@ def _record(run: Run, model: BaseAlgorithm, seed: int, deterministic: bool) -> t
 
 
 @contextmanager
-def _own_random_state() -> Iterator[None]:
+def _separate_random_state() -> Iterator[None]:
     """The caller's random states are afterwards what they were."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng():

@@ -19,12 +19,12 @@ def finish(path: Path, config: RunConfig) -> None:
             result = evaluate_run(path, episodes=config.evaluate_episodes, gif=config.gif)
             lines += [describe(result), f"  evaluation   {path / 'evaluation.json'}"]
         except Exception as error:
-            lines.append(f"  WARNING: the final evaluation failed: {_told(path, error)}")
+            lines.append(f"  WARNING: the final evaluation failed: {_logged(path, error)}")
     try:
         plot_run(path)
         lines.append(f"  plots        {path / 'plots'}")
     except Exception as error:
-        lines.append(f"  WARNING: plotting failed: {_told(path, error)}")
+        lines.append(f"  WARNING: plotting failed: {_logged(path, error)}")
     lines += [
         f"  curves       {path / 'progress.csv'}",
         f"  summary      {path / 'summary.json'}",
@@ -35,7 +35,7 @@ def finish(path: Path, config: RunConfig) -> None:
     print("\n".join(lines), flush=True)
 
 
-def _told(path: Path, error: Exception) -> str:
+def _logged(path: Path, error: Exception) -> str:
     with contextlib.suppress(OSError), (path / "error.txt").open("a") as file:
         file.write("".join(traceback.format_exception(error)))
     return f"{type(error).__name__}: {error} (see {path / 'error.txt'})"

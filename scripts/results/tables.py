@@ -17,15 +17,15 @@ def table(rows: Sequence[Row]) -> str:
     known = {name for name, _, _ in _COLUMNS} | _NOT_SHOWN
     others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
     columns = [
-        (title, [cell([row.metrics.get(name) for row in own]) for own in arms.values()])
+        (title, [cell([row.metrics.get(name) for row in arm_rows]) for arm_rows in arms.values()])
         for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _return) for name in others))
         if any(row.metrics.get(name) is not None for row in rows)
         or (name in rows[0].metrics and name.startswith("steps_to"))
     ]
     lines = ["| arm | seeds | " + " | ".join(title for title, _ in columns) + " |"]
     lines.append("| --- | --- |" + " ---: |" * len(columns))
-    for i, (arm, own) in enumerate(arms.items()):
-        cells = [arm, str(len(own)), *(cells[i] for _, cells in columns)]
+    for i, (arm, arm_rows) in enumerate(arms.items()):
+        cells = [arm, str(len(arm_rows)), *(cells[i] for _, cells in columns)]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     return "\n".join(lines)
 

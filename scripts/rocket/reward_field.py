@@ -112,14 +112,14 @@ def over_field(reward: Expression, arguments: Arguments, moved: FloatArray) -> F
 
 def goal_values(events: Expression, arguments: Arguments) -> tuple[float, float]:
     """What a goal of the blue car pays it, and what one of the other team does."""
-    found = []
+    paid = []
     for names in (("goal", "team_goal"), ("concede",)):
         states = situation(arguments, np.zeros((1, 2)))
         happened = np.zeros_like(states.boost)
         happened[0, 0] = 1.0
         states.events = {**states.events, **dict.fromkeys(names, happened)}
-        found.append(float(events(View(states))[0, 0]))
-    return found[0], found[1]
+        paid.append(float(events(View(states))[0, 0]))
+    return paid[0], paid[1]
 
 
 def draw_field(path: Path, arguments: Arguments) -> None:
