@@ -13,13 +13,12 @@ Writes OUT/annotations.json, OUT/table.md and OUT/confusion.png.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from foundation.files import replace_text
+from foundation.files import replace_json, replace_text
 from scripts.annotation.study import Arguments, annotate_all, check, draw_confusion, environment, table
 from scripts.configuration.arguments import parse
 from scripts.configuration.arguments import run as run_command
@@ -44,7 +43,7 @@ def main(command_line: Sequence[str]) -> None:
     text = table(annotations)
     print(text)
     rows = [{**asdict(annotation), **annotation.score.metrics()} for annotation in annotations]
-    replace_text(out / "annotations.json", json.dumps(rows, indent=1) + "\n")
+    replace_json(out / "annotations.json", rows)
     replace_text(out / "table.md", text + "\n")
     balances = [annotation.balance for annotation in annotations if annotation.confusion]
     if balances:

@@ -35,12 +35,13 @@ the flat observation, with Lucy's, with Lucy's and her reward, and rlgym 2 on it
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.checks import whole
+from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.rocket import rocket
@@ -63,15 +64,14 @@ def main(command_line: Sequence[str]) -> int:
         raise ValueError(
             f"which benchmark? One of {', '.join(BENCHMARKS)}, and then options; got {' '.join(names) or 'nothing'}"
         )
-    if min(arguments.repeats, arguments.n_envs, arguments.steps, arguments.train_steps) < 1 or arguments.workers < 0:
-        raise ValueError("repeats, n_envs, steps and train_steps are at least 1, workers at least 0")
+    for name in ("repeats", "n_envs", "steps", "train_steps"):
+        whole(name, getattr(arguments, name))
+    whole("workers", arguments.workers, least=0)
     warnings.filterwarnings("ignore", message=".*pkg_resources.*")
     result = {"command": " ".join(["python -m scripts.benchmark", *command_line]), **BENCHMARKS[names[0]](arguments)}
     print(table(result))
     if arguments.json:
-        path = Path(arguments.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        replace_json(Path(arguments.json), result)
     return 0
 
 

@@ -16,12 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from foundation.checks import one_of
 from foundation.files import replace_text
 from scripts.configuration.arguments import parse
 from scripts.configuration.arguments import run as run_command
 from scripts.results.comparison import CURVES, STATISTICS, by_arm, find_runs, read_runs, read_twin, twin
 from scripts.results.comparison_pictures import draw_curves, draw_rewards
 from scripts.results.tables import table
+
+METRICS = (*CURVES, STATISTICS)
+"""What the picture can show."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,13 @@ def compare(patterns: Sequence[str], out: Path, metric: str = "success_rate") ->
         FileNotFoundError: a pattern that names nothing.
         ValueError: no finished run, or an unknown metric.
     """
-    _check_metric(metric)
+    one_of("metric", metric, METRICS)
     run_dirs = find_runs(patterns)
     rows, left_out = read_runs(run_dirs)
     if not rows:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in left_out)
         raise ValueError(f"none of {len(run_dirs)} directories holds a finished run ({reasons})")
     text = table(rows)
-    out.mkdir(parents=True, exist_ok=True)
     command = "python -m scripts.compare " + " ".join(Path(p).name if Path(p).is_absolute() else p for p in patterns)
     replace_text(out / "compare.json", twin(command, rows))
     seeds_of = {arm: len(arm_rows) for arm, arm_rows in by_arm(rows).items()}
@@ -68,7 +71,7 @@ def compare(patterns: Sequence[str], out: Path, metric: str = "success_rate") ->
 def main(command_line: Sequence[str]) -> None:
     """The command line."""
     places, arguments = parse(command_line, Arguments, __doc__)
-    _check_metric(arguments.metric)
+    one_of("metric", arguments.metric, METRICS)
     if not places:
         raise ValueError("expected run directories or a table's twin: python -m scripts.compare 'runs/*key_room*'")
     if len(places) == 1 and places[0].endswith(".json"):
@@ -83,11 +86,6 @@ def main(command_line: Sequence[str]) -> None:
     out = Path(arguments.out or "outputs/compare")
     print(compare(places, out, arguments.metric))
     print(f"written to {out}", file=sys.stderr)
-
-
-def _check_metric(metric: str) -> None:
-    if metric not in (*CURVES, STATISTICS):
-        raise ValueError(f"metric={metric} has no learning curve; expected {' or '.join((*CURVES, STATISTICS))}")
 
 
 if __name__ == "__main__":

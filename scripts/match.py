@@ -17,6 +17,7 @@ from pathlib import Path
 
 from envs.rocket.contest import Rules
 from envs.rocket.recording import Recording
+from foundation.checks import one_of
 from scripts.configuration.arguments import parse
 from scripts.configuration.arguments import run as run_command
 from scripts.results.clips import write_gif, write_mp4
@@ -45,8 +46,7 @@ class Arguments:
 def main(command_line: Sequence[str]) -> None:
     """The command line."""
     words, arguments = parse(command_line, Arguments, __doc__)
-    if arguments.video not in VIDEOS:
-        raise ValueError(f"video={arguments.video!r}: expected {', '.join(VIDEOS)}")
+    one_of("video", arguments.video, VIDEOS)
     if arguments.reward:
         expression(arguments.reward, REWARDS, "reward")
     out = Path(arguments.out)

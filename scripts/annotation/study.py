@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.naming import nearest, unknown
+from foundation.checks import one_of
+from foundation.naming import unknown
 from scripts.annotation.judges import JUDGES, Flags, Judge, Score, either, judges, truth
 from scripts.annotation.transitions import BALANCES, LabelledTransition, build, load, save
 from scripts.configuration.groups import EnvConfig, LLMConfig, environments
@@ -217,7 +218,7 @@ def environment(name: str) -> EnvConfig:
             if not any(env.subgoals.values()):
                 raise ValueError(f"env={name} has no subgoals with events, so there is no truth to compare with")
             return env
-    raise unknown("option of env called", name, known)
+    raise unknown("env", name, known)
 
 
 def _slug(text: str) -> str:
@@ -250,8 +251,7 @@ def check(arguments: Arguments) -> None:
         ("balances", arguments.balances, BALANCES),
         ("subgoals", (arguments.subgoals,), ("given", "discovered", "both")),
     ):
-        for one in given:
-            if one not in allowed:
-                raise ValueError(f"{name}={one}: expected {', '.join(allowed)}.{nearest(one, allowed)}")
+        for word in given:
+            one_of(name, word, allowed)
         if not given:
             raise ValueError(f"{name} is empty; expected some of {', '.join(allowed)}")

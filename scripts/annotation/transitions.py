@@ -15,7 +15,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,9 @@ import numpy as np
 import envs
 from envs.episode_seeds import EpisodeSeeds
 from envs.nethack.scripted import KeyRoomPlayer
+from foundation.checks import number, one_of, whole
 from foundation.files import replace_text
+from foundation.naming import nearest
 
 BALANCES = ("balanced", "unbalanced", "natural")
 EVENTS = ("picked_up_key", "opened_door")
@@ -132,10 +133,8 @@ def record(
         ValueError: for an unknown environment or event, with the nearest names; for an impossible n, share or split.
     """
     env_id = _known(env_id, events)
-    if n < 1:
-        raise ValueError(f"n is {n}; ask for at least one transition")
-    if not 0 <= scripted <= 1:
-        raise ValueError(f"scripted is {scripted}; it is the share of actions that the player chooses, from 0 to 1")
+    whole("n", n)
+    number("scripted", scripted, least=0, most=1)
     episodes = EpisodeSeeds(1, seed, split)
     random = np.random.default_rng([seed % 2**63, split == "eval"])
     return islice(_play(env_id, episodes, random, tuple(events), scripted), n)
@@ -215,10 +214,9 @@ def _known(env_id: str, events: Sequence[str]) -> str:
         raise ValueError(f"{description.id} cannot report {', '.join(missing)}, which a judge of transitions reads")
     for event in events:
         if event not in description.events:
-            nearest = get_close_matches(event, description.events, n=3, cutoff=0.4)
+            hint = nearest(event, description.events)
             raise ValueError(
-                f"{description.id} has no event {event!r}; nearest: {', '.join(nearest) or 'none'}. "
-                f"All events: {', '.join(description.events)}."
+                f"{description.id} has no event {event!r}.{hint} All events: {', '.join(description.events)}."
             )
     if not events or len(set(events)) < len(events):
         raise ValueError(f"events is {list(events)}; name at least one, and each once")
@@ -227,10 +225,7 @@ def _known(env_id: str, events: Sequence[str]) -> str:
 
 def _class_sizes(n: int, balance: str, events: Sequence[str]) -> dict[str, int]:
     """How many transitions of each event, and of none; they sum to n."""
-    if balance not in BALANCES:
-        nearest = get_close_matches(balance, BALANCES, n=1, cutoff=0.4)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"there is no balance {balance!r}{hint} (they are {', '.join(BALANCES)})")
+    one_of("balance", balance, BALANCES)
     least = {"balanced": len(events) + 1, "unbalanced": -(-100 // RARE_PERCENT), "natural": 1}[balance]
     if n < least:
         raise ValueError(f"n is {n}; a {balance} set with {len(events)} events needs at least {least} transitions")
@@ -262,12 +257,12 @@ def load(path: Path) -> list[LabelledTransition]:
         OSError: it cannot be read.
     """
     transitions = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for position, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if line.strip():
             try:
                 transitions.append(LabelledTransition.from_json(line.decode("utf-8")))
             except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from None
+                raise ValueError(f"{path}, line {position}: {error}") from None
     if not transitions:
         raise ValueError(f"{path} holds no transitions")
     return transitions

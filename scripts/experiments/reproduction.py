@@ -17,7 +17,9 @@ from typing import Any
 
 import yaml
 
+from foundation.checks import whole
 from foundation.files import replace_text
+from foundation.naming import unknown
 from scripts.experiments.claim import Claim, Comparison, Measurement, claims
 from scripts.results.comparison import Row, by_arm, row_of_run, twin
 from scripts.results.comparison_pictures import draw_curves
@@ -93,8 +95,9 @@ def reproduce(
         RuntimeError: runs failed; the message names them and their logs. Nothing is written then.
     """
     claim = _claim(name)
-    if jobs < 1 or (total_timesteps is not None and total_timesteps < 1):
-        raise ValueError(f"jobs={jobs} total_timesteps={total_timesteps}: expected numbers of at least 1")
+    whole("jobs", jobs)
+    if total_timesteps is not None:
+        whole("total_timesteps", total_timesteps)
     chosen = tuple(dict.fromkeys(seeds)) or claim.seeds
     if isinstance(claim, Measurement):
         if jobs > 1 or total_timesteps is not None:
@@ -282,11 +285,7 @@ def _command(name: str, claim: Claim, seeds: Sequence[int], steps: int | None = 
 def _claim(name: str) -> Comparison | Measurement:
     known = claims()
     if name not in known:
-        import difflib
-
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ValueError(f"there is no experiment {name!r}.{hint} The experiments are {', '.join(known)}")
+        raise unknown("experiment", name, known)
     return known[name]
 
 

@@ -17,6 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 import envs
 from agents import EpisodeRecord, action_masks
+from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.results.clips import write_clip
 from scripts.results.intervals import interval, wilson
@@ -58,8 +59,8 @@ def evaluate_run(
         ValueError: fewer than one episode or environment.
         FileNotFoundError: no such run, or one without a checkpoint.
     """
-    if episodes < 1 or n_envs < 1:
-        raise ValueError(f"episodes={episodes}, n_envs={n_envs}: at least one of each is needed")
+    whole("episodes", episodes)
+    whole("n_envs", n_envs)
     run = load_run(run_dir)
     with _separate_random_state():
         model = run.load_agent()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from foundation.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,13 +72,8 @@ def figure(
         FigureCanvasAgg(drawing)
         axes = drawing.subplots(rows, columns, squeeze=False, width_ratios=width_ratios).ravel().tolist()
         yield drawing, axes
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        try:
+        with whole_file(path) as part:
             drawing.savefig(part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def look(index: int) -> dict[str, Any]:

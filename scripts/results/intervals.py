@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foundation.checks import number, whole
+
 FloatArray = NDArray[np.float64]
 REPETITIONS = 2000
 """Bootstrap resamples: the bounds of five seeds move by less than a hundredth of their width beyond this number."""
@@ -65,7 +67,7 @@ def interval(x: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, se
     Raises:
         ValueError: without values, for values that are not finite, or an impossible confidence.
     """
-    _check_confidence(confidence)
+    number("confidence", confidence, above=0, below=1)
     scores = _scores(x)
     if len(scores) == 1:
         return Interval(iqm(scores), math.nan, math.nan)
@@ -85,7 +87,7 @@ def band(curves: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, s
     Raises:
         ValueError: for another shape, without runs, or an impossible confidence.
     """
-    _check_confidence(confidence)
+    number("confidence", confidence, above=0, below=1)
     curves = np.asarray(curves, np.float64)
     if curves.ndim != 2 or not len(curves):
         raise ValueError(f"curves have shape {curves.shape}; expected (n_runs, points) with at least one run")
@@ -110,7 +112,7 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     Raises:
         ValueError: without trials, for impossible counts or confidence.
     """
-    _check_confidence(confidence)
+    number("confidence", confidence, above=0, below=1)
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"{successes} successes of {trials} trials: expected 0 <= successes <= trials, trials >= 1")
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
@@ -142,15 +144,9 @@ def _percentiles(samples: FloatArray, confidence: float) -> FloatArray:
     return np.asarray(np.percentile(samples, [tail, 100.0 - tail], axis=0), np.float64)
 
 
-def _check_confidence(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1, such as 0.95")
-
-
 def _resampled(scores: FloatArray, reps: int, seed: int) -> Iterator[FloatArray]:
     """`reps` stratified resamples of (n_runs, n_tasks, ...)."""
-    if reps < 1:
-        raise ValueError(f"reps is {reps}; at least one bootstrap resample is needed")
+    whole("reps", reps)
     from rliable.library import StratifiedBootstrap
 
     bootstrap = StratifiedBootstrap(scores)

@@ -59,9 +59,9 @@ def test_the_command_judges_a_data_set_with_the_embedded_model_and_writes_table_
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["forms=smell"], "forms=smell"),
-        (["judges=oracle"], "judges=oracle"),
-        (["balances=fair"], "balances=fair"),
+        (["forms=smell"], "forms='smell'"),
+        (["judges=oracle"], "judges='oracle'"),
+        (["balances=fair"], "balances='fair'"),
         (["env=minihack/key_rom"], "no env"),
         (["env=classic/cartpole"], "no subgoals"),
         (["llm.modle_path=x"], "model_path"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.nethack.batch import EVAL_BIT
+from envs.episode_seeds import EVALUATION
 from scripts.annotation import transitions
 from scripts.annotation.transitions import NONE, LabelledTransition, build, load, record, save
 
@@ -91,8 +91,8 @@ def test_the_same_seed_gives_the_same_set_and_another_seed_another(balanced):
 
 
 def test_evaluation_and_training_never_share_an_episode():
-    assert all(made.episode_seed & EVAL_BIT for made in record(KEY_ROOM, 60, seed=0))
-    assert not any(made.episode_seed & EVAL_BIT for made in record(KEY_ROOM, 60, seed=0, split="train"))
+    assert all(made.episode_seed & EVALUATION for made in record(KEY_ROOM, 60, seed=0))
+    assert not any(made.episode_seed & EVALUATION for made in record(KEY_ROOM, 60, seed=0, split="train"))
 
 
 def test_a_larger_share_of_scripted_actions_finds_more():
@@ -121,10 +121,10 @@ def test_a_class_that_does_not_fill_is_an_error_that_counts(monkeypatch):
     [
         ({"env_id": "MiniHack-KeyRom-S5-v0"}, "no environment.*MiniHack-KeyRoom-S5-v0"),
         ({"env_id": "CartPole-v1"}, "CartPole-v1 cannot report action, caption"),
-        ({"events": ("picked_up_keys",)}, "no event 'picked_up_keys'; nearest: picked_up_key"),
+        ({"events": ("picked_up_keys",)}, "no event 'picked_up_keys'. Did you mean picked_up_key"),
         ({"events": ()}, "name at least one"),
         ({"events": ("ate", "ate")}, "each once"),
-        ({"balance": "balance"}, "did you mean 'balanced'"),
+        ({"balance": "balance"}, "Did you mean balanced"),
         ({"n": 2}, "a balanced set with 2 events needs at least 3"),
         ({"n": 24, "balance": "unbalanced"}, "needs at least 25"),
         ({"n": 0, "balance": "natural"}, "needs at least 1"),
@@ -137,7 +137,7 @@ def test_what_cannot_be_built_is_refused_with_the_reason(arguments, words):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"n": 0}, "at least one"), ({"scripted": 1.5}, "from 0 to 1"), ({"split": "test"}, "split is")],
+    [({"n": 0}, "at least 1"), ({"scripted": 1.5}, "from 0 to 1"), ({"split": "test"}, "split='test'")],
 )
 def test_what_cannot_be_recorded_is_refused_before_anything_is_played(arguments, words):
     with pytest.raises(ValueError, match=words):

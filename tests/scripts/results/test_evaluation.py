@@ -145,7 +145,7 @@ def test_a_real_run_is_evaluated_repeatably_and_compared(run_dir, tmp_path):
 
 
 def test_what_cannot_be_evaluated_is_said(run_dir, tmp_path):
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="episodes=0: expected a whole number of at least 1"):
         evaluate_run(run_dir, episodes=0)
     with pytest.raises(ValueError, match="expected one run directory"):
         main([])

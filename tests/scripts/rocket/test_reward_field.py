@@ -84,8 +84,8 @@ def test_series_are_what_the_term_would_have_paid(recording: Recording) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["reward=lucky"], "did you mean"),
-        (["move=goal"], "car or ball"),
+        (["reward=lucky"], "Did you mean"),
+        (["move=goal"], "car, ball"),
         (["ball=1,2"], "three numbers"),
         (["height=9000"], "ceiling"),
         (["chase_ball"], "scripts.match"),
