@@ -18,7 +18,7 @@ from scripts.annotation.judges import JUDGES, Flags, Judge, Score, either, judge
 from scripts.annotation.transitions import BALANCES, LabelledTransition, build, load, save
 from scripts.configuration.groups import EnvConfig, LLMConfig, environments
 from scripts.results.comparison import Row
-from scripts.results.figures import figure
+from scripts.results.figures import panels
 from shaping.calm import prompts
 from shaping.calm.term import CalmTerm
 from shaping.llm import LanguageModel
@@ -186,9 +186,8 @@ def draw_confusion(annotations: Sequence[Annotation], subgoals: Sequence[str], p
         if annotation.confusion and annotation.balance == balance:
             sums[annotation.judge] = sums.get(annotation.judge, 0) + np.array(annotation.confusion)
     names = [*subgoals, prompts.NONE]
-    wide = min(3, len(sums))
-    with figure(path, -(-len(sums) // wide), wide, 3.6, 3.2) as (drawing, panels):
-        for panel, (judge, counts) in zip(panels, sums.items(), strict=False):
+    with panels(path, len(sums), 3.6, 3.2) as (drawing, axes):
+        for panel, (judge, counts) in zip(axes, sums.items(), strict=True):
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
             for row in range(len(names)):
@@ -199,8 +198,6 @@ def draw_confusion(annotations: Sequence[Annotation], subgoals: Sequence[str], p
             panel.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize=8)
             panel.set_yticks(range(len(names)), names, fontsize=8)
             panel.grid(visible=False)
-        for panel in panels[len(sums) :]:
-            panel.set_axis_off()
         drawing.supylabel("what happened", fontsize=9)
         drawing.supxlabel(f"what the judge said ({balance} sets)", fontsize=9)
     return path

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.benchmarks.learner import PPO_TASK, Learner, share_of_training
-from scripts.benchmarks.turns import Arguments
+from scripts.benchmarks.turns import Arguments, compared
 from scripts.results.comparison import Row
 from scripts.results.figures import figure, look
 from shaping import make_term
@@ -39,24 +39,16 @@ def terms() -> dict[str, Any]:
 
 def oni(arguments: Arguments) -> dict[str, Any]:
     """Training with the oni term against training without, and the share of a training step that the term takes."""
-    rows = measured(arguments)
-    plain = statistics.median(row["none"][0] for row in rows)
-    table = []
-    for name in rows[0]:
-        speeds = [row[name][0] for row in rows]
-        table.append(
-            {"task": f"{PPO_TASK}, PPO", "path": name, "steps_per_second": round(statistics.median(speeds)),
-             "lowest": round(min(speeds)), "highest": round(max(speeds)),
-             "ratio": round(statistics.median(speeds) / plain, 3), "against": "none"}
-        )  # fmt: skip
-    shares = {name: statistics.median(row[name][1] for row in rows) for name in rows[0]}
+    turns = measured(arguments)
+    rows = compared(f"{PPO_TASK}, PPO", {name: [turn[name][0] for turn in turns] for name in turns[0]}, "none")
+    shares = {name: statistics.median(turn[name][1] for turn in turns) for name in turns[0]}
     ratios = {
         f"oni_share_{name}".replace(" ", "_"): round(share, 4) for name, share in shares.items() if name != "none"
     }
     ratios["slow_annotator_vs_retrieval"] = round(
-        statistics.median(row["slow annotator"][0] / row["retrieval"][0] for row in rows), 4
+        statistics.median(turn["slow annotator"][0] / turn["retrieval"][0] for turn in turns), 4
     )
-    return {"rows": table, "ratios": ratios}
+    return {"rows": rows, "ratios": ratios}
 
 
 def measured(arguments: Arguments) -> list[dict[str, tuple[float, float]]]:

@@ -21,7 +21,7 @@ from envs.rocket.actions import lookup_table
 from envs.rocket.matches import Matches
 from envs.rocket.starts import kickoff
 from scripts.benchmarks.timed_vec_env import TimedVecEnv
-from scripts.benchmarks.turns import Arguments, median_of_turns
+from scripts.benchmarks.turns import Arguments, compared, median_of_turns
 from shaping import ShapedVecEnv, make_term
 from shaping.kinesthetic import KinestheticTerm
 
@@ -45,12 +45,7 @@ def rocket(arguments: Arguments) -> dict[str, Any]:
             if rlgym is not None:
                 rlgym.close()
             medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
-            rows += [
-                {"task": f"{cars}v{cars}", "path": name, "steps_per_second": round(medians[name]),
-                 "lowest": round(min(speeds)), "highest": round(max(speeds)),
-                 "ratio": round(medians[name] / medians[RAW], 3), "against": RAW}
-                for name, speeds in measured.items()
-            ]  # fmt: skip
+            rows += compared(f"{cars}v{cars}", measured, RAW)
             claimed |= ratios(medians, statistics.median(added), f"{cars}v{cars}")
     return {"rows": rows, "ratios": {name: round(value, 4) for name, value in claimed.items()}}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scripts.benchmarks.learner import PPO_TASK, Learner, share_of_training
-from scripts.benchmarks.turns import Arguments, median_of_turns, steps_per_second
+from scripts.benchmarks.turns import Arguments, compared, median_of_turns, steps_per_second
 
 KEYS = {
     "MiniHack-Room-5x5-v0": ("glyphs_crop", "blstats", "message", "inv_glyphs"),
@@ -132,13 +132,8 @@ def throughput(arguments: Arguments) -> dict[str, Any]:
     ratios: dict[str, float] = {}
 
     def add(task: str, measured: Mapping[str, list[float]], base: str) -> dict[str, float]:
-        medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
-        for name, speeds in measured.items():
-            rows.append(
-                {"task": task, "path": name, "steps_per_second": round(medians[name]), "lowest": round(min(speeds)),
-                 "highest": round(max(speeds)), "ratio": round(medians[name] / medians[base], 3), "against": base}
-            )  # fmt: skip
-        return medians
+        rows.extend(compared(task, measured, base))
+        return {name: statistics.median(speeds) for name, speeds in measured.items()}
 
     for env_id, short in SHORT.items():
         medians = add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _INK, _FAINT = "#333840", "#d9dce1"
 _DPI = 130
+MOST_WIDE = 3  # panels side by side
 
 STYLE: Any = {
     "figure.dpi": _DPI,
@@ -76,17 +78,27 @@ def figure(
             drawing.savefig(part)
 
 
+@contextmanager
+def panels(path: Path, count: int, width: float, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """A `figure` with `count` axes, at most `MOST_WIDE` of them side by side; what is left of the last row is empty."""
+    columns = min(MOST_WIDE, count)
+    with figure(path, math.ceil(count / columns), columns, width, height) as (drawing, axes):
+        for empty in axes[count:]:
+            empty.set_axis_off()
+        yield drawing, axes[:count]
+
+
 def look(index: int) -> dict[str, Any]:
     """Colour and dashes of the line number `index`: colours repeat with other dashes."""
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}
 
 
-def step_axis(axes: Axes) -> None:
+def step_axis(axes: Axes, most_ticks: int = 6) -> None:
     """The horizontal axis in environment steps, written 20k, 1.5M."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_xlabel("environment steps")
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(most_ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.margins(x=0.01)
 
