@@ -1,14 +1,15 @@
 """How well a language model recognises subgoals: CALM's own evaluation.
 
-python -m scripts.annotate [env=minihack/key_room] [n=50] [seeds=0] [forms=caption,crop,map,map_message]
-    [judges=model,zero-shot,symbolic,action-rule,always-yes] [balances=balanced,unbalanced] [subgoals=both]
-    [orders=1] [dataset=FILE.jsonl] [save=FILE.jsonl] [out=outputs/annotate] [llm.model_path=FILE.gguf]
-    [llm.base_url=URL] ...
+python -m scripts.annotate [env=minihack/key_room] [n=50] [seeds=0]
+    [forms=caption,crop,map,map_message] [judges=model,zero-shot,symbolic,action-rule,always-yes]
+    [balances=balanced,unbalanced] [subgoals=both] [orders=1] [dataset=FILE.jsonl]
+    [save=FILE.jsonl] [out=outputs/annotate] [llm.model_path=FILE.gguf] [llm.base_url=URL] ...
 
-Makes sets of labelled transitions by scripted and random play (or reads one: dataset=), asks every judge which subgoal
-each transition achieves, and prints precision, recall, F1 and accuracy: of "achieves any subgoal", as the paper scores,
-and of each subgoal. subgoals=given asks about the task's subgoals, discovered whether anything was achieved, both both.
-Writes OUT/annotations.json, OUT/table.md and OUT/confusion.png.
+Makes sets of labelled transitions by scripted and random play (or reads one: dataset=), asks every
+judge which subgoal each transition achieves, and prints precision, recall, F1 and accuracy: of
+"achieves any subgoal", as the paper scores, and of each subgoal. subgoals=given asks about the
+task's subgoals, discovered whether anything was achieved, both both. Writes OUT/annotations.json,
+OUT/table.md and OUT/confusion.png.
 """
 
 from __future__ import annotations

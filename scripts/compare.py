@@ -1,12 +1,13 @@
-"""Compare runs: grouped by configuration, interquartile means and 95 % bootstrap intervals over seeds.
+"""Compare runs by configuration: interquartile means and 95 % bootstrap intervals over seeds.
 
 python -m scripts.compare RUN_GLOB... [out=outputs/compare] [metric=success_rate]
 python -m scripts.compare docs/results/NAME.json [out=DIR] [metric=success_rate]
 
-RUN_GLOB is a run directory or a pattern such as 'runs/*key_room*'. Runs that differ only in their seed are one arm.
-Prints the table and writes OUT/table.md, OUT/compare.json (its twin), OUT/curves.png and OUT/rewards.png (OUT is
-outputs/compare unless said). A .json is such a twin: its table is printed again, and its picture drawn where out= says.
-metric= is what the picture shows: success_rate, task_return_mean, or stats (all that the environment tells).
+RUN_GLOB is a run directory or a pattern such as 'runs/*key_room*'. Runs that differ only in their
+seed are one arm. Prints the table and writes OUT/table.md, OUT/compare.json (its twin),
+OUT/curves.png and OUT/rewards.png (OUT is outputs/compare unless said). A .json is such a twin: its
+table is printed again, and its picture drawn where out= says. metric= is what the picture shows:
+success_rate, task_return_mean, or stats (all that the environment tells).
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ class Arguments:
 
 
 def compare(patterns: Sequence[str], out: Path, metric: str = "success_rate") -> str:
-    """Compare runs, write OUT/table.md, compare.json, curves.png and rewards.png, and return the table with its notes.
+    """Compare runs and write OUT/table.md, compare.json, curves.png and rewards.png.
+
+    Returns:
+        The table with its notes.
 
     Raises:
         FileNotFoundError: a pattern that names nothing.

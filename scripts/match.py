@@ -1,12 +1,13 @@
 """Watch Rocket players: play some points, keep them, and draw them.
 
-python -m scripts.match PLAYER [PLAYER] [points=3] [starts=kickoff] [video=gif] [reward=] [out=outputs/match]
+python -m scripts.match PLAYER [PLAYER] [points=3] [starts=kickoff] [video=gif] [reward=]
+    [out=outputs/match]
 python -m scripts.match RECORDING.npz... [video=mp4] [reward=lucy] [out=outputs/match]
 
-PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars, seconds,
-no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., every state bit for bit, and OUT/match.gif or
-OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its value and its parts for the first car
-stand in the picture.
+PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars,
+seconds, no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., every state bit for bit, and
+OUT/match.gif or OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its
+value and its parts for the first car stand in the picture.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Let Rocket players meet, each against each, over many kickoffs.
 
-python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0] [out=outputs/tournament]
+python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0]
+    [out=outputs/tournament]
 
-PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose newest checkpoint
-plays, with sampled actions and what it was trained to see and do; NAME:PLAYER gives it a name. A point ends with a goal
-or, drawn, when time is over; sides change at half time. Prints the tables and writes OUT/tournament.json and
-OUT/tournament.png. Ratings are those of Weng and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
+PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose
+newest checkpoint plays, with sampled actions and what it was trained to see and do; NAME:PLAYER
+gives it a name. A point ends with a goal or, drawn, when time is over; sides change at half time.
+Prints the tables and writes OUT/tournament.json and OUT/tournament.png. Ratings are those of Weng
+and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
 """
 
 from __future__ import annotations

@@ -31,7 +31,11 @@ class Score:
 
     @classmethod
     def of(cls, judged: Flags, truth: Flags) -> Score:
-        """From two arrays of the same shape."""
+        """From two arrays of the same shape.
+
+        >>> Score.of(np.array([True, True, False]), np.array([True, False, False]))
+        Score(tp=1, fp=1, fn=0, tn=1)
+        """
         return cls(
             int((judged & truth).sum()),
             int((judged & ~truth).sum()),

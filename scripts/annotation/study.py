@@ -1,4 +1,4 @@
-"""How well a language model recognises subgoals: every judge on every set, the table, the confusions."""
+"""How well a language model recognises subgoals: every judge on every set, table and confusions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shaping.calm.term import CalmTerm
 from shaping.llm import LanguageModel
 
 CALM_ORDERS = inspect.signature(CalmTerm).parameters["orders"].default
-"""In how many orders the calm term shows its examples; for a look at the other forms one is enough."""
+"""In how many orders the calm term shows its examples; the other forms are looked at in one."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,9 @@ def study(seeds: Sequence[int], picture: Path) -> list[Row]:
         picture: where the confusion matrices of the balanced sets are drawn.
 
     Returns:
-        One row a judge and seed: precision, recall, f1 and accuracy of "achieves any subgoal" on the balanced set, the
-        same with `unbalanced_` before it on the other one, and `f1_` of each subgoal on the balanced set.
+        One row a judge and seed. Its metrics are precision, recall, f1 and accuracy of "achieves
+        any subgoal" on the balanced set, the same with `unbalanced_` before it on the other one,
+        and `f1_` of each subgoal on the balanced set.
     """
     arguments = Arguments(seeds=tuple(seeds))
     env = environment(arguments.env)
@@ -158,7 +159,10 @@ def study(seeds: Sequence[int], picture: Path) -> list[Row]:
 
 
 def table(annotations: Sequence[Annotation]) -> str:
-    """Markdown: one line a judge and balance, means over the seeds; F1 of each subgoal where the judge knows them."""
+    """Markdown: one line a judge and balance, means over the seeds.
+
+    F1 of each subgoal stands there where the judge knows them.
+    """
     texts = list(dict.fromkeys(text for annotation in annotations for text in annotation.each))
     lines = [
         "| judge | set | precision | recall | F1 | accuracy |" + "".join(f" F1: {text} |" for text in texts),
@@ -180,7 +184,7 @@ def table(annotations: Sequence[Annotation]) -> str:
 
 
 def draw_confusion(annotations: Sequence[Annotation], subgoals: Sequence[str], path: Path, balance: str) -> Path:
-    """One matrix a judge that knows subgoals: truth down, judgement across, counts over all seeds."""
+    """One matrix a judge that knows subgoals: truth down, judgement across, counts of all seeds."""
     sums: dict[str, Any] = {}
     for annotation in annotations:
         if annotation.confusion and annotation.balance == balance:

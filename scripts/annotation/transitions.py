@@ -1,12 +1,12 @@
-"""Labelled transitions of text games: what a judge is shown, and whether the event it is asked about happened.
+"""Labelled transitions of text games: what a judge is shown, and what happened.
 
-    data = build("MiniHack-KeyRoom-S5-v0", 50, "balanced", seed=0)   # 17 keys taken, 17 doors opened, 16 of neither
+    data = build("MiniHack-KeyRoom-S5-v0", 50, "balanced", seed=0)   # 17 keys, 17 doors, 16 neither
     save(Path("key_room.jsonl"), data)                               # a JSON object a line
     data = load(Path("key_room.jsonl"))
 
-The sets are those of the CALM paper (Pignatelli et al. 2024, arXiv 2409.12798). There a PPO agent in training plays and
-its words are read for the labels; here a scripted player and chance take turns, and labels are the environment's own
-symbolic events.
+The sets are those of the CALM paper (Pignatelli et al. 2024, arXiv 2409.12798). There a PPO agent
+in training plays and its words are read for the labels; here a scripted player and chance take
+turns, and labels are the environment's own symbolic events.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REPORT = ("events", "caption", "message", "action", "crop", "map")
 RARE_PERCENT = 4
 """Share of each event in an unbalanced set."""
 KEPT = 0.1
-"""Share of the transitions without an event that are kept while playing, so that neighbours do not fill the set."""
+"""Share of the transitions without an event that are kept: neighbours would fill the set."""
 PATIENCE = 400
 """Steps played for a transition asked for before `build` gives up; KeyRoom needs about ten."""
 NONE = "none"
@@ -51,7 +51,8 @@ class LabelledTransition:
         action: the word for what the agent did.
         message: what the game said to it.
         caption: the transition in one line.
-        crop, next_crop: the characters around the hero before and after, a space between any two of a line.
+        crop, next_crop: the characters around the hero before and after, a space between any two of
+            a line.
         map, next_map: the part of the map that shows something, before and after.
         labels: event -> did it happen on this transition?
     """
@@ -125,12 +126,13 @@ def record(
         n: how many.
         seed: of the episodes and of the random actions; the same seed gives the same transitions.
         events: what to label.
-        scripted: share of the actions that `KeyRoomPlayer` chooses; the rest are uniformly random. With 0.5, KeyRoom-S5
-            gives a key and a door every twenty-odd transitions.
+        scripted: share of the actions that `KeyRoomPlayer` chooses; the rest are uniformly random.
+            With 0.5, KeyRoom-S5 gives a key and a door every twenty-odd transitions.
         split: "train" or "eval": the two never share an episode.
 
     Raises:
-        ValueError: for an unknown environment or event, with the nearest names; for an impossible n, share or split.
+        ValueError: for an unknown environment or event, with the nearest names; for an impossible
+            n, share or split.
     """
     env_id = _known(env_id, events)
     whole("n", n)
@@ -170,20 +172,24 @@ def _play(
 def build(
     env_id: str, n: int, balance: str = "balanced", *, seed: int = 0, events: Sequence[str] = EVENTS
 ) -> list[LabelledTransition]:
-    """A data set of `n` transitions of held-out episodes, in the order of play; the same for the same arguments.
+    """A data set of `n` transitions of held-out episodes, in the order of play.
+
+    The same arguments give the same set.
 
     Args:
         env_id: a NetHack or MiniHack environment; "breadcrumb/" may be left out.
         n: how many transitions.
-        balance: "balanced": as many of each event as of none, the remainder to the first events (50 -> 17, 17, 16).
-            "unbalanced": 4 % of each event (50 -> 2, 2, 46). "natural": as they come, one after the other.
-            But for "natural", one in ten of the transitions without an event is kept, as in the paper.
+        balance: "balanced": as many of each event as of none, the remainder to the first events
+            (50 -> 17, 17, 16). "unbalanced": 4 % of each event (50 -> 2, 2, 46). "natural": as they
+            come, one after the other. But for "natural", one in ten of the transitions without an
+            event is kept, as in the paper.
         seed: of the episodes and of the play.
         events: the classes. A transition on which several happen counts for the first of them.
 
     Raises:
-        ValueError: for an unknown environment, event or balance, with the nearest names; for an n that leaves a class
-            empty; when a class is still not full after a great many steps, with how many were found.
+        ValueError: for an unknown environment, event or balance, with the nearest names; for an n
+            that leaves a class empty; when a class is still not full after a great many steps, with
+            how many were found.
     """
     env_id = _known(env_id, events)
     wanted = _class_sizes(n, balance, events)

@@ -1,4 +1,4 @@
-"""PPO with the calm term while the embedded language model answers, against a model that is never asked."""
+"""PPO with the calm term beside a language model that answers, against one that is never asked."""
 
 from __future__ import annotations
 

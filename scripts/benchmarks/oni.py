@@ -1,4 +1,4 @@
-"""What the oni term costs: PPO with it, labels at hand, and beside an annotator that takes a second an answer."""
+"""What the oni term costs: PPO with labels at hand, and beside a slow annotator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shaping import make_term
 
 
 class SlowAnnotator:
-    """Takes a second and has no answer, so that it is asked again and again: a language model on a slow line."""
+    """A language model on a slow line: takes a second, has no answer, and is asked again."""
 
     batch, workers, identity = 1, 1, "slow"
 
@@ -30,15 +30,14 @@ class SlowAnnotator:
 
 
 def terms() -> dict[str, Any]:
-    """The reward functions of the oni term with labels at hand, and retrieval beside an annotator that takes a second
-    an answer."""
+    """The oni term's reward functions with labels at hand, and retrieval beside `SlowAnnotator`."""
     functions = ("retrieval", "classification", "ranking")
     terms = {name: make_term("oni", function=name, annotator="rules") for name in functions}
     return {**terms, "slow annotator": make_term("oni", annotator=SlowAnnotator())}
 
 
 def oni(arguments: Arguments) -> dict[str, Any]:
-    """Training with the oni term against training without, and the share of a training step that the term takes."""
+    """Training with the oni term against training without, and the term's share of the time."""
     turns = measured(arguments)
     rows = compared(f"{PPO_TASK}, PPO", {name: [turn[name][0] for turn in turns] for name in turns[0]}, "none")
     shares = {name: statistics.median(turn[name][1] for turn in turns) for name in turns[0]}

@@ -1,11 +1,13 @@
 """How fast rlgym 2 steps a match on its own RocketSim engine: for `scripts.benchmark rocket`.
 
-Runs in a Python of its own, as rlgym wants a numpy that this project does not have, and imports nothing of ours:
+Runs in a Python of its own, as rlgym wants a numpy that this project does not have, and imports
+nothing of ours:
 
     PYTHON -m pip install "rlgym-rocket-league[sim]"==2.0.1
     PYTHON scripts/benchmarks/rlgym_speed.py CARS
 
-reads numbers of steps from standard input and answers each with the environment steps a second of that many.
+reads numbers of steps from standard input and answers each with the environment steps a second of
+that many.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 
 
 class NoReward:
-    """Costs nothing. It has what rlgym's RewardFunction asks for, and needs no rlgym to be imported."""
+    """Costs nothing. It has what rlgym's RewardFunction asks for, without importing rlgym."""
 
     def reset(self, agents: Any, initial_state: Any, shared_info: Any) -> None:
         pass
@@ -28,7 +30,7 @@ class NoReward:
 
 
 def match(cars: int) -> Any:
-    """A match of `cars` against as many on rlgym's own engine, from a kickoff to a goal or the end of time."""
+    """A match of `cars` against as many on rlgym's own engine, from a kickoff on."""
     from rlgym.api import RLGym
     from rlgym.rocket_league.action_parsers import LookupTableAction, RepeatAction
     from rlgym.rocket_league.done_conditions import (

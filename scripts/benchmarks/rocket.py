@@ -1,4 +1,4 @@
-"""Steps a second of Rocket, layer by layer, beside RocketSim alone and rlgym 2: `scripts.benchmark rocket`."""
+"""Steps a second of Rocket, layer by layer, beside RocketSim alone and rlgym 2."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ def rocket(arguments: Arguments) -> dict[str, Any]:
 def paths(
     cars: int, arenas: int, workers: int, steps: int, rlgym: RlgymProcess | None, added: list[float]
 ) -> dict[str, Callable[[], float]]:
-    """Name of a path -> a function that measures it once; a step is one of an arena, whatever its cars.
+    """Name of a path -> a function that measures it once.
 
+    A step is one of an arena, whatever its cars.
     Every measurement of `FULL` puts into `added` what the reward adds to the time of a step.
     """
     raw, flat, seen = RawPhysics(cars, arenas), _matches(cars, arenas, "flat"), _matches(cars, arenas, "lucy")
@@ -80,7 +81,7 @@ RLGYM_PATH = "rlgym 2, its default observation, no reward"
 
 
 def ratios(medians: dict[str, float], added: float, task: str) -> dict[str, float]:
-    """What is claimed, by name; processes of ours are compared with one of rlgym one to one and, `_workers`, all."""
+    """What is claimed, by name: a process of ours against rlgym's; with `_workers`, all of ours."""
     claimed = {
         f"flat_vs_raw_{task}": medians[FLAT] / medians[RAW],
         f"full_vs_raw_{task}": medians[FULL] / medians[RAW],
@@ -97,8 +98,8 @@ def ratios(medians: dict[str, float], added: float, task: str) -> dict[str, floa
 class RawPhysics:
     """`Arena.step(8)` and nothing else, one arena after another on one core.
 
-    Cars do what the ninety actions have them do, drawn anew while the clock stands still, and matches begin anew after
-    the time that random play without a touch has in an episode.
+    Cars do what the ninety actions have them do, drawn anew while the clock stands still, and
+    matches begin anew after the time that random play without a touch has in an episode.
     """
 
     def __init__(self, cars: int, arenas: int) -> None:
@@ -126,10 +127,12 @@ class RawPhysics:
 
 
 class Played:
-    """Arena steps a second of a vector environment under random actions, resets included; it goes on from call to call.
+    """Arena steps a second of a vector environment under random actions, resets included.
 
-    Two measurements differ by more than a reward costs, as the machine drifts. So a clock under the reward tells
-    `added` how much longer a step is with the reward than without.
+    Play goes on from call to call.
+
+    Two measurements differ by more than a reward costs, as the machine drifts. So a clock under the
+    reward tells `added` how much longer a step is with the reward than without.
     """
 
     def __init__(self, venv: Any, cars: int, steps: int, added: list[float] | None = None) -> None:
@@ -195,7 +198,11 @@ class RlgymProcess:
 
 @contextlib.contextmanager
 def rlgym_python(choice: str) -> Iterator[Path | None]:
-    """A Python that has rlgym 2: `install` makes a throw-away environment, `none` is none, else its path.
+    """A Python that has rlgym 2.
+
+    Args:
+        choice: "install" makes an environment that is thrown away, "none" gives None, and anything
+            else is the path of such a Python.
 
     Raises:
         ValueError: there is no such Python.

@@ -1,4 +1,4 @@
-"""Environment steps a second beside raw nle and the stock path, PPO end to end, and what reward terms cost."""
+"""Environment steps a second beside raw nle and the stock path, PPO end to end, costs of terms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TERMS = ("potential", "events", "count", "rnd")
 
 
 def raw_nle(env_id: str, n_games: int, steps: int) -> float:
-    """Steps a second of nle's binding alone, `n_games` in turn on one core: what no wrapper can beat."""
+    """Steps a second of nle's binding alone, `n_games` in turn on one core; nothing can beat it."""
     from nle import nethack
 
     from envs.nethack.game import ALWAYS_READ, ESCAPE, QUESTIONS_FOR_THE_AGENT, SPACE, game_seeds

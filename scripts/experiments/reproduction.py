@@ -1,4 +1,4 @@
-"""Runs what is missing of a claim, evaluates it, and writes its table, its twin and its picture into the docs."""
+"""Runs what is missing of a claim, and writes its table, its twin and its picture into the docs."""
 
 from __future__ import annotations
 
@@ -78,12 +78,13 @@ def reproduce(
     total_timesteps: int | None = None,
     out: str | Path = "docs",
 ) -> list[Row]:
-    """Run what is missing of an experiment, evaluate every run on evaluation seeds, and write its part of the docs.
+    """Run what is missing of an experiment, evaluate every run, and write its part of the docs.
 
     Args:
         name: of a claim.
         seeds: of training; the experiment's own where none are given.
-        jobs: runs side by side. More than one shares the cores, which `steps_per_second` then shows.
+        jobs: runs side by side. More than one shares the cores, which `steps_per_second` then
+            shows.
         total_timesteps: steps of every run; the experiment's own where None.
         out: the folder of results.md.
 
@@ -173,10 +174,15 @@ def _picture(name: str, out: Path) -> Path:
 
 
 def with_section(text: str, name: str, content: str) -> str:
-    """`text` with `content` between the markers of the section `name`, at the end where there are none yet.
+    """`text` with `content` between the markers of the section `name`.
+
+    The section comes at the end where there are no such markers yet.
 
     Raises:
         ValueError: one of the two markers is missing, or they stand the wrong way round.
+
+    >>> with_section("# Results", "speed", "Fast.")
+    '# Results\\n\\n<!-- speed -->\\nFast.\\n<!-- /speed -->\\n'
     """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     block = f"{start}\n{content}\n{end}"
@@ -190,7 +196,7 @@ def with_section(text: str, name: str, content: str) -> str:
 
 
 def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
-    """Every job's training. Ctrl-C is passed on once to each, and they are waited for: they checkpoint.
+    """Every job's training. Ctrl-C is passed on once to each; they checkpoint and are waited for.
 
     Raises:
         RuntimeError: some failed; the others were still run.

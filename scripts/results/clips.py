@@ -28,13 +28,13 @@ def write_clip(
     trim: Callable[[list[Picture]], list[Picture]] = list,
     max_frames: int = MAX_FRAMES,
 ) -> str:
-    """Play up to `episodes` episodes in `venv` and write them to `path`, a caption over every picture.
+    """Play some episodes in `venv` and write them to `path`, a caption over every picture.
 
     Args:
         path: the .gif; it appears when it is complete.
         venv: one environment whose `render()` gives an RGB array.
         player: of this environment.
-        episodes: how many to show.
+        episodes: how many to show at most.
         trim: pictures -> what of them is worth showing.
         max_frames: pictures at most; the clip ends there, in the middle of an episode if need be.
 

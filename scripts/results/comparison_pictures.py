@@ -1,4 +1,4 @@
-"""Pictures of runs side by side: learning curves, parts of the reward, statistics of the episodes."""
+"""Pictures of runs side by side: learning curves, parts of the reward, statistics of episodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ TITLES = {"success_rate": "Success rate", "task_return_mean": "Task return"}
 
 
 def draw_curves(rows: Sequence[Row], path: Path, metric: str = "success_rate") -> Path:
-    """Learning curves of `metric` with 95 % bands beside its final value: every seed a dot, the interval a bar.
+    """Learning curves of `metric` with 95 % bands, beside its final values.
+
+    At the end every seed is a dot, and the interval is a bar.
 
     Raises:
         ValueError: no row has the metric's curve.
@@ -53,7 +55,11 @@ def draw_curves(rows: Sequence[Row], path: Path, metric: str = "success_rate") -
 
 
 def draw_statistics(rows: Sequence[Row], path: Path) -> Path:
-    """Curves of all that the environment tells of its episodes. Raises ValueError where it tells nothing."""
+    """Curves of all that the environment tells of its episodes.
+
+    Raises:
+        ValueError: it tells nothing.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row.curves if name.startswith(f"{STATISTICS}_")))
     if not names:
         raise ValueError("no run has statistics of its episodes: their environment tells none")
@@ -70,7 +76,7 @@ def draw_statistics(rows: Sequence[Row], path: Path) -> Path:
 
 
 def draw_rewards(rows: Sequence[Row], path: Path) -> Path | None:
-    """The parts of the reward, one panel an arm: mean sum over an episode. None when no run tells of any."""
+    """The parts of the reward, one panel an arm: mean sum over an episode. None without any."""
     arms = {arm: arm_rows for arm, arm_rows in by_arm(rows).items() if any(row.parts for row in arm_rows)}
     if not arms:
         return None

@@ -36,8 +36,9 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Let the newest checkpoint of a run play, and write what came of it to RUN/evaluation.json.
 
-    Every environment plays a number of episodes that is fixed before the first step. (Whoever takes the first
-    `episodes` that finish takes the short ones.) Returns are those of the Monitor under the shaping: the task's own.
+    Every environment plays a number of episodes that is fixed before the first step. (Whoever takes
+    the first `episodes` that finish takes the short ones.) Returns are those of the Monitor under
+    the shaping: the task's own.
 
     Args:
         run_dir: a run directory with a checkpoint.
@@ -45,15 +46,17 @@ def evaluate_run(
         n_envs: environments side by side; no more than `episodes` are made.
         deterministic: take the likeliest action instead of sampling.
         gif: also record `CLIP_EPISODES` episodes to RUN/videos/episode.gif.
-        seed: of the evaluation; its episodes are disjoint from those of training, whatever the number.
+        seed: of the evaluation; its episodes are disjoint from those of training, whatever the
+            number.
 
     Returns:
-        What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval` (95 %, bootstrap over
-        episodes), `success_rate` and `success_interval` (95 %, Wilson; null where the task knows no success),
-        `length_mean`, `length_min`, `length_max` (steps), `seconds`, `trained_steps`, `seed`, `deterministic`, `video`,
-        `video_note`, `stats` (means of what the environment itself tells of its episodes; {} where it does not), and
-        for every episode `returns`, `lengths`, `successes` and, where the environment tells, `episode_seeds` and
-        `statistics`.
+        What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval`
+        (95 %, bootstrap over episodes), `success_rate` and `success_interval` (95 %, Wilson; null
+        where the task knows no success), `length_mean`, `length_min`, `length_max` (steps),
+        `seconds`, `trained_steps`, `seed`, `deterministic`, `video`, `video_note`, `stats` (means
+        of what the environment itself tells of its episodes; {} where it does not), and for every
+        episode `returns`, `lengths`, `successes` and, where the environment tells, `episode_seeds`
+        and `statistics`.
 
     Raises:
         ValueError: fewer than one episode or environment.
@@ -142,7 +145,7 @@ def _columns(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
 
 
 def _record(run: Run, model: BaseAlgorithm, seed: int, deterministic: bool) -> tuple[str | None, str]:
-    """The clip's place in the run directory, or None and the reason. A clip that fails never fails an evaluation."""
+    """The clip's place in the run directory, or None and the reason: it fails no evaluation."""
     try:
         venv = run.venv(1, seed, "rgb_array")
     except Exception as error:

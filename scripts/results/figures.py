@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which every kind of colour vision tells apart, in an order that keeps neighbours far apart.
+# Okabe and Ito's palette, which every kind of colour vision tells apart, in an order that keeps
+# neighbours far apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _INK, _FAINT = "#333840", "#d9dce1"
@@ -55,7 +56,7 @@ STYLE: Any = {
 def figure(
     path: Path, rows: int, columns: int, width: float, height: float, width_ratios: Sequence[float] | None = None
 ) -> Iterator[tuple[Figure, Sequence[Axes]]]:
-    """A figure in our style with its axes row by row; it is written to `path` when the block ends well.
+    """A figure in our style with its axes row by row, written to `path` when the block ends well.
 
     Args:
         path: the .png; it appears when it is complete.
@@ -65,7 +66,8 @@ def figure(
     """
     import matplotlib
 
-    # Figures are only ever written to files. No backend is chosen for the whole process: a caller may have its own.
+    # Figures are only ever written to files. No backend is chosen for the whole process: a caller
+    # may have its own.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -80,7 +82,10 @@ def figure(
 
 @contextmanager
 def panels(path: Path, count: int, width: float, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
-    """A `figure` with `count` axes, at most `MOST_WIDE` of them side by side; what is left of the last row is empty."""
+    """A `figure` with `count` axes, at most `MOST_WIDE` of them side by side.
+
+    What is left of the last row is empty.
+    """
     columns = min(MOST_WIDE, count)
     with figure(path, math.ceil(count / columns), columns, width, height) as (drawing, axes):
         for empty in axes[count:]:
@@ -104,7 +109,11 @@ def step_axis(axes: Axes, most_ticks: int = 6) -> None:
 
 
 def short_text(text: str, most: int) -> str:
-    """A text of at most so many characters."""
+    """A text of at most so many characters.
+
+    >>> short_text("a staircase down", 12)
+    'a staircase…'
+    """
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
@@ -117,7 +126,11 @@ def rate_axis(axes: Axes) -> None:
 
 
 def short(value: float) -> str:
-    """12345 -> 12.3k, 2000000 -> 2M."""
+    """A number in few characters.
+
+    >>> short(12345), short(2_000_000), short(0.5)
+    ('12.3k', '2M', '0.5')
+    """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{letter}"

@@ -12,7 +12,10 @@ from scripts.results.run_pictures import plot_run
 
 
 def finish(path: Path, config: RunConfig) -> None:
-    """Evaluate and plot a finished run, and say where everything is. A failure here spoils nothing that was learned."""
+    """Evaluate and plot a finished run, and say where everything is.
+
+    A failure here spoils nothing that was learned.
+    """
     lines = [f"finished: {path}"]
     if config.evaluate_episodes:
         try:

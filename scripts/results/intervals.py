@@ -1,8 +1,8 @@
 """Interquartile means and bootstrap intervals over seeds, and intervals of rates.
 
-The estimators are rliable's (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical
-Precipice"):
-the interquartile mean and the percentile interval of the stratified bootstrap over runs.
+The estimators are rliable's (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the
+Statistical Precipice"): the interquartile mean and the percentile interval of the stratified
+bootstrap over runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from foundation.checks import number, whole
 
 FloatArray = NDArray[np.float64]
 REPETITIONS = 2000
-"""Bootstrap resamples: the bounds of five seeds move by less than a hundredth of their width beyond this number."""
+"""Bootstrap resamples: beyond it the bounds of five seeds move by under 1 % of their width."""
 
 
 class Interval(NamedTuple):
@@ -40,12 +40,15 @@ class Band(NamedTuple):
 
 
 def iqm(x: ArrayLike) -> float:
-    """The interquartile mean: the mean of what is left after a quarter is cut at either end, over all values.
+    """The interquartile mean: of what is left after a quarter of all values is cut at either end.
 
     Fewer than four values are too few to cut any: this is their mean.
 
     Raises:
         ValueError: without values or for values that are not finite.
+
+    >>> iqm([0, 1, 2, 100])
+    1.5
     """
     from rliable.metrics import aggregate_iqm
 
@@ -55,8 +58,8 @@ def iqm(x: ArrayLike) -> float:
 def interval(x: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, seed: int = 0) -> Interval:
     """`iqm` over runs and the percentile interval of its stratified bootstrap.
 
-    One run says nothing about the spread of runs: its bounds are NaN. Two give their own range as bounds, which is too
-    narrow. NumPy's global random state is left as it was.
+    One run says nothing about the spread of runs: its bounds are NaN. Two give their own range as
+    bounds, which is too narrow. NumPy's global random state is left as it was.
 
     Args:
         x: (n_runs,), or (n_runs, n_tasks) where tasks are the strata.
@@ -107,7 +110,9 @@ def band(curves: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, s
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """A rate with Wilson's score interval (Wilson 1927): sensible at 0 % and 100 %, where the normal one is a point.
+    """A rate with Wilson's score interval (Wilson 1927).
+
+    It is sensible at 0 % and 100 %, where the normal interval is a point.
 
     Raises:
         ValueError: without trials, for impossible counts or confidence.

@@ -1,4 +1,4 @@
-"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep."""
+"""Pictures of one run: learning curve, parts of the reward, losses, and what its terms keep."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", 
 
 
 def plot_run(run_dir: str | Path) -> list[Path]:
-    """Draw RUN/plots/learning_curve.png, rewards.png, statistics.png and losses.png from RUN/progress.csv.
+    """Draw learning_curve.png, rewards.png, statistics.png and losses.png into RUN/plots.
 
-    And messages.png for every term that keeps a table of messages. A picture whose columns the run does not have is
-    left out.
+    They come from RUN/progress.csv, and messages.png from every term that keeps a table of
+    messages. A picture whose columns the run does not have is left out.
 
     Returns:
         What was written.

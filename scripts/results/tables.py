@@ -12,7 +12,10 @@ from scripts.results.intervals import interval
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The Markdown table of rows: one line an arm, interquartile means over seeds with 95 % bootstrap intervals."""
+    """The Markdown table of rows, one line an arm.
+
+    Values are interquartile means over seeds with 95 % bootstrap intervals.
+    """
     arms = by_arm(rows)
     known = {name for name, _, _ in _COLUMNS} | _NOT_SHOWN
     others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
@@ -61,7 +64,7 @@ def _about(values: Sequence[float | None]) -> str:
 
 
 _NOT_SHOWN = {"seconds", "goal_rate"}
-"""Metrics of a twin that its table leaves out; those that `_COLUMNS` does not name stand under their own names."""
+"""Metrics of a twin that its table leaves out; others are shown, `_COLUMNS` names them or not."""
 _COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] = (
     ("success_rate", "success, last 100 episodes", _rate),
     ("eval_success_rate", "success, evaluation", _rate),

@@ -1,4 +1,4 @@
-"""Rocket players against each other: points of each pairing, ratings, tables and pictures of both."""
+"""Rocket players against each other: points of each pairing, ratings, tables and pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ STUDY_BOTS = ("random", "chase_ball", "goalie", "kickoff")
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two players' points against each other."""
+    """Two players' points against each other.
+
+    >>> pairing = Pairing("chase_ball", "goalie", np.array([1, 0, -1, 1]))
+    >>> pairing.goals, round(pairing.goal_share().value, 2)
+    ((2, 1), 0.67)
+    """
 
     first: str
     second: str
@@ -77,7 +82,7 @@ def play_all(
 
 
 def ratings(pairings: Sequence[Pairing], seed: int = 0) -> dict[str, tuple[float, float]]:
-    """Skill and its deviation by player: every point is rated once, in an order drawn from the seed."""
+    """Skill and its deviation by player: every point is rated once, in an order of the seed."""
     from openskill.models import PlackettLuce
 
     model = PlackettLuce()
@@ -113,7 +118,7 @@ def table(pairings: Sequence[Pairing], skills: Mapping[str, tuple[float, float]]
 
 
 def draw(path: Path, pairings: Sequence[Pairing], skills: Mapping[str, tuple[float, float]]) -> None:
-    """Ratings with their intervals, and every share of goals as a matrix: the row's against the column."""
+    """Ratings with their intervals, and a matrix of the row's share of goals against the column."""
     names = list(skills)
     share = np.full((len(names), len(names)), np.nan)
     for pairing in pairings:
@@ -139,7 +144,11 @@ def draw(path: Path, pairings: Sequence[Pairing], skills: Mapping[str, tuple[flo
 
 
 def study(runs: Mapping[str, Path], points: int = STUDY_POINTS) -> dict[str, dict[str, float | None]]:
-    """Agents by name against each other and against the bots that drive: shares of goals and ratings of each agent."""
+    """Agents by name against each other and the bots that drive.
+
+    Returns:
+        Agent -> its rating and its shares of goals, None where there was no goal.
+    """
     players = dict(player(f"{name}:{path}") for name, path in runs.items())
     players |= dict(player(name) for name in STUDY_BOTS)
     pairings = play_all(players, points, Rules(arenas=points // 2), without=STUDY_BOTS)
@@ -157,7 +166,7 @@ def study(runs: Mapping[str, Path], points: int = STUDY_POINTS) -> dict[str, dic
 
 
 def draw_study(rows: Sequence[Row], path: Path) -> None:
-    """The shares of goals that `study` found: every seed a dot, interquartile means and 95 % intervals."""
+    """The shares of goals of `study`: every seed a dot, interquartile means and 95 % intervals."""
     others = list(dict.fromkeys(name for row in rows for name in row.metrics if name.startswith(_SHARE)))
     arms = by_arm(rows)
     with figure(path, 1, 1, 1.3 * len(others) + 1.6, 3.6) as (_, (axes,)):

@@ -1,4 +1,4 @@
-"""The paper's evaluation: scores, judges that ask nothing, and the command line with the real embedded model."""
+"""The paper's evaluation: scores, judges that ask nothing, the command with the real model."""
 
 from __future__ import annotations
 

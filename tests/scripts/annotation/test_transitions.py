@@ -64,7 +64,8 @@ def test_a_natural_set_is_play_as_it_comes_with_plenty_of_keys_and_doors(natural
 
 
 def test_labels_agree_with_the_map_and_the_words(natural):
-    # The rules of the paper's authors: what the game says of the key; a '+' fewer on the screen after APPLY.
+    # The rules of the paper's authors: what the game says of the key; a '+' fewer on the screen
+    # after APPLY.
     for made in natural:
         took = made.action == "pickup" and " - a key named The Master Key of Thievery" in made.message
         opened = made.action == "apply" and made.map.count("+") - made.next_map.count("+") == 1

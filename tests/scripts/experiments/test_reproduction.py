@@ -33,7 +33,7 @@ make_run(Path(options["run_dir"]), shaping=options["shaping"], seed=int(options[
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """The experiment `small`, with a trainer and an evaluation that take no time. Returns what was evaluated."""
+    """The experiment `small` with a trainer that takes no time; gives what was evaluated."""
     evaluated = []
 
     def evaluate_run(run_dir, episodes, gif):

@@ -20,7 +20,7 @@ from scripts.results.evaluation import evaluate_run
 
 
 class Countdown(gymnasium.Env):
-    """Episodes of 1 step in the first environment, 10 in the second, ...; one action is allowed at a time."""
+    """Episodes of so many steps, in which one action is allowed at a time."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
     action_space = gymnasium.spaces.Discrete(3)
