@@ -1,15 +1,18 @@
 """Look at a kinesthetic reward before training on it: over the field, and over recorded matches.
 
-python -m scripts.analyse_reward reward=lucy [move=car] [ball=0,0,93] [car=0,-1000,17] [out=outputs/reward]
+python -m scripts.analyse_reward reward=lucy [move=car] [ball=0,0,93] [car=0,-1000,17]
+    [out=outputs/reward]
 python -m scripts.analyse_reward RECORDING.npz... [reward=lucy] [events=lucy] [out=outputs/reward]
 
-The first draws OUT/field.png: the blue car (move=car) or the ball (move=ball) is moved over the field at `height`, and
-what the reward is there for that car is the colour; everything else stays where it is: ball, ball_velocity, car,
-car_velocity (the car looks along it, else at +y), boost; opponent=X,Y,Z adds an orange car and team_spirit= what it
-costs. OUT/field.npz has the numbers. The second plays recordings of scripts.match again and draws OUT/series.png
-(reward and components, step by step), OUT/distributions.png and OUT/correlations.png; OUT/series.csv has the numbers.
+The first draws OUT/field.png: the blue car (move=car) or the ball (move=ball) is moved over the
+field at `height`, and what the reward is there for that car is the colour; everything else stays
+where it is: ball, ball_velocity, car, car_velocity (the car looks along it, else at +y), boost;
+opponent=X,Y,Z adds an orange car and team_spirit= what it costs. OUT/field.npz has the numbers. The
+second plays recordings of scripts.match again and draws OUT/series.png (reward and components, step
+by step), OUT/distributions.png and OUT/correlations.png; OUT/series.csv has the numbers.
 
-reward= and events= are names or expressions, as of the kinesthetic term; events are what goals are marked with.
+reward= and events= are names or expressions, as of the kinesthetic term; events are what goals are
+marked with.
 """
 
 from __future__ import annotations

@@ -1,46 +1,51 @@
 """Benchmarks as ratios measured in one run on the same cores.
 
-    python -m scripts.benchmark throughput [json=PATH] [repeats=3] [n_envs=64] [workers=1] [steps=30000]
-    [train_steps=12288]
+    python -m scripts.benchmark throughput [json=PATH] [repeats=3] [n_envs=64] [workers=1]
+        [steps=30000] [train_steps=12288]
     python -m scripts.benchmark annotation [json=PATH] [repeats=3] [train_steps=12288]
     python -m scripts.benchmark oni [json=PATH] [repeats=3] [train_steps=12288]
-    python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1] [steps=30000] [rlgym=install]
+    python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
+        [steps=30000] [rlgym=install]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
-`throughput` measures environment steps a second of raw nle (one core, its own binding, the same keys, the same
-answers to --More--, resets included), of gymnasium.make in DummyVecEnv and in SubprocVecEnv, and of ours in one
-process and over workers; then PPO end to end, stock path against ours with one network and one set of
-hyper-parameters. What is compared is measured in turns, and the median of the turns counts: machines are shared and
-drift.
+`throughput` measures environment steps a second of raw nle (one core, its own binding, the same
+keys, the same answers to --More--, resets included), of gymnasium.make in DummyVecEnv and in
+SubprocVecEnv, and of ours in one process and over workers; then PPO end to end, stock path against
+ours with one network and one set of hyper-parameters. What is compared is measured in turns, and
+the median of the turns counts: machines are shared and drift.
 
-The shares are of training time. `shaping_share_interface` is what ShapedVecEnv costs without any term,
-`shaping_share_symbolic` what the potential and the events term add to that, `shaping_share_all` what all four add,
-learning of RND included, and `shaping_share_NAME` each one alone. What the environment does to report events and
-distances is on its own side: the rows with terms show it.
+The shares are of training time. `shaping_share_interface` is what ShapedVecEnv costs without any
+term, `shaping_share_symbolic` what the potential and the events term add to that,
+`shaping_share_all` what all four add, learning of RND included, and `shaping_share_NAME` each one
+alone. What the environment does to report events and distances is on its own side: the rows with
+terms show it.
 
-`annotation` measures PPO with the calm term while the embedded language model answers in the background, against the
-same training with a model that is never asked. Every turn begins with an empty cache, so that there is always a
-question in flight; how many were answered stands in the table.
+`annotation` measures PPO with the calm term while the embedded language model answers in the
+background, against the same training with a model that is never asked. Every turn begins with an
+empty cache, so that there is always a question in flight; how many were answered stands in the
+table.
 
-`oni` measures PPO with the oni term, labels at hand, and retrieval beside an annotator that takes a second an answer;
-`oni_share_NAME` is the share of training time in the term, learning included.
+`oni` measures PPO with the oni term, labels at hand, and retrieval beside an annotator that takes a
+second an answer; `oni_share_NAME` is the share of training time in the term, learning included.
 
-`rocket` measures steps of 1v1 and 2v2 matches, 8 ticks each, `n_envs` arenas: RocketSim's Arena.step alone, ours with
-the flat observation, with Lucy's, with Lucy's and her reward, and rlgym 2 on its own RocketSim engine, which
-`rlgym=install` puts into an environment that is thrown away (`rlgym=PYTHON`: one that has it; `none`: without).
-`reward_adds_NAME` is what the reward adds to the time of a step; the ratios are of one process each, those that end in
-`_workers` of all of ours against rlgym's one.
+`rocket` measures steps of 1v1 and 2v2 matches, 8 ticks each, `n_envs` arenas: RocketSim's
+Arena.step alone, ours with the flat observation, with Lucy's, with Lucy's and her reward, and rlgym
+2 on its own RocketSim engine, which `rlgym=install` puts into an environment that is thrown away
+(`rlgym=PYTHON`: one that has it; `none`: without). `reward_adds_NAME` is what the reward adds to
+the time of a step; the ratios are of one process each, those that end in `_workers` of all of ours
+against rlgym's one.
 """
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.checks import whole
+from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.rocket import rocket
@@ -63,15 +68,14 @@ def main(command_line: Sequence[str]) -> int:
         raise ValueError(
             f"which benchmark? One of {', '.join(BENCHMARKS)}, and then options; got {' '.join(names) or 'nothing'}"
         )
-    if min(arguments.repeats, arguments.n_envs, arguments.steps, arguments.train_steps) < 1 or arguments.workers < 0:
-        raise ValueError("repeats, n_envs, steps and train_steps are at least 1, workers at least 0")
+    for name in ("repeats", "n_envs", "steps", "train_steps"):
+        whole(name, getattr(arguments, name))
+    whole("workers", arguments.workers, least=0)
     warnings.filterwarnings("ignore", message=".*pkg_resources.*")
     result = {"command": " ".join(["python -m scripts.benchmark", *command_line]), **BENCHMARKS[names[0]](arguments)}
     print(table(result))
     if arguments.json:
-        path = Path(arguments.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        replace_json(Path(arguments.json), result)
     return 0
 
 

@@ -2,8 +2,8 @@
 
 python -m scripts.evaluate RUN [episodes=100] [n_envs=8] [deterministic=false] [gif=true] [seed=0]
 
-RUN is a run directory; its newest checkpoint plays. The reward is the task's alone, whatever the agent learned from.
-Writes RUN/evaluation.json and RUN/videos/episode.gif.
+RUN is a run directory; its newest checkpoint plays. The reward is the task's alone, whatever the
+agent learned from. Writes RUN/evaluation.json and RUN/videos/episode.gif.
 """
 
 from __future__ import annotations

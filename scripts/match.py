@@ -1,12 +1,13 @@
 """Watch Rocket players: play some points, keep them, and draw them.
 
-python -m scripts.match PLAYER [PLAYER] [points=3] [starts=kickoff] [video=gif] [reward=] [out=outputs/match]
+python -m scripts.match PLAYER [PLAYER] [points=3] [starts=kickoff] [video=gif] [reward=]
+    [out=outputs/match]
 python -m scripts.match RECORDING.npz... [video=mp4] [reward=lucy] [out=outputs/match]
 
-PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars, seconds,
-no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., every state bit for bit, and OUT/match.gif or
-OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its value and its parts for the first car
-stand in the picture.
+PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars,
+seconds, no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., every state bit for bit, and
+OUT/match.gif or OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its
+value and its parts for the first car stand in the picture.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from envs.rocket.contest import Rules
 from envs.rocket.recording import Recording
+from foundation.checks import one_of
 from scripts.configuration.arguments import parse
 from scripts.configuration.arguments import run as run_command
 from scripts.results.clips import write_gif, write_mp4
@@ -45,8 +47,7 @@ class Arguments:
 def main(command_line: Sequence[str]) -> None:
     """The command line."""
     words, arguments = parse(command_line, Arguments, __doc__)
-    if arguments.video not in VIDEOS:
-        raise ValueError(f"video={arguments.video!r}: expected {', '.join(VIDEOS)}")
+    one_of("video", arguments.video, VIDEOS)
     if arguments.reward:
         expression(arguments.reward, REWARDS, "reward")
     out = Path(arguments.out)

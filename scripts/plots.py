@@ -1,4 +1,4 @@
-"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep of their own.
+"""Pictures of one run: learning curve, parts of the reward, losses, and what its terms keep.
 
 python -m scripts.plots RUN...
 """

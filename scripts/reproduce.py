@@ -3,9 +3,10 @@
 python -m scripts.reproduce NAME [seeds=100,101,...] [jobs=1] [total_timesteps=N] [out=docs]
 python -m scripts.reproduce                       # lists the names
 
-Runs lie in runs/reproduce/NAME/ARM-SEED. Finished ones are not run again and interrupted ones go on, so the command can
-be stopped and given again. jobs= and total_timesteps= are for experiments that train. Writes OUT/results/NAME.json,
-OUT/results/NAME.png and the section NAME of OUT/results.md.
+Runs lie in runs/reproduce/NAME/ARM-SEED. Finished ones are not run again and interrupted ones go
+on, so the command can be stopped and given again. jobs= and total_timesteps= are for experiments
+that train. Writes OUT/results/NAME.json, OUT/results/NAME.png and the section NAME of
+OUT/results.md.
 """
 
 from __future__ import annotations

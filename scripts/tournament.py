@@ -1,11 +1,13 @@
 """Let Rocket players meet, each against each, over many kickoffs.
 
-python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0] [out=outputs/tournament]
+python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0]
+    [out=outputs/tournament]
 
-PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose newest checkpoint
-plays, with sampled actions and what it was trained to see and do; NAME:PLAYER gives it a name. A point ends with a goal
-or, drawn, when time is over; sides change at half time. Prints the tables and writes OUT/tournament.json and
-OUT/tournament.png. Ratings are those of Weng and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
+PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose
+newest checkpoint plays, with sampled actions and what it was trained to see and do; NAME:PLAYER
+gives it a name. A point ends with a goal or, drawn, when time is over; sides change at half time.
+Prints the tables and writes OUT/tournament.json and OUT/tournament.png. Ratings are those of Weng
+and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
 """
 
 from __future__ import annotations
@@ -46,16 +48,16 @@ def main(command_line: Sequence[str]) -> None:
     if len(players) < len(words):
         raise ValueError(f"two of {', '.join(words)} have the same name; give one with NAME:PLAYER")
     rules = Rules(arguments.cars, arguments.seconds, arguments.no_touch_seconds, arguments.tick_skip)
-    pairings = play_all(players, arguments.points, rules, arguments.seed, told=True)
+    pairings = play_all(players, arguments.points, rules, arguments.seed, verbose=True)
     skills = ratings(pairings, arguments.seed)
     out = Path(arguments.out)
-    found = {
+    results = {
         "command": f"python -m scripts.tournament {' '.join(command_line)}",
         "rules": asdict(rules),
         "ratings": {name: {"skill": mu, "deviation": sigma} for name, (mu, sigma) in skills.items()},
         "pairings": [pairing.as_json() for pairing in pairings],
     }
-    replace_json(out / "tournament.json", found)
+    replace_json(out / "tournament.json", results)
     draw(out / "tournament.png", pairings, skills)
     print(f"\n{table(pairings, skills)}\n\n{out / 'tournament.json'}\n{out / 'tournament.png'}")
 

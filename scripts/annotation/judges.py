@@ -31,7 +31,11 @@ class Score:
 
     @classmethod
     def of(cls, judged: Flags, truth: Flags) -> Score:
-        """From two arrays of the same shape."""
+        """From two arrays of the same shape.
+
+        >>> Score.of(np.array([True, True, False]), np.array([True, False, False]))
+        Score(tp=1, fp=1, fn=0, tn=1)
+        """
         return cls(
             int((judged & truth).sum()),
             int((judged & ~truth).sum()),
@@ -110,7 +114,8 @@ def model_judge(judge: SubgoalJudge) -> Judge:
             try:
                 each[row, list(judge.decide(judge.scores(shown(transition, judge.form))))] = True
             except LanguageModelError as error:
-                unanswered += _told(error, unanswered)
+                unanswered += 1
+                _warn(error, unanswered)
         return Judgement(either(each), each, unanswered)
 
     return ask
@@ -120,14 +125,15 @@ def progress_judge(judge: SubgoalJudge) -> Judge:
     """Whether anything was achieved, without a list of subgoals: the paper's *discovered*."""
 
     def ask(transitions: Sequence[LabelledTransition]) -> Judgement:
-        found = np.zeros(len(transitions), bool)
+        progressed = np.zeros(len(transitions), bool)
         unanswered = 0
         for row, transition in enumerate(transitions):
             try:
-                found[row] = judge.progress(shown(transition, judge.form)) > 0.0
+                progressed[row] = judge.progress(shown(transition, judge.form)) > 0.0
             except LanguageModelError as error:
-                unanswered += _told(error, unanswered)
-        return Judgement(found, None, unanswered)
+                unanswered += 1
+                _warn(error, unanswered)
+        return Judgement(progressed, None, unanswered)
 
     return ask
 
@@ -147,16 +153,16 @@ def zero_shot_judge(model: LanguageModel, subgoals: Sequence[str], form: str) ->
                     )
                     each[row, column] = answer[" Yes"] > answer[" No"]
                 except LanguageModelError as error:
-                    unanswered += _told(error, unanswered)
+                    unanswered += 1
+                    _warn(error, unanswered)
         return Judgement(either(each), each, unanswered)
 
     return ask
 
 
-def _told(error: LanguageModelError, before: int) -> int:
-    if not before:
+def _warn(error: LanguageModelError, unanswered: int) -> None:
+    if unanswered == 1:
         print(f"WARNING: a transition was not judged ({error}); it counts as achieving nothing", file=sys.stderr)
-    return 1
 
 
 def judges(
@@ -179,18 +185,18 @@ def judges(
         orders: in how many orders the model sees its examples.
     """
     events, texts = list(subgoals.values()), list(subgoals)
-    found: dict[str, Judge] = {}
+    asking: dict[str, Judge] = {}
     if model is not None:
         short = (model.identity or "endpoint").split(".gguf")[0]
         for form in forms:
             judge = SubgoalJudge(model, texts, form, orders)
             suffix = f", {orders} orders" if orders > 1 else ""
             if "model" in chosen and asked in ("given", "both"):
-                found[f"{short} {form}{suffix}"] = model_judge(judge)
+                asking[f"{short} {form}{suffix}"] = model_judge(judge)
             if "model" in chosen and asked in ("discovered", "both"):
-                found[f"{short} {form} discovered{suffix}"] = progress_judge(judge)
+                asking[f"{short} {form} discovered{suffix}"] = progress_judge(judge)
         if "zero-shot" in chosen:
-            found[f"{short} {forms[0]} zero-shot"] = zero_shot_judge(model, texts, forms[0])
+            asking[f"{short} {forms[0]} zero-shot"] = zero_shot_judge(model, texts, forms[0])
 
     def symbolic(transitions: Sequence[LabelledTransition]) -> Judgement:
         each = truth(transitions, events)
@@ -203,4 +209,4 @@ def judges(
         return Judgement(np.ones(len(transitions), bool), None)
 
     simple = {"symbolic": symbolic, "action-rule": action_rule, "always-yes": always_yes}
-    return found | {name: judge for name, judge in simple.items() if name in chosen}
+    return asking | {name: judge for name, judge in simple.items() if name in chosen}

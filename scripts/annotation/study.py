@@ -1,4 +1,4 @@
-"""How well a language model recognises subgoals: every judge on every set, the table, the confusions."""
+"""How well a language model recognises subgoals: every judge on every set, table and confusions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.naming import nearest, unknown
+from foundation.checks import one_of
+from foundation.naming import unknown
 from scripts.annotation.judges import JUDGES, Flags, Judge, Score, either, judges, truth
 from scripts.annotation.transitions import BALANCES, LabelledTransition, build, load, save
 from scripts.configuration.groups import EnvConfig, LLMConfig, environments
 from scripts.results.comparison import Row
-from scripts.results.figures import figure
+from scripts.results.figures import panels
 from shaping.calm import prompts
 from shaping.calm.term import CalmTerm
 from shaping.llm import LanguageModel
 
 CALM_ORDERS = inspect.signature(CalmTerm).parameters["orders"].default
-"""In how many orders the calm term shows its examples; for a look at the other forms one is enough."""
+"""In how many orders the calm term shows its examples; the other forms are looked at in one."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +68,23 @@ def annotate(
 ) -> Annotation:
     """Score one judge on one set."""
     happened = truth(transitions, list(subgoals.values()))
-    said = judge(transitions)
+    judgement = judge(transitions)
     each: dict[str, Score] = {}
     confusion: list[list[int]] = []
-    if said.each is not None:
-        each = {text: Score.of(said.each[:, k], happened[:, k]) for k, text in enumerate(subgoals)}
+    if judgement.each is not None:
+        each = {text: Score.of(judgement.each[:, k], happened[:, k]) for k, text in enumerate(subgoals)}
         counts = np.zeros((len(subgoals) + 1, len(subgoals) + 1), int)
-        np.add.at(counts, (_class(happened), _class(said.each)), 1)
+        np.add.at(counts, (_class(happened), _class(judgement.each)), 1)
         confusion = counts.tolist()
-    score = Score.of(said.something, either(happened))
-    return Annotation(name, balance, seed, score, each, confusion, said.unanswered)
+    score = Score.of(judgement.something, either(happened))
+    return Annotation(name, balance, seed, score, each, confusion, judgement.unanswered)
 
 
 def annotate_all(
     arguments: Arguments,
     env: EnvConfig,
     model: LanguageModel | None,
-    said: Callable[[str], object] = lambda line: print(line, flush=True),
+    progress: Callable[[str], object] = lambda line: print(line, flush=True),
 ) -> list[Annotation]:
     """Every judge on every set.
 
@@ -91,7 +92,7 @@ def annotate_all(
         arguments: of the command line.
         env: whose subgoals are judged.
         model: for the judges that ask one.
-        said: told what is going on.
+        progress: called with a line for every judge that is done.
     """
     subgoals = {text: event for text, event in env.subgoals.items() if event}
     sets: list[tuple[str, int, list[LabelledTransition]]] = []
@@ -106,7 +107,7 @@ def annotate_all(
                 sets.append((balance, seed, transitions))
     if arguments.save is not None:
         save(Path(arguments.save), [transition for _, _, transitions in sets for transition in transitions])
-    found = []
+    annotations = []
     for name, judge in judges(
         model,
         subgoals,
@@ -116,9 +117,9 @@ def annotate_all(
         orders=arguments.orders,
     ).items():
         for balance, seed, transitions in sets:
-            found.append(annotate(judge, name, transitions, subgoals, balance, seed))
-        said(f"{name}: {len(sets)} sets judged")
-    return found
+            annotations.append(annotate(judge, name, transitions, subgoals, balance, seed))
+        progress(f"{name}: {len(sets)} sets judged")
+    return annotations
 
 
 def study(seeds: Sequence[int], picture: Path) -> list[Row]:
@@ -129,60 +130,68 @@ def study(seeds: Sequence[int], picture: Path) -> list[Row]:
         picture: where the confusion matrices of the balanced sets are drawn.
 
     Returns:
-        One row a judge and seed: precision, recall, f1 and accuracy of "achieves any subgoal" on the balanced set, the
-        same with `unbalanced_` before it on the other one, and `f1_` of each subgoal on the balanced set.
+        One row a judge and seed. Its metrics are precision, recall, f1 and accuracy of "achieves
+        any subgoal" on the balanced set, the same with `unbalanced_` before it on the other one,
+        and `f1_` of each subgoal on the balanced set.
     """
     arguments = Arguments(seeds=tuple(seeds))
     env = environment(arguments.env)
     model = LanguageModel()
     try:
         several = replace(arguments, forms=("caption",), judges=("model",), orders=CALM_ORDERS)
-        found = annotate_all(several, env, model) + annotate_all(arguments, env, model)
+        annotations = annotate_all(several, env, model) + annotate_all(arguments, env, model)
     finally:
         model.close()
-    draw_confusion(found, list(env.subgoals), picture, "balanced")
+    draw_confusion(annotations, list(env.subgoals), picture, "balanced")
     rows: dict[tuple[str, int], Row] = {}
-    for one in found:
-        config = {"env": arguments.env, "n": arguments.n, "judge": one.judge}
-        row = rows.setdefault((one.judge, one.seed), Row(one.judge, one.seed, config, {}))
-        prefix = "" if one.balance == "balanced" else f"{one.balance}_"
-        metrics = {f"{prefix}{name}": value for name, value in one.score.metrics().items()}
+    for annotation in annotations:
+        judge, seed = annotation.judge, annotation.seed
+        config = {"env": arguments.env, "n": arguments.n, "judge": judge}
+        row = rows.setdefault((judge, seed), Row(judge, seed, config, {}))
+        prefix = "" if annotation.balance == "balanced" else f"{annotation.balance}_"
+        metrics = {f"{prefix}{name}": value for name, value in annotation.score.metrics().items()}
         if not prefix:
-            metrics |= {f"f1_{_slug(text)}": round(score.f1, 4) for text, score in one.each.items()}
-        if one.unanswered:
-            metrics[f"{prefix}unanswered"] = float(one.unanswered)
-        rows[one.judge, one.seed] = replace(row, metrics={**row.metrics, **metrics})
+            metrics |= {f"f1_{_slug(text)}": round(score.f1, 4) for text, score in annotation.each.items()}
+        if annotation.unanswered:
+            metrics[f"{prefix}unanswered"] = float(annotation.unanswered)
+        rows[judge, seed] = replace(row, metrics={**row.metrics, **metrics})
     return list(rows.values())
 
 
-def table(found: Sequence[Annotation]) -> str:
-    """Markdown: one line a judge and balance, means over the seeds; F1 of each subgoal where the judge knows them."""
-    texts = list(dict.fromkeys(text for one in found for text in one.each))
+def table(annotations: Sequence[Annotation]) -> str:
+    """Markdown: one line a judge and balance, means over the seeds.
+
+    F1 of each subgoal stands there where the judge knows them.
+    """
+    texts = list(dict.fromkeys(text for annotation in annotations for text in annotation.each))
     lines = [
         "| judge | set | precision | recall | F1 | accuracy |" + "".join(f" F1: {text} |" for text in texts),
         "| --- | --- |" + " ---: |" * (4 + len(texts)),
     ]
-    for judge, balance in dict.fromkeys((one.judge, one.balance) for one in found):
-        own = [one for one in found if (one.judge, one.balance) == (judge, balance)]
-        means = [np.mean([one.score.metrics()[name] for one in own]) for name in own[0].score.metrics()]
+    by_set: dict[tuple[str, str], list[Annotation]] = {}
+    for annotation in annotations:
+        by_set.setdefault((annotation.judge, annotation.balance), []).append(annotation)
+    for (judge, balance), over_seeds in by_set.items():
+        scores = [annotation.score.metrics() for annotation in over_seeds]
+        means = [np.mean([score[name] for score in scores]) for name in scores[0]]
         cells = [f"{value:.2f}" for value in means]
-        cells += [f"{np.mean([one.each[text].f1 for one in own]):.2f}" if own[0].each else "–" for text in texts]
-        missing = sum(one.unanswered for one in own)
+        each = [annotation.each for annotation in over_seeds]
+        cells += [f"{np.mean([score[text].f1 for score in each]):.2f}" if each[0] else "–" for text in texts]
+        missing = sum(annotation.unanswered for annotation in over_seeds)
         name = f"{judge} ({missing} not answered)" if missing else judge
         lines.append(f"| {name} | {balance} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def draw_confusion(found: Sequence[Annotation], subgoals: Sequence[str], path: Path, balance: str) -> Path:
-    """One matrix a judge that knows subgoals: truth down, judgement across, counts over all seeds."""
+def draw_confusion(annotations: Sequence[Annotation], subgoals: Sequence[str], path: Path, balance: str) -> Path:
+    """One matrix a judge that knows subgoals: truth down, judgement across, counts of all seeds."""
     sums: dict[str, Any] = {}
-    for one in found:
-        if one.confusion and one.balance == balance:
-            sums[one.judge] = sums.get(one.judge, 0) + np.array(one.confusion)
+    for annotation in annotations:
+        if annotation.confusion and annotation.balance == balance:
+            sums[annotation.judge] = sums.get(annotation.judge, 0) + np.array(annotation.confusion)
     names = [*subgoals, prompts.NONE]
-    wide = min(3, len(sums))
-    with figure(path, -(-len(sums) // wide), wide, 3.6, 3.2) as (drawing, panels):
-        for panel, (judge, counts) in zip(panels, sums.items(), strict=False):
+    with panels(path, len(sums), 3.6, 3.2) as (drawing, axes):
+        for panel, (judge, counts) in zip(axes, sums.items(), strict=True):
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
             for row in range(len(names)):
@@ -193,8 +202,6 @@ def draw_confusion(found: Sequence[Annotation], subgoals: Sequence[str], path: P
             panel.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize=8)
             panel.set_yticks(range(len(names)), names, fontsize=8)
             panel.grid(visible=False)
-        for panel in panels[len(sums) :]:
-            panel.set_axis_off()
         drawing.supylabel("what happened", fontsize=9)
         drawing.supxlabel(f"what the judge said ({balance} sets)", fontsize=9)
     return path
@@ -212,7 +219,7 @@ def environment(name: str) -> EnvConfig:
             if not any(env.subgoals.values()):
                 raise ValueError(f"env={name} has no subgoals with events, so there is no truth to compare with")
             return env
-    raise unknown("option of env called", name, known)
+    raise unknown("env", name, known)
 
 
 def _slug(text: str) -> str:
@@ -227,7 +234,7 @@ def _class(flags: Flags) -> NDArray[np.int64]:
 def _labelled(
     transitions: list[LabelledTransition], subgoals: Mapping[str, str], path: str
 ) -> list[LabelledTransition]:
-    missing = sorted({event for event in subgoals.values() for one in transitions if event not in one.labels})
+    missing = sorted({event for event in subgoals.values() for made in transitions if event not in made.labels})
     if missing:
         raise ValueError(f"{path} has transitions without the label {', '.join(missing)}; it belongs to another task")
     return transitions
@@ -245,8 +252,7 @@ def check(arguments: Arguments) -> None:
         ("balances", arguments.balances, BALANCES),
         ("subgoals", (arguments.subgoals,), ("given", "discovered", "both")),
     ):
-        for one in given:
-            if one not in allowed:
-                raise ValueError(f"{name}={one}: expected {', '.join(allowed)}.{nearest(one, allowed)}")
+        for word in given:
+            one_of(name, word, allowed)
         if not given:
             raise ValueError(f"{name} is empty; expected some of {', '.join(allowed)}")

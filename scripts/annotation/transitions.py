@@ -1,12 +1,12 @@
-"""Labelled transitions of text games: what a judge is shown, and whether the event it is asked about happened.
+"""Labelled transitions of text games: what a judge is shown, and what happened.
 
-    data = build("MiniHack-KeyRoom-S5-v0", 50, "balanced", seed=0)   # 17 keys taken, 17 doors opened, 16 of neither
+    data = build("MiniHack-KeyRoom-S5-v0", 50, "balanced", seed=0)   # 17 keys, 17 doors, 16 neither
     save(Path("key_room.jsonl"), data)                               # a JSON object a line
     data = load(Path("key_room.jsonl"))
 
-The sets are those of the CALM paper (Pignatelli et al. 2024, arXiv 2409.12798). There a PPO agent in training plays and
-its words are read for the labels; here a scripted player and chance take turns, and labels are the environment's own
-symbolic events.
+The sets are those of the CALM paper (Pignatelli et al. 2024, arXiv 2409.12798). There a PPO agent
+in training plays and its words are read for the labels; here a scripted player and chance take
+turns, and labels are the environment's own symbolic events.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,9 @@ import numpy as np
 import envs
 from envs.episode_seeds import EpisodeSeeds
 from envs.nethack.scripted import KeyRoomPlayer
+from foundation.checks import number, one_of, whole
 from foundation.files import replace_text
+from foundation.naming import nearest
 
 BALANCES = ("balanced", "unbalanced", "natural")
 EVENTS = ("picked_up_key", "opened_door")
@@ -34,7 +35,7 @@ REPORT = ("events", "caption", "message", "action", "crop", "map")
 RARE_PERCENT = 4
 """Share of each event in an unbalanced set."""
 KEPT = 0.1
-"""Share of the transitions without an event that are kept while playing, so that neighbours do not fill the set."""
+"""Share of the transitions without an event that are kept: neighbours would fill the set."""
 PATIENCE = 400
 """Steps played for a transition asked for before `build` gives up; KeyRoom needs about ten."""
 NONE = "none"
@@ -50,7 +51,8 @@ class LabelledTransition:
         action: the word for what the agent did.
         message: what the game said to it.
         caption: the transition in one line.
-        crop, next_crop: the characters around the hero before and after, a space between any two of a line.
+        crop, next_crop: the characters around the hero before and after, a space between any two of
+            a line.
         map, next_map: the part of the map that shows something, before and after.
         labels: event -> did it happen on this transition?
     """
@@ -124,18 +126,17 @@ def record(
         n: how many.
         seed: of the episodes and of the random actions; the same seed gives the same transitions.
         events: what to label.
-        scripted: share of the actions that `KeyRoomPlayer` chooses; the rest are uniformly random. With 0.5, KeyRoom-S5
-            gives a key and a door every twenty-odd transitions.
+        scripted: share of the actions that `KeyRoomPlayer` chooses; the rest are uniformly random.
+            With 0.5, KeyRoom-S5 gives a key and a door every twenty-odd transitions.
         split: "train" or "eval": the two never share an episode.
 
     Raises:
-        ValueError: for an unknown environment or event, with the nearest names; for an impossible n, share or split.
+        ValueError: for an unknown environment or event, with the nearest names; for an impossible
+            n, share or split.
     """
     env_id = _known(env_id, events)
-    if n < 1:
-        raise ValueError(f"n is {n}; ask for at least one transition")
-    if not 0 <= scripted <= 1:
-        raise ValueError(f"scripted is {scripted}; it is the share of actions that the player chooses, from 0 to 1")
+    whole("n", n)
+    number("scripted", scripted, least=0, most=1)
     episodes = EpisodeSeeds(1, seed, split)
     random = np.random.default_rng([seed % 2**63, split == "eval"])
     return islice(_play(env_id, episodes, random, tuple(events), scripted), n)
@@ -171,37 +172,41 @@ def _play(
 def build(
     env_id: str, n: int, balance: str = "balanced", *, seed: int = 0, events: Sequence[str] = EVENTS
 ) -> list[LabelledTransition]:
-    """A data set of `n` transitions of held-out episodes, in the order of play; the same for the same arguments.
+    """A data set of `n` transitions of held-out episodes, in the order of play.
+
+    The same arguments give the same set.
 
     Args:
         env_id: a NetHack or MiniHack environment; "breadcrumb/" may be left out.
         n: how many transitions.
-        balance: "balanced": as many of each event as of none, the remainder to the first events (50 -> 17, 17, 16).
-            "unbalanced": 4 % of each event (50 -> 2, 2, 46). "natural": as they come, one after the other.
-            But for "natural", one in ten of the transitions without an event is kept, as in the paper.
+        balance: "balanced": as many of each event as of none, the remainder to the first events
+            (50 -> 17, 17, 16). "unbalanced": 4 % of each event (50 -> 2, 2, 46). "natural": as they
+            come, one after the other. But for "natural", one in ten of the transitions without an
+            event is kept, as in the paper.
         seed: of the episodes and of the play.
         events: the classes. A transition on which several happen counts for the first of them.
 
     Raises:
-        ValueError: for an unknown environment, event or balance, with the nearest names; for an n that leaves a class
-            empty; when a class is still not full after a great many steps, with how many were found.
+        ValueError: for an unknown environment, event or balance, with the nearest names; for an n
+            that leaves a class empty; when a class is still not full after a great many steps, with
+            how many were found.
     """
     env_id = _known(env_id, events)
     wanted = _class_sizes(n, balance, events)
     if balance == "natural":
         return list(record(env_id, n, seed=seed, events=events))
     thin = np.random.default_rng([seed % 2**63, n])
-    found: Counter[str] = Counter()
+    filled: Counter[str] = Counter()
     kept: list[LabelledTransition] = []
     for transition in record(env_id, PATIENCE * n, seed=seed, events=events):
         kind = next((event for event in events if transition.labels[event]), NONE)
-        if found[kind] >= wanted[kind] or (kind == NONE and thin.random() >= KEPT):
+        if filled[kind] >= wanted[kind] or (kind == NONE and thin.random() >= KEPT):
             continue
-        found[kind] += 1
+        filled[kind] += 1
         kept.append(transition)
         if len(kept) == n:
             return kept
-    lacking = ", ".join(f"{found[kind]} of {size} {kind}" for kind, size in wanted.items() if found[kind] < size)
+    lacking = ", ".join(f"{filled[kind]} of {size} {kind}" for kind, size in wanted.items() if filled[kind] < size)
     raise ValueError(
         f"{PATIENCE * n} steps of {env_id} gave only {lacking}: too rare for the scripted player and random actions; "
         "ask for other events, a smaller n or balance='natural'"
@@ -215,10 +220,9 @@ def _known(env_id: str, events: Sequence[str]) -> str:
         raise ValueError(f"{description.id} cannot report {', '.join(missing)}, which a judge of transitions reads")
     for event in events:
         if event not in description.events:
-            nearest = get_close_matches(event, description.events, n=3, cutoff=0.4)
+            hint = nearest(event, description.events)
             raise ValueError(
-                f"{description.id} has no event {event!r}; nearest: {', '.join(nearest) or 'none'}. "
-                f"All events: {', '.join(description.events)}."
+                f"{description.id} has no event {event!r}.{hint} All events: {', '.join(description.events)}."
             )
     if not events or len(set(events)) < len(events):
         raise ValueError(f"events is {list(events)}; name at least one, and each once")
@@ -227,10 +231,7 @@ def _known(env_id: str, events: Sequence[str]) -> str:
 
 def _class_sizes(n: int, balance: str, events: Sequence[str]) -> dict[str, int]:
     """How many transitions of each event, and of none; they sum to n."""
-    if balance not in BALANCES:
-        nearest = get_close_matches(balance, BALANCES, n=1, cutoff=0.4)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"there is no balance {balance!r}{hint} (they are {', '.join(BALANCES)})")
+    one_of("balance", balance, BALANCES)
     least = {"balanced": len(events) + 1, "unbalanced": -(-100 // RARE_PERCENT), "natural": 1}[balance]
     if n < least:
         raise ValueError(f"n is {n}; a {balance} set with {len(events)} events needs at least {least} transitions")
@@ -262,12 +263,12 @@ def load(path: Path) -> list[LabelledTransition]:
         OSError: it cannot be read.
     """
     transitions = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for position, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if line.strip():
             try:
                 transitions.append(LabelledTransition.from_json(line.decode("utf-8")))
             except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from None
+                raise ValueError(f"{path}, line {position}: {error}") from None
     if not transitions:
         raise ValueError(f"{path} holds no transitions")
     return transitions

@@ -1,4 +1,4 @@
-"""PPO with the calm term while the embedded language model answers, against a model that is never asked."""
+"""PPO with the calm term beside a language model that answers, against one that is never asked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import envs
 from scripts.benchmarks.learner import PPO_TASK, Learner
-from scripts.benchmarks.turns import Arguments, median_of_turns
+from scripts.benchmarks.turns import Arguments, compared, median_of_turns
 from shaping import make_term
 from shaping.llm import LanguageModel, ResponseCache
 
@@ -35,8 +35,8 @@ def annotation(arguments: Arguments) -> dict[str, Any]:
             return plain.speed(arguments.train_steps)
 
         def annotating() -> float:
-            with tempfile.TemporaryDirectory() as own:
-                term = calm(own, asks=True)
+            with tempfile.TemporaryDirectory() as turn_folder:
+                term = calm(turn_folder, asks=True)
                 beside = Learner("ours", 2, {"calm": term})
                 beside.speed(1024)  # questions come up and the server starts
                 while not term.language_model.metrics()["asked"]:
@@ -55,11 +55,8 @@ def annotation(arguments: Arguments) -> dict[str, Any]:
         measured = median_of_turns({"nothing asked": alone, "annotating": annotating}, arguments.repeats)
         plain.venv.close()
     medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
-    rows = [
-        {"task": f"{PPO_TASK}, PPO and calm", "path": name if name != "annotating" else
-         f"annotating, {statistics.median(answers):.0f} questions a turn", "steps_per_second": round(medians[name]),
-         "lowest": round(min(speeds)), "highest": round(max(speeds)),
-         "ratio": round(medians[name] / medians["nothing asked"], 3), "against": "nothing asked"}
-        for name, speeds in measured.items()
-    ]  # fmt: skip
+    rows = compared(f"{PPO_TASK}, PPO and calm", measured, "nothing asked")
+    for row in rows:
+        if row["path"] == "annotating":
+            row["path"] = f"annotating, {statistics.median(answers):.0f} questions a turn"
     return {"rows": rows, "ratios": {"annotating_vs_not": round(medians["annotating"] / medians["nothing asked"], 4)}}

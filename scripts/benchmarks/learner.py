@@ -89,15 +89,15 @@ class Learner:
 
     @property
     def shaping_seconds(self) -> float:
-        """Seconds so far in ShapedVecEnv, the environments under it left out, and in `update_terms`."""
+        """Seconds so far in ShapedVecEnv, without what is under it, and in `update_terms`."""
         return self._shaping.seconds - self._task.seconds + self._updates
 
 
 def share_of_training(learner: Learner, steps: int) -> float:
-    """The share of training time that is spent in ShapedVecEnv and in `update_terms`, timed around each call.
+    """The share of training time in ShapedVecEnv and in `update_terms`, timed around each call.
 
-    Two trainings with and without terms differ by less than the machine's own drift; a clock inside one training
-    does not drift.
+    Two trainings with and without terms differ by less than the machine drifts; a clock inside
+    one training does not drift.
     """
     before, started = learner.shaping_seconds, time.perf_counter()
     learner.speed(steps)

@@ -1,4 +1,4 @@
-"""What the oni term costs: PPO with it, labels at hand, and beside an annotator that takes a second an answer."""
+"""What the oni term costs: PPO with labels at hand, and beside a slow annotator."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.benchmarks.learner import PPO_TASK, Learner, share_of_training
-from scripts.benchmarks.turns import Arguments
+from scripts.benchmarks.turns import Arguments, compared
 from scripts.results.comparison import Row
 from scripts.results.figures import figure, look
 from shaping import make_term
 
 
 class SlowAnnotator:
-    """Takes a second and has no answer, so that it is asked again and again: a language model on a slow line."""
+    """A language model on a slow line: takes a second, has no answer, and is asked again."""
 
     batch, workers, identity = 1, 1, "slow"
 
@@ -30,33 +30,24 @@ class SlowAnnotator:
 
 
 def terms() -> dict[str, Any]:
-    """The reward functions of the oni term with labels at hand, and retrieval beside an annotator that takes a second
-    an answer."""
+    """The oni term's reward functions with labels at hand, and retrieval beside `SlowAnnotator`."""
     functions = ("retrieval", "classification", "ranking")
     terms = {name: make_term("oni", function=name, annotator="rules") for name in functions}
     return {**terms, "slow annotator": make_term("oni", annotator=SlowAnnotator())}
 
 
 def oni(arguments: Arguments) -> dict[str, Any]:
-    """Training with the oni term against training without, and the share of a training step that the term takes."""
-    rows = measured(arguments)
-    plain = statistics.median(row["none"][0] for row in rows)
-    table = []
-    for name in rows[0]:
-        speeds = [row[name][0] for row in rows]
-        table.append(
-            {"task": f"{PPO_TASK}, PPO", "path": name, "steps_per_second": round(statistics.median(speeds)),
-             "lowest": round(min(speeds)), "highest": round(max(speeds)),
-             "ratio": round(statistics.median(speeds) / plain, 3), "against": "none"}
-        )  # fmt: skip
-    shares = {name: statistics.median(row[name][1] for row in rows) for name in rows[0]}
+    """Training with the oni term against training without, and the term's share of the time."""
+    turns = measured(arguments)
+    rows = compared(f"{PPO_TASK}, PPO", {name: [turn[name][0] for turn in turns] for name in turns[0]}, "none")
+    shares = {name: statistics.median(turn[name][1] for turn in turns) for name in turns[0]}
     ratios = {
         f"oni_share_{name}".replace(" ", "_"): round(share, 4) for name, share in shares.items() if name != "none"
     }
     ratios["slow_annotator_vs_retrieval"] = round(
-        statistics.median(row["slow annotator"][0] / row["retrieval"][0] for row in rows), 4
+        statistics.median(turn["slow annotator"][0] / turn["retrieval"][0] for turn in turns), 4
     )
-    return {"rows": table, "ratios": ratios}
+    return {"rows": rows, "ratios": ratios}
 
 
 def measured(arguments: Arguments) -> list[dict[str, tuple[float, float]]]:
@@ -67,12 +58,15 @@ def measured(arguments: Arguments) -> list[dict[str, tuple[float, float]]]:
         learner.speed(16_384)  # messages are met, networks fitted
     turns = []
     for turn in range(arguments.repeats):
-        found = {}
+        measurements = {}
         for name, learner in learners.items():
             print(f"  {turn + 1}/{arguments.repeats}  {name} ...", file=sys.stderr, flush=True)
-            found[name] = (learner.speed(arguments.train_steps), share_of_training(learner, arguments.train_steps // 2))
-        base = found["none"][1]  # ShapedVecEnv itself
-        turns.append({name: (speed, max(0.0, share - base)) for name, (speed, share) in found.items()})
+            measurements[name] = (
+                learner.speed(arguments.train_steps),
+                share_of_training(learner, arguments.train_steps // 2),
+            )
+        base = measurements["none"][1]  # ShapedVecEnv itself
+        turns.append({name: (speed, max(0.0, share - base)) for name, (speed, share) in measurements.items()})
     for learner in learners.values():
         learner.venv.close()
     return turns

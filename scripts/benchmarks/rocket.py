@@ -1,4 +1,4 @@
-"""Steps a second of Rocket, layer by layer, beside RocketSim alone and rlgym 2: `scripts.benchmark rocket`."""
+"""Steps a second of Rocket, layer by layer, beside RocketSim alone and rlgym 2."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from envs.rocket.actions import lookup_table
 from envs.rocket.matches import Matches
 from envs.rocket.starts import kickoff
 from scripts.benchmarks.timed_vec_env import TimedVecEnv
-from scripts.benchmarks.turns import Arguments, median_of_turns
+from scripts.benchmarks.turns import Arguments, compared, median_of_turns
 from shaping import ShapedVecEnv, make_term
 from shaping.kinesthetic import KinestheticTerm
 
@@ -34,7 +34,7 @@ EPISODE = 45 * 15  # steps in which nobody touches the ball
 def rocket(arguments: Arguments) -> dict[str, Any]:
     """Steps of whole matches, layer by layer; {"rows": [...], "ratios": {...}}."""
     rows: list[dict[str, Any]] = []
-    found: dict[str, float] = {}
+    claimed: dict[str, float] = {}
     with rlgym_python(arguments.rlgym) as python:
         for cars in CARS:
             rlgym = None if python is None else RlgymProcess(python, cars)
@@ -45,21 +45,17 @@ def rocket(arguments: Arguments) -> dict[str, Any]:
             if rlgym is not None:
                 rlgym.close()
             medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
-            rows += [
-                {"task": f"{cars}v{cars}", "path": name, "steps_per_second": round(medians[name]),
-                 "lowest": round(min(speeds)), "highest": round(max(speeds)),
-                 "ratio": round(medians[name] / medians[RAW], 3), "against": RAW}
-                for name, speeds in measured.items()
-            ]  # fmt: skip
-            found |= ratios(medians, statistics.median(added), f"{cars}v{cars}")
-    return {"rows": rows, "ratios": {name: round(value, 4) for name, value in found.items()}}
+            rows += compared(f"{cars}v{cars}", measured, RAW)
+            claimed |= ratios(medians, statistics.median(added), f"{cars}v{cars}")
+    return {"rows": rows, "ratios": {name: round(value, 4) for name, value in claimed.items()}}
 
 
 def paths(
     cars: int, arenas: int, workers: int, steps: int, rlgym: RlgymProcess | None, added: list[float]
 ) -> dict[str, Callable[[], float]]:
-    """Name of a path -> a function that measures it once; a step is one of an arena, whatever its cars.
+    """Name of a path -> a function that measures it once.
 
+    A step is one of an arena, whatever its cars.
     Every measurement of `FULL` puts into `added` what the reward adds to the time of a step.
     """
     raw, flat, seen = RawPhysics(cars, arenas), _matches(cars, arenas, "flat"), _matches(cars, arenas, "lucy")
@@ -85,25 +81,25 @@ RLGYM_PATH = "rlgym 2, its default observation, no reward"
 
 
 def ratios(medians: dict[str, float], added: float, task: str) -> dict[str, float]:
-    """What is claimed, by name; processes of ours are compared with one of rlgym one to one and, `_workers`, all."""
-    found = {
+    """What is claimed, by name: a process of ours against rlgym's; with `_workers`, all of ours."""
+    claimed = {
         f"flat_vs_raw_{task}": medians[FLAT] / medians[RAW],
         f"full_vs_raw_{task}": medians[FULL] / medians[RAW],
         f"reward_adds_{task}": added,
     }
     if RLGYM_PATH in medians:
-        found[f"full_vs_rlgym_{task}"] = medians[FULL] / medians[RLGYM_PATH]
+        claimed[f"full_vs_rlgym_{task}"] = medians[FULL] / medians[RLGYM_PATH]
         for name, speed in medians.items():
             if name.startswith(f"{FULL}, "):
-                found[f"full_vs_rlgym_{task}_workers"] = speed / medians[RLGYM_PATH]
-    return found
+                claimed[f"full_vs_rlgym_{task}_workers"] = speed / medians[RLGYM_PATH]
+    return claimed
 
 
 class RawPhysics:
     """`Arena.step(8)` and nothing else, one arena after another on one core.
 
-    Cars do what the ninety actions have them do, drawn anew while the clock stands still, and matches begin anew after
-    the time that random play without a touch has in an episode.
+    Cars do what the ninety actions have them do, drawn anew while the clock stands still, and
+    matches begin anew after the time that random play without a touch has in an episode.
     """
 
     def __init__(self, cars: int, arenas: int) -> None:
@@ -131,10 +127,12 @@ class RawPhysics:
 
 
 class Played:
-    """Arena steps a second of a vector environment under random actions, resets included; it goes on from call to call.
+    """Arena steps a second of a vector environment under random actions, resets included.
 
-    Two measurements differ by more than a reward costs, as the machine drifts. So a clock under the reward tells
-    `added` how much longer a step is with the reward than without.
+    Play goes on from call to call.
+
+    Two measurements differ by more than a reward costs, as the machine drifts. So a clock under the
+    reward tells `added` how much longer a step is with the reward than without.
     """
 
     def __init__(self, venv: Any, cars: int, steps: int, added: list[float] | None = None) -> None:
@@ -200,7 +198,11 @@ class RlgymProcess:
 
 @contextlib.contextmanager
 def rlgym_python(choice: str) -> Iterator[Path | None]:
-    """A Python that has rlgym 2: `install` makes a throw-away environment, `none` is none, else its path.
+    """A Python that has rlgym 2.
+
+    Args:
+        choice: "install" makes an environment that is thrown away, "none" gives None, and anything
+            else is the path of such a Python.
 
     Raises:
         ValueError: there is no such Python.

@@ -1,4 +1,4 @@
-"""Environment steps a second beside raw nle and the stock path, PPO end to end, and what reward terms cost."""
+"""Environment steps a second beside raw nle and the stock path, PPO end to end, costs of terms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scripts.benchmarks.learner import PPO_TASK, Learner, share_of_training
-from scripts.benchmarks.turns import Arguments, median_of_turns, steps_per_second
+from scripts.benchmarks.turns import Arguments, compared, median_of_turns, steps_per_second
 
 KEYS = {
     "MiniHack-Room-5x5-v0": ("glyphs_crop", "blstats", "message", "inv_glyphs"),
@@ -21,7 +21,7 @@ TERMS = ("potential", "events", "count", "rnd")
 
 
 def raw_nle(env_id: str, n_games: int, steps: int) -> float:
-    """Steps a second of nle's binding alone, `n_games` in turn on one core: what no wrapper can beat."""
+    """Steps a second of nle's binding alone, `n_games` in turn on one core; nothing can beat it."""
     from nle import nethack
 
     from envs.nethack.game import ALWAYS_READ, ESCAPE, QUESTIONS_FOR_THE_AGENT, SPACE, game_seeds
@@ -132,13 +132,8 @@ def throughput(arguments: Arguments) -> dict[str, Any]:
     ratios: dict[str, float] = {}
 
     def add(task: str, measured: Mapping[str, list[float]], base: str) -> dict[str, float]:
-        medians = {name: statistics.median(speeds) for name, speeds in measured.items()}
-        for name, speeds in measured.items():
-            rows.append(
-                {"task": task, "path": name, "steps_per_second": round(medians[name]), "lowest": round(min(speeds)),
-                 "highest": round(max(speeds)), "ratio": round(medians[name] / medians[base], 3), "against": base}
-            )  # fmt: skip
-        return medians
+        rows.extend(compared(task, measured, base))
+        return {name: statistics.median(speeds) for name, speeds in measured.items()}
 
     for env_id, short in SHORT.items():
         medians = add(

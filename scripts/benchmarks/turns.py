@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,28 @@ def median_of_turns(paths: Mapping[str, Callable[[], float]], repeats: int) -> d
             print(f"  {turn + 1}/{repeats}  {name} ...", file=sys.stderr, flush=True)
             measured[name].append(measure())
     return measured
+
+
+def compared(task: str, measured: Mapping[str, Sequence[float]], against: str) -> list[dict[str, Any]]:
+    """Rows of a result: every path of `median_of_turns` beside the median of the path `against`.
+
+    >>> rows = compared("a task", {"stock": [90, 100, 110], "ours": [250]}, "stock")
+    >>> [(row["path"], row["steps_per_second"], row["ratio"]) for row in rows]
+    [('stock', 100, 1.0), ('ours', 250, 2.5)]
+    """
+    medians = {path: statistics.median(speeds) for path, speeds in measured.items()}
+    return [
+        {
+            "task": task,
+            "path": path,
+            "steps_per_second": round(medians[path]),
+            "lowest": round(min(speeds)),
+            "highest": round(max(speeds)),
+            "ratio": round(medians[path] / medians[against], 3),
+            "against": against,
+        }
+        for path, speeds in measured.items()
+    ]
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -9,13 +9,15 @@ paths, arguments = parse(["runs/a", "episodes=20"], Arguments, __doc__)
 # ["runs/a"], Arguments(episodes=20)
 """
 
-import difflib
+import os
 import sys
 import types
 import typing
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
+
+from foundation.naming import unknown
 
 T = TypeVar("T")
 
@@ -54,9 +56,7 @@ def parse(arguments: Sequence[str], options: type[T], usage: str | None, given: 
             positional.append(argument)
             continue
         if name not in kinds:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"unknown option {name!r}{hint} (options are {_list(names)})")
+            raise unknown("option", name, names)
         values[name] = _convert(name, text, kinds[name])
     return positional, options(**values)
 
@@ -68,6 +68,9 @@ def run(main: typing.Callable[[Sequence[str]], int | None]) -> None:
     except (ValueError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error
+    except BrokenPipeError:  # whoever read on, such as head, has enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or Python tries to flush it at its end
+        raise SystemExit(0) from None
     except KeyboardInterrupt as error:
         raise SystemExit(130) from error
 

@@ -1,6 +1,8 @@
-"""A claim of the docs, as something that anyone can run again: each stands in a file of its own beside this one.
+"""A claim of the docs, as something that anyone can run again.
 
-A file calm_keyroom.py here with `CLAIM = Comparison(...)` or `CLAIM = Measurement(...)` is the claim calm-keyroom.
+Each stands in a file of its own beside this one, and is found there.
+A file calm_keyroom.py here with `CLAIM = Comparison(...)` or `CLAIM = Measurement(...)` is the
+claim calm-keyroom.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ class Comparison(Claim):
         equal: the two arms are claimed to learn equally well; the section says whether they did.
         goals: success is a goal; the twin then has that of the evaluation as `goal_rate`, too.
         together: the finished runs of a seed, by arm -> further metrics of each arm.
-        draw, picture: the picture and what it shows, where it is not the learning curves of `metric`.
+        draw, picture: the picture and what it shows, where it is not the learning curves of
+            `metric`.
     """
 
     arms: Mapping[str, tuple[str, ...]]

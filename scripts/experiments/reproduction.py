@@ -1,4 +1,4 @@
-"""Runs what is missing of a claim, evaluates it, and writes its table, its twin and its picture into the docs."""
+"""Runs what is missing of a claim, and writes its table, its twin and its picture into the docs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from typing import Any
 
 import yaml
 
+from foundation.checks import whole
 from foundation.files import replace_text
+from foundation.naming import unknown
 from scripts.experiments.claim import Claim, Comparison, Measurement, claims
 from scripts.results.comparison import Row, by_arm, row_of_run, twin
 from scripts.results.comparison_pictures import draw_curves
@@ -76,12 +78,13 @@ def reproduce(
     total_timesteps: int | None = None,
     out: str | Path = "docs",
 ) -> list[Row]:
-    """Run what is missing of an experiment, evaluate every run on evaluation seeds, and write its part of the docs.
+    """Run what is missing of an experiment, evaluate every run, and write its part of the docs.
 
     Args:
         name: of a claim.
         seeds: of training; the experiment's own where none are given.
-        jobs: runs side by side. More than one shares the cores, which `steps_per_second` then shows.
+        jobs: runs side by side. More than one shares the cores, which `steps_per_second` then
+            shows.
         total_timesteps: steps of every run; the experiment's own where None.
         out: the folder of results.md.
 
@@ -93,8 +96,9 @@ def reproduce(
         RuntimeError: runs failed; the message names them and their logs. Nothing is written then.
     """
     claim = _claim(name)
-    if jobs < 1 or (total_timesteps is not None and total_timesteps < 1):
-        raise ValueError(f"jobs={jobs} total_timesteps={total_timesteps}: expected numbers of at least 1")
+    whole("jobs", jobs)
+    if total_timesteps is not None:
+        whole("total_timesteps", total_timesteps)
     chosen = tuple(dict.fromkeys(seeds)) or claim.seeds
     if isinstance(claim, Measurement):
         if jobs > 1 or total_timesteps is not None:
@@ -124,11 +128,11 @@ def _measured_together(
     jobs: Sequence[Job],
     rows: Sequence[Row],
 ) -> list[Row]:
-    found = {}
+    measured: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for seed in dict.fromkeys(job.seed for job in jobs):
         print(f"measuring the runs of seed {seed} together", flush=True)
-        found[seed] = together({job.arm: job.run_dir for job in jobs if job.seed == seed})
-    return [replace(row, metrics={**row.metrics, **found[row.seed][row.arm]}) for row in rows]
+        measured[seed] = together({job.arm: job.run_dir for job in jobs if job.seed == seed})
+    return [replace(row, metrics={**row.metrics, **measured[row.seed][row.arm]}) for row in rows]
 
 
 def plan(claim: Comparison, seeds: Sequence[int], steps: int, folder: Path) -> list[Job]:
@@ -170,24 +174,29 @@ def _picture(name: str, out: Path) -> Path:
 
 
 def with_section(text: str, name: str, content: str) -> str:
-    """`text` with `content` between the markers of the section `name`, at the end where there are none yet.
+    """`text` with `content` between the markers of the section `name`.
+
+    The section comes at the end where there are no such markers yet.
 
     Raises:
         ValueError: one of the two markers is missing, or they stand the wrong way round.
+
+    >>> with_section("# Results", "speed", "Fast.")
+    '# Results\\n\\n<!-- speed -->\\nFast.\\n<!-- /speed -->\\n'
     """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     block = f"{start}\n{content}\n{end}"
     if start not in text and end not in text:
         return f"{text.rstrip()}\n\n{block}\n"
-    before, found, rest = text.partition(start)
+    before, opened, rest = text.partition(start)
     _, closed, after = rest.partition(end)
-    if not found or not closed:
+    if not opened or not closed:
         raise ValueError(f"results.md must hold both {start} and {end}, in this order; put the missing one back")
     return f"{before}{block}{after}"
 
 
 def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
-    """Every job's training. Ctrl-C is passed on once to each, and they are waited for: they checkpoint.
+    """Every job's training. Ctrl-C is passed on once to each; they checkpoint and are waited for.
 
     Raises:
         RuntimeError: some failed; the others were still run.
@@ -254,7 +263,9 @@ def _row(job: Job) -> Row:
 
 def _agreement(rows: Sequence[Row], metric: str) -> str:
     """Whether the interquartile mean of either arm lies inside the other's interval."""
-    arms = {arm: interval([float(row.metrics[metric] or 0.0) for row in own]) for arm, own in by_arm(rows).items()}
+    arms = {
+        arm: interval([float(row.metrics[metric] or 0.0) for row in arm_rows]) for arm, arm_rows in by_arm(rows).items()
+    }
     (first, a), (second, b) = arms.items()
     inside = a.low <= b.value <= a.high, b.low <= a.value <= b.high
     if all(inside):
@@ -280,11 +291,7 @@ def _command(name: str, claim: Claim, seeds: Sequence[int], steps: int | None = 
 def _claim(name: str) -> Comparison | Measurement:
     known = claims()
     if name not in known:
-        import difflib
-
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ValueError(f"there is no experiment {name!r}.{hint} The experiments are {', '.join(known)}")
+        raise unknown("experiment", name, known)
     return known[name]
 
 

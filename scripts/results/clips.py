@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents import Player
+from foundation.files import whole_file
 
 Picture = NDArray[np.uint8]
 
@@ -29,13 +28,13 @@ def write_clip(
     trim: Callable[[list[Picture]], list[Picture]] = list,
     max_frames: int = MAX_FRAMES,
 ) -> str:
-    """Play up to `episodes` episodes in `venv` and write them to `path`, a caption over every picture.
+    """Play some episodes in `venv` and write them to `path`, a caption over every picture.
 
     Args:
         path: the .gif; it appears when it is complete.
         venv: one environment whose `render()` gives an RGB array.
         player: of this environment.
-        episodes: how many to show.
+        episodes: how many to show at most.
         trim: pictures -> what of them is worth showing.
         max_frames: pictures at most; the clip ends there, in the middle of an episode if need be.
 
@@ -90,7 +89,7 @@ def write_gif(path: Path, pictures: Sequence[Picture], seconds: Sequence[float])
     import imageio.v3 as imageio
 
     durations = [round(1000 * each) for each in seconds]
-    with _whole(path) as part:
+    with whole_file(path) as part:
         imageio.imwrite(part, list(pictures), plugin="pillow", duration=durations, loop=0, optimize=True)
 
 
@@ -108,16 +107,5 @@ def write_mp4(path: Path, pictures: Sequence[Picture], frames_per_second: float)
         imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:
         raise ValueError("an MP4 needs ffmpeg: pip install imageio-ffmpeg, or write a GIF") from error
-    with _whole(path) as part:
+    with whole_file(path) as part:
         imageio.imwrite(part, np.stack(pictures), plugin="FFMPEG", fps=frames_per_second, macro_block_size=2)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Finished runs as rows, grouped into arms by their configuration, and the twins of tables that hold such rows."""
+"""Finished runs as rows, grouped into arms by configuration, and the twins that hold such rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ CURVES = {"success_rate": SUCCESS, "task_return_mean": RETURN}
 WINDOW = 100
 """Episodes that progress.csv averages over."""
 
-# What may differ between the seeds of one arm: who is told, where it lies, and what happens after training.
+# What may differ between the seeds of one arm: who is told, where it lies, and what happens after
+# training.
 NOT_CONFIGURATION = {
     *("seed", "run_dir", "resume", "tracking", "plots", "video", "evaluate_episodes", "checkpoint_every", "log_every"),
     *("device", "torch_threads", "workers"),
@@ -67,7 +68,11 @@ def by_arm(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def known_values(values: Sequence[float | None]) -> list[float]:
-    """Those that are there."""
+    """Those that are there.
+
+    >>> known_values([0.5, None, 1])
+    [0.5, 1.0]
+    """
     return [float(value) for value in values if value is not None]
 
 
@@ -77,7 +82,7 @@ def find_runs(patterns: Sequence[str]) -> list[Path]:
     Raises:
         FileNotFoundError: a pattern that names nothing.
     """
-    found: dict[Path, None] = {}
+    run_dirs: dict[Path, None] = {}
     for pattern in patterns:
         matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
         folders = [match for match in matches if match.is_dir()]
@@ -85,12 +90,12 @@ def find_runs(patterns: Sequence[str]) -> list[Path]:
             raise FileNotFoundError(
                 f"{pattern!r} names no directory; expected run directories such as 'runs/*key_room*'"
             )
-        found |= dict.fromkeys(folders)
-    return list(found)
+        run_dirs |= dict.fromkeys(folders)
+    return list(run_dirs)
 
 
 def read_runs(run_dirs: Sequence[Path]) -> tuple[list[Row], list[tuple[Path, str]]]:
-    """Finished runs as rows, named by what distinguishes their arms; and the rest, each with the reason."""
+    """Finished runs as rows, named by what sets their arms apart; the rest with the reasons."""
     rows, left_out = [], []
     configurations: list[dict[str, Any]] = []
     for run_dir in run_dirs:
@@ -118,9 +123,10 @@ def read_runs(run_dirs: Sequence[Path]) -> tuple[list[Row], list[tuple[Path, str
 def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
     """A finished run as a row of the arm `arm`.
 
-    Metrics are those of summary.json (`success_rate`, `task_return_mean`, `steps`, `seconds`, `steps_per_second`), of
-    evaluation.json where there is one (`eval_success_rate`, `eval_return_mean`), and `steps_to_80` and `steps_to_90`:
-    the step at which the success rate of the last 100 episodes first stood there, None if never.
+    Metrics are those of summary.json (`success_rate`, `task_return_mean`, `steps`, `seconds`,
+    `steps_per_second`), of evaluation.json where there is one (`eval_success_rate`,
+    `eval_return_mean`), and `steps_to_80` and `steps_to_90`: the step at which the success rate of
+    the last 100 episodes first stood there, None if never.
 
     Raises:
         FileNotFoundError: no run.
@@ -144,7 +150,8 @@ def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
         metrics["eval_success_rate"] = evaluation.get("success_rate")
         metrics["eval_return_mean"] = evaluation.get("return_mean")
     if SUCCESS in columns:
-        # The first few episodes to end are the short ones, lucky ones among them: a rate counts when it is one of 100.
+        # The first few episodes to end are the short ones, lucky ones among them: a rate counts
+        # when it is one of 100.
         rate = np.where(episodes_so_far(columns) >= WINDOW, columns[SUCCESS], np.nan)
         metrics["steps_to_80"] = steps_to(columns[STEPS], rate, 0.8)
         metrics["steps_to_90"] = steps_to(columns[STEPS], rate, 0.9)
@@ -159,7 +166,7 @@ def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
 
 
 def episodes_so_far(columns: Mapping[str, FloatArray]) -> FloatArray:
-    """About how many episodes had ended by each row, (rows,): steps over the mean length at the time."""
+    """About how many episodes had ended by each row, (rows,): steps over the length at the time."""
     if LENGTH not in columns:
         return np.full(len(columns[STEPS]), np.inf)
     lengths = columns[LENGTH]
@@ -214,23 +221,26 @@ def _read_run(run_dir: Path) -> tuple[Row, dict[str, Any]]:
 def _names(
     choices: Sequence[Mapping[str, Any]], configurations: Sequence[dict[str, Any]]
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Arm's name and short configuration of every run: group choices that differ, then settings that differ besides."""
+    """Arm's name and short configuration of every run.
+
+    A name tells the group choices that differ, then the settings that differ besides.
+    """
     differing_groups = [group for group in ("env", "shaping", "agent") if len({c.get(group) for c in choices}) > 1]
     chosen = [tuple(c.get(group) for group in differing_groups) for c in choices]
     keys = sorted({key for configuration in configurations for key in configuration})
     settings = []
     for key in keys:
         values: dict[tuple[Any, ...], set[str]] = {}
-        for choice, configuration in zip(chosen, configurations, strict=True):
-            values.setdefault(choice, set()).add(json.dumps(configuration.get(key), default=str))
+        for group_names, configuration in zip(chosen, configurations, strict=True):
+            values.setdefault(group_names, set()).add(json.dumps(configuration.get(key), default=str))
         if any(len(seen) > 1 for seen in values.values()):  # differs within one choice of groups
             settings.append(key)
     result = []
-    for own_choices, configuration in zip(choices, configurations, strict=True):
+    for choice, configuration in zip(choices, configurations, strict=True):
         shown = differing_groups or ([] if settings else ["env", "shaping", "agent"])
-        words = [str(own_choices.get(group)) for group in shown]
+        words = [str(choice.get(group)) for group in shown]
         words += [f"{key}={_word(_portable(configuration.get(key)))}" for key in settings]
-        config = {**own_choices, **{key: _portable(configuration.get(key)) for key in settings}}
+        config = {**choice, **{key: _portable(configuration.get(key)) for key in settings}}
         config.setdefault("total_timesteps", configuration.get("total_timesteps"))
         result.append((" ".join(words), config))
     return result

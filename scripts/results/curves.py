@@ -1,4 +1,4 @@
-"""Learning curves: progress.csv as arrays, common step grids, and when a curve first reaches a level."""
+"""Learning curves: progress.csv as arrays, common step grids, when a curve reaches a level."""
 
 from __future__ import annotations
 
@@ -48,7 +48,14 @@ def common_grid(curves: Sequence[tuple[FloatArray, FloatArray]], points: int = 1
     """Curves of one configuration on one step grid, over the steps that all of them cover.
 
     Returns:
-        steps (points,) and values (curves, points), linearly interpolated. Empty arrays when nothing is covered by all.
+        steps (points,) and values (curves, points), linearly interpolated. Empty arrays when
+        nothing is covered by all.
+
+    >>> rising = np.array([0.0, 10.0]), np.array([0.0, 20.0])
+    >>> level = np.array([4.0, 8.0]), np.array([3.0, 3.0])
+    >>> steps, values = common_grid([rising, level], points=3)
+    >>> steps.tolist(), values.tolist()
+    ([4.0, 6.0, 8.0], [[8.0, 12.0, 16.0], [3.0, 3.0, 3.0]])
     """
     curves = [finite(*curve) for curve in curves]
     if not curves or any(not len(steps) for steps, _ in curves):
@@ -61,13 +68,17 @@ def common_grid(curves: Sequence[tuple[FloatArray, FloatArray]], points: int = 1
 
 
 def steps_to(steps: ArrayLike, values: ArrayLike, level: float) -> int | None:
-    """The first step count at which the curve stands at `level` or above; None if it never does."""
+    """The first step count at which the curve stands at `level` or above; None if it never does.
+
+    >>> steps_to([100, 200, 300], [0.1, 0.9, 0.5], level=0.8)
+    200
+    """
     reached = np.flatnonzero(np.asarray(values, np.float64) >= level)
     return int(np.asarray(steps)[reached[0]]) if len(reached) else None
 
 
 def thinned(steps: FloatArray, values: FloatArray, points: int = 60) -> tuple[list[int], list[float]]:
-    """At most `points` points of a curve, first and last among them, rounded for a file that people read."""
+    """At most `points` points of a curve, first and last among them, rounded for people to read."""
     steps, values = finite(steps, values)
     if not len(steps):
         return [], []

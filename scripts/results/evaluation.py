@@ -17,6 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 import envs
 from agents import EpisodeRecord, action_masks
+from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.results.clips import write_clip
 from scripts.results.intervals import interval, wilson
@@ -35,8 +36,9 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Let the newest checkpoint of a run play, and write what came of it to RUN/evaluation.json.
 
-    Every environment plays a number of episodes that is fixed before the first step. (Whoever takes the first
-    `episodes` that finish takes the short ones.) Returns are those of the Monitor under the shaping: the task's own.
+    Every environment plays a number of episodes that is fixed before the first step. (Whoever takes
+    the first `episodes` that finish takes the short ones.) Returns are those of the Monitor under
+    the shaping: the task's own.
 
     Args:
         run_dir: a run directory with a checkpoint.
@@ -44,24 +46,26 @@ def evaluate_run(
         n_envs: environments side by side; no more than `episodes` are made.
         deterministic: take the likeliest action instead of sampling.
         gif: also record `CLIP_EPISODES` episodes to RUN/videos/episode.gif.
-        seed: of the evaluation; its episodes are disjoint from those of training, whatever the number.
+        seed: of the evaluation; its episodes are disjoint from those of training, whatever the
+            number.
 
     Returns:
-        What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval` (95 %, bootstrap over
-        episodes), `success_rate` and `success_interval` (95 %, Wilson; null where the task knows no success),
-        `length_mean`, `length_min`, `length_max` (steps), `seconds`, `trained_steps`, `seed`, `deterministic`, `video`,
-        `video_note`, `stats` (means of what the environment itself tells of its episodes; {} where it does not), and
-        for every episode `returns`, `lengths`, `successes` and, where the environment tells, `episode_seeds` and
-        `statistics`.
+        What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval`
+        (95 %, bootstrap over episodes), `success_rate` and `success_interval` (95 %, Wilson; null
+        where the task knows no success), `length_mean`, `length_min`, `length_max` (steps),
+        `seconds`, `trained_steps`, `seed`, `deterministic`, `video`, `video_note`, `stats` (means
+        of what the environment itself tells of its episodes; {} where it does not), and for every
+        episode `returns`, `lengths`, `successes` and, where the environment tells, `episode_seeds`
+        and `statistics`.
 
     Raises:
         ValueError: fewer than one episode or environment.
         FileNotFoundError: no such run, or one without a checkpoint.
     """
-    if episodes < 1 or n_envs < 1:
-        raise ValueError(f"episodes={episodes}, n_envs={n_envs}: at least one of each is needed")
+    whole("episodes", episodes)
+    whole("n_envs", n_envs)
     run = load_run(run_dir)
-    with _own_random_state():
+    with _separate_random_state():
         model = run.load_agent()
         started = time.perf_counter()
         records = run.agent.evaluate(model, run, episodes, n_envs=n_envs, seed=seed, deterministic=deterministic)
@@ -141,7 +145,7 @@ def _columns(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
 
 
 def _record(run: Run, model: BaseAlgorithm, seed: int, deterministic: bool) -> tuple[str | None, str]:
-    """The clip's place in the run directory, or None and the reason. A clip that fails never fails an evaluation."""
+    """The clip's place in the run directory, or None and the reason: it fails no evaluation."""
     try:
         venv = run.venv(1, seed, "rgb_array")
     except Exception as error:
@@ -157,7 +161,7 @@ def _record(run: Run, model: BaseAlgorithm, seed: int, deterministic: bool) -> t
 
 
 @contextmanager
-def _own_random_state() -> Iterator[None]:
+def _separate_random_state() -> Iterator[None]:
     """The caller's random states are afterwards what they were."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng():

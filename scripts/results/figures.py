@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.files import whole_file
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which every kind of colour vision tells apart, in an order that keeps neighbours far apart.
+# Okabe and Ito's palette, which every kind of colour vision tells apart, in an order that keeps
+# neighbours far apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _INK, _FAINT = "#333840", "#d9dce1"
 _DPI = 130
+MOST_WIDE = 3  # panels side by side
 
 STYLE: Any = {
     "figure.dpi": _DPI,
@@ -52,7 +56,7 @@ STYLE: Any = {
 def figure(
     path: Path, rows: int, columns: int, width: float, height: float, width_ratios: Sequence[float] | None = None
 ) -> Iterator[tuple[Figure, Sequence[Axes]]]:
-    """A figure in our style with its axes row by row; it is written to `path` when the block ends well.
+    """A figure in our style with its axes row by row, written to `path` when the block ends well.
 
     Args:
         path: the .png; it appears when it is complete.
@@ -62,7 +66,8 @@ def figure(
     """
     import matplotlib
 
-    # Figures are only ever written to files. No backend is chosen for the whole process: a caller may have its own.
+    # Figures are only ever written to files. No backend is chosen for the whole process: a caller
+    # may have its own.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -71,13 +76,21 @@ def figure(
         FigureCanvasAgg(drawing)
         axes = drawing.subplots(rows, columns, squeeze=False, width_ratios=width_ratios).ravel().tolist()
         yield drawing, axes
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        try:
+        with whole_file(path) as part:
             drawing.savefig(part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def panels(path: Path, count: int, width: float, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """A `figure` with `count` axes, at most `MOST_WIDE` of them side by side.
+
+    What is left of the last row is empty.
+    """
+    columns = min(MOST_WIDE, count)
+    with figure(path, math.ceil(count / columns), columns, width, height) as (drawing, axes):
+        for empty in axes[count:]:
+            empty.set_axis_off()
+        yield drawing, axes[:count]
 
 
 def look(index: int) -> dict[str, Any]:
@@ -85,18 +98,22 @@ def look(index: int) -> dict[str, Any]:
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}
 
 
-def step_axis(axes: Axes) -> None:
+def step_axis(axes: Axes, most_ticks: int = 6) -> None:
     """The horizontal axis in environment steps, written 20k, 1.5M."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_xlabel("environment steps")
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(most_ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.margins(x=0.01)
 
 
 def short_text(text: str, most: int) -> str:
-    """A text of at most so many characters."""
+    """A text of at most so many characters.
+
+    >>> short_text("a staircase down", 12)
+    'a staircase…'
+    """
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
@@ -109,7 +126,11 @@ def rate_axis(axes: Axes) -> None:
 
 
 def short(value: float) -> str:
-    """12345 -> 12.3k, 2000000 -> 2M."""
+    """A number in few characters.
+
+    >>> short(12345), short(2_000_000), short(0.5)
+    ('12.3k', '2M', '0.5')
+    """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{letter}"

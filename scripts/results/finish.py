@@ -12,19 +12,22 @@ from scripts.results.run_pictures import plot_run
 
 
 def finish(path: Path, config: RunConfig) -> None:
-    """Evaluate and plot a finished run, and say where everything is. A failure here spoils nothing that was learned."""
+    """Evaluate and plot a finished run, and say where everything is.
+
+    A failure here spoils nothing that was learned.
+    """
     lines = [f"finished: {path}"]
     if config.evaluate_episodes:
         try:
             result = evaluate_run(path, episodes=config.evaluate_episodes, gif=config.gif)
             lines += [describe(result), f"  evaluation   {path / 'evaluation.json'}"]
         except Exception as error:
-            lines.append(f"  WARNING: the final evaluation failed: {_told(path, error)}")
+            lines.append(f"  WARNING: the final evaluation failed: {_logged(path, error)}")
     try:
         plot_run(path)
         lines.append(f"  plots        {path / 'plots'}")
     except Exception as error:
-        lines.append(f"  WARNING: plotting failed: {_told(path, error)}")
+        lines.append(f"  WARNING: plotting failed: {_logged(path, error)}")
     lines += [
         f"  curves       {path / 'progress.csv'}",
         f"  summary      {path / 'summary.json'}",
@@ -35,7 +38,7 @@ def finish(path: Path, config: RunConfig) -> None:
     print("\n".join(lines), flush=True)
 
 
-def _told(path: Path, error: Exception) -> str:
+def _logged(path: Path, error: Exception) -> str:
     with contextlib.suppress(OSError), (path / "error.txt").open("a") as file:
         file.write("".join(traceback.format_exception(error)))
     return f"{type(error).__name__}: {error} (see {path / 'error.txt'})"

@@ -1,8 +1,8 @@
 """Interquartile means and bootstrap intervals over seeds, and intervals of rates.
 
-The estimators are rliable's (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical
-Precipice"):
-the interquartile mean and the percentile interval of the stratified bootstrap over runs.
+The estimators are rliable's (Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the
+Statistical Precipice"): the interquartile mean and the percentile interval of the stratified
+bootstrap over runs.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foundation.checks import number, whole
+
 FloatArray = NDArray[np.float64]
 REPETITIONS = 2000
-"""Bootstrap resamples: the bounds of five seeds move by less than a hundredth of their width beyond this number."""
+"""Bootstrap resamples: beyond it the bounds of five seeds move by under 1 % of their width."""
 
 
 class Interval(NamedTuple):
@@ -38,12 +40,15 @@ class Band(NamedTuple):
 
 
 def iqm(x: ArrayLike) -> float:
-    """The interquartile mean: the mean of what is left after a quarter is cut at either end, over all values.
+    """The interquartile mean: of what is left after a quarter of all values is cut at either end.
 
     Fewer than four values are too few to cut any: this is their mean.
 
     Raises:
         ValueError: without values or for values that are not finite.
+
+    >>> iqm([0, 1, 2, 100])
+    1.5
     """
     from rliable.metrics import aggregate_iqm
 
@@ -53,8 +58,8 @@ def iqm(x: ArrayLike) -> float:
 def interval(x: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, seed: int = 0) -> Interval:
     """`iqm` over runs and the percentile interval of its stratified bootstrap.
 
-    One run says nothing about the spread of runs: its bounds are NaN. Two give their own range as bounds, which is too
-    narrow. NumPy's global random state is left as it was.
+    One run says nothing about the spread of runs: its bounds are NaN. Two give their own range as
+    bounds, which is too narrow. NumPy's global random state is left as it was.
 
     Args:
         x: (n_runs,), or (n_runs, n_tasks) where tasks are the strata.
@@ -65,7 +70,7 @@ def interval(x: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, se
     Raises:
         ValueError: without values, for values that are not finite, or an impossible confidence.
     """
-    _check_confidence(confidence)
+    number("confidence", confidence, above=0, below=1)
     scores = _scores(x)
     if len(scores) == 1:
         return Interval(iqm(scores), math.nan, math.nan)
@@ -85,7 +90,7 @@ def band(curves: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, s
     Raises:
         ValueError: for another shape, without runs, or an impossible confidence.
     """
-    _check_confidence(confidence)
+    number("confidence", confidence, above=0, below=1)
     curves = np.asarray(curves, np.float64)
     if curves.ndim != 2 or not len(curves):
         raise ValueError(f"curves have shape {curves.shape}; expected (n_runs, points) with at least one run")
@@ -105,12 +110,14 @@ def band(curves: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, s
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """A rate with Wilson's score interval (Wilson 1927): sensible at 0 % and 100 %, where the normal one is a point.
+    """A rate with Wilson's score interval (Wilson 1927).
+
+    It is sensible at 0 % and 100 %, where the normal interval is a point.
 
     Raises:
         ValueError: without trials, for impossible counts or confidence.
     """
-    _check_confidence(confidence)
+    number("confidence", confidence, above=0, below=1)
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"{successes} successes of {trials} trials: expected 0 <= successes <= trials, trials >= 1")
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
@@ -142,15 +149,9 @@ def _percentiles(samples: FloatArray, confidence: float) -> FloatArray:
     return np.asarray(np.percentile(samples, [tail, 100.0 - tail], axis=0), np.float64)
 
 
-def _check_confidence(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1, such as 0.95")
-
-
 def _resampled(scores: FloatArray, reps: int, seed: int) -> Iterator[FloatArray]:
     """`reps` stratified resamples of (n_runs, n_tasks, ...)."""
-    if reps < 1:
-        raise ValueError(f"reps is {reps}; at least one bootstrap resample is needed")
+    whole("reps", reps)
     from rliable.library import StratifiedBootstrap
 
     bootstrap = StratifiedBootstrap(scores)

@@ -38,11 +38,14 @@ def read_messages(folder: Path) -> list[dict[str, Any]]:
 
 
 def draw_messages(folder: Path, path: Path) -> Path | None:
-    """The most paid messages with score, count and share, above the shares over training. None without messages.
+    """The most paid messages with score, count and share, beside their shares over training.
 
     Args:
         folder: RUN/terms/<name>.
         path: the .png.
+
+    Returns:
+        `path`; None without messages.
     """
     rows = read_messages(folder)
     if not rows:
@@ -85,7 +88,10 @@ def _colour(row: dict[str, Any], index: int) -> str:
 
 
 def _history(folder: Path) -> tuple[Any, list[str], Any] | None:
-    """Steps (spans,), names, and shares (names, spans) of the absolute reward; None before anything was paid."""
+    """Steps (spans,), names, and shares (names, spans) of the absolute reward.
+
+    None before anything was paid.
+    """
     file = folder / HISTORY
     if not file.is_file():
         return None

@@ -1,8 +1,8 @@
-"""Pictures of one run: its learning curve, the parts of its reward, its losses, and what its terms keep."""
+"""Pictures of one run: learning curve, parts of the reward, losses, and what its terms keep."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.results.curves import (
@@ -17,18 +17,18 @@ from scripts.results.curves import (
     read_progress,
     reward_parts,
 )
-from scripts.results.figures import figure, look, rate_axis, step_axis
+from scripts.results.figures import figure, look, panels, rate_axis, step_axis
 from scripts.results.message_picture import draw_messages
 
-_LOSS_COLUMNS, _MAX_LOSSES = 3, 9
+_MAX_LOSSES = 9
 _UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", "train/clip_range_vf"}
 
 
 def plot_run(run_dir: str | Path) -> list[Path]:
-    """Draw RUN/plots/learning_curve.png, rewards.png, statistics.png and losses.png from RUN/progress.csv.
+    """Draw learning_curve.png, rewards.png, statistics.png and losses.png into RUN/plots.
 
-    And messages.png for every term that keeps a table of messages. A picture whose columns the run does not have is
-    left out.
+    They come from RUN/progress.csv, and messages.png from every term that keeps a table of
+    messages. A picture whose columns the run does not have is left out.
 
     Returns:
         What was written.
@@ -59,18 +59,7 @@ def _prefix(table: Path) -> str:
 
 def _statistics(columns: dict[str, FloatArray], path: Path) -> Path | None:
     names = [name for name in columns if name.startswith("stats/") and has_values(columns, name)]
-    if not names:
-        return None
-    wide = min(_LOSS_COLUMNS, len(names))
-    with figure(path, math.ceil(len(names) / wide), wide, 3.6, 2.3) as (_, axes):
-        for panel, name in zip(axes, names, strict=False):
-            panel.plot(*finite(columns[STEPS], columns[name]), color=look(0)["color"])
-            panel.set_title(name.removeprefix("stats/"))
-            step_axis(panel)
-            panel.locator_params(axis="x", nbins=4)
-        for panel in axes[len(names) :]:
-            panel.set_axis_off()
-    return path
+    return _small_curves(columns, {name: name.removeprefix("stats/") for name in names}, path, 2.0)
 
 
 def _learning_curve(columns: dict[str, FloatArray], path: Path) -> Path | None:
@@ -116,15 +105,19 @@ def _losses(columns: dict[str, FloatArray], path: Path) -> Path | None:
         if name.startswith("train/") and name not in _UNINTERESTING and has_values(columns, name)
     ]
     names = sorted(names, key=lambda name: ("loss" not in name, name))[:_MAX_LOSSES]
-    if not names:
+    titles = {name: name.removeprefix("train/").replace("_", " ") for name in names}
+    return _small_curves(columns, titles, path, 1.4)
+
+
+def _small_curves(
+    columns: dict[str, FloatArray], titles: Mapping[str, str], path: Path, linewidth: float
+) -> Path | None:
+    """A small panel for every column that has a title. None without any."""
+    if not titles:
         return None
-    wide = min(_LOSS_COLUMNS, len(names))
-    with figure(path, math.ceil(len(names) / wide), wide, 3.6, 2.3) as (_, axes):
-        for panel, name in zip(axes, names, strict=False):
-            panel.plot(*finite(columns[STEPS], columns[name]), color=look(0)["color"], linewidth=1.4)
-            panel.set_title(name.removeprefix("train/").replace("_", " "))
-            step_axis(panel)
-            panel.locator_params(axis="x", nbins=4)
-        for panel in axes[len(names) :]:
-            panel.set_axis_off()
+    with panels(path, len(titles), 3.6, 2.3) as (_, axes):
+        for panel, (name, title) in zip(axes, titles.items(), strict=True):
+            panel.plot(*finite(columns[STEPS], columns[name]), color=look(0)["color"], linewidth=linewidth)
+            panel.set_title(title)
+            step_axis(panel, 4)
     return path

@@ -12,20 +12,23 @@ from scripts.results.intervals import interval
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The Markdown table of rows: one line an arm, interquartile means over seeds with 95 % bootstrap intervals."""
+    """The Markdown table of rows, one line an arm.
+
+    Values are interquartile means over seeds with 95 % bootstrap intervals.
+    """
     arms = by_arm(rows)
     known = {name for name, _, _ in _COLUMNS} | _NOT_SHOWN
     others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
     columns = [
-        (title, [cell([row.metrics.get(name) for row in own]) for own in arms.values()])
+        (title, [cell([row.metrics.get(name) for row in arm_rows]) for arm_rows in arms.values()])
         for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _return) for name in others))
         if any(row.metrics.get(name) is not None for row in rows)
         or (name in rows[0].metrics and name.startswith("steps_to"))
     ]
     lines = ["| arm | seeds | " + " | ".join(title for title, _ in columns) + " |"]
     lines.append("| --- | --- |" + " ---: |" * len(columns))
-    for i, (arm, own) in enumerate(arms.items()):
-        cells = [arm, str(len(own)), *(cells[i] for _, cells in columns)]
+    for i, (arm, arm_rows) in enumerate(arms.items()):
+        cells = [arm, str(len(arm_rows)), *(cells[i] for _, cells in columns)]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     return "\n".join(lines)
 
@@ -61,7 +64,7 @@ def _about(values: Sequence[float | None]) -> str:
 
 
 _NOT_SHOWN = {"seconds", "goal_rate"}
-"""Metrics of a twin that its table leaves out; those that `_COLUMNS` does not name stand under their own names."""
+"""Metrics of a twin that its table leaves out; others are shown, `_COLUMNS` names them or not."""
 _COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] = (
     ("success_rate", "success, last 100 episodes", _rate),
     ("eval_success_rate", "success, evaluation", _rate),

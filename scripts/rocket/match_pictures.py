@@ -12,6 +12,7 @@ from envs.rocket.matches import TICKS_PER_SECOND, in_goal
 from envs.rocket.recording import Recording
 from envs.rocket.rendering import picture
 from envs.rocket.starts import StartMixture
+from foundation.checks import whole
 from scripts.results.clips import LAST_FRAME_SECONDS, Picture, captioned
 from scripts.rocket.players import player
 from shaping.kinesthetic import REWARDS, expression
@@ -33,8 +34,7 @@ def record(words: Sequence[str], points: int, start: str, rules: Rules, seed: in
     """
     from stable_baselines3.common.utils import set_random_seed
 
-    if points < 1:
-        raise ValueError(f"points={points}: expected at least 1")
+    whole("points", points)
     makers = [player(word)[1] for word in words]
     orange = np.array([False] * rules.cars + [True] * rules.cars * (len(makers) - 1))
     mixture, random = StartMixture({start: 1.0}, len(orange)), np.random.default_rng(seed)

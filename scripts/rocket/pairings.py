@@ -1,4 +1,4 @@
-"""Rocket players against each other: points of each pairing, ratings, tables and pictures of both."""
+"""Rocket players against each other: points of each pairing, ratings, tables and pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ STUDY_BOTS = ("random", "chase_ball", "goalie", "kickoff")
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two players' points against each other."""
+    """Two players' points against each other.
+
+    >>> pairing = Pairing("chase_ball", "goalie", np.array([1, 0, -1, 1]))
+    >>> pairing.goals, round(pairing.goal_share().value, 2)
+    ((2, 1), 0.67)
+    """
 
     first: str
     second: str
@@ -58,26 +63,26 @@ def play_all(
     points: int,
     rules: Rules,
     seed: int = 0,
-    told: bool = False,
+    verbose: bool = False,
     without: Sequence[str] = (),
 ) -> list[Pairing]:
     """Each against each, but for those in `without` among themselves."""
     from stable_baselines3.common.utils import set_random_seed
 
-    found = []
+    pairings = []
     for first, second in itertools.combinations(players, 2):
         if first in without and second in without:
             continue
         set_random_seed(seed)  # agents sample their actions from torch's generator
-        found.append(Pairing(first, second, play_points(players[first], players[second], points, rules, seed)))
-        if told:
-            goals = " : ".join(map(str, found[-1].goals))
+        pairings.append(Pairing(first, second, play_points(players[first], players[second], points, rules, seed)))
+        if verbose:
+            goals = " : ".join(map(str, pairings[-1].goals))
             print(f"{first} against {second}  {goals}", flush=True)
-    return found
+    return pairings
 
 
 def ratings(pairings: Sequence[Pairing], seed: int = 0) -> dict[str, tuple[float, float]]:
-    """Skill and its deviation by player: every point is rated once, in an order drawn from the seed."""
+    """Skill and its deviation by player: every point is rated once, in an order of the seed."""
     from openskill.models import PlackettLuce
 
     model = PlackettLuce()
@@ -88,8 +93,8 @@ def ratings(pairings: Sequence[Pairing], seed: int = 0) -> dict[str, tuple[float
         first, second, outcome = points[index]
         ranks = [float(outcome < 0), float(outcome > 0)]  # equal ranks are a draw
         (skills[first],), (skills[second],) = model.rate([[skills[first]], [skills[second]]], ranks=ranks)
-    found = {name: (float(skill.mu), float(skill.sigma)) for name, skill in skills.items()}
-    return dict(sorted(found.items(), key=lambda item: -item[1][0]))
+    estimates = {name: (float(skill.mu), float(skill.sigma)) for name, skill in skills.items()}
+    return dict(sorted(estimates.items(), key=lambda item: -item[1][0]))
 
 
 def table(pairings: Sequence[Pairing], skills: Mapping[str, tuple[float, float]]) -> str:
@@ -113,7 +118,7 @@ def table(pairings: Sequence[Pairing], skills: Mapping[str, tuple[float, float]]
 
 
 def draw(path: Path, pairings: Sequence[Pairing], skills: Mapping[str, tuple[float, float]]) -> None:
-    """Ratings with their intervals, and every share of goals as a matrix: the row's against the column."""
+    """Ratings with their intervals, and a matrix of the row's share of goals against the column."""
     names = list(skills)
     share = np.full((len(names), len(names)), np.nan)
     for pairing in pairings:
@@ -139,31 +144,35 @@ def draw(path: Path, pairings: Sequence[Pairing], skills: Mapping[str, tuple[flo
 
 
 def study(runs: Mapping[str, Path], points: int = STUDY_POINTS) -> dict[str, dict[str, float | None]]:
-    """Agents by name against each other and against the bots that drive: shares of goals and ratings of each agent."""
+    """Agents by name against each other and the bots that drive.
+
+    Returns:
+        Agent -> its rating and its shares of goals, None where there was no goal.
+    """
     players = dict(player(f"{name}:{path}") for name, path in runs.items())
     players |= dict(player(name) for name in STUDY_BOTS)
     pairings = play_all(players, points, Rules(arenas=points // 2), without=STUDY_BOTS)
     skills = ratings(pairings)
-    found: dict[str, dict[str, float | None]] = {name: {"rating": round(skills[name][0], 4)} for name in runs}
+    metrics: dict[str, dict[str, float | None]] = {name: {"rating": round(skills[name][0], 4)} for name in runs}
     for pairing in pairings:
         share = _finite(pairing.goal_share().value)
-        for name, other, own in (
+        for name, other, goal_share in (
             (pairing.first, pairing.second, share),
             (pairing.second, pairing.first, None if share is None else 1.0 - share),
         ):
             if name in runs:
-                found[name][f"{_SHARE}{other}"] = None if own is None else round(own, 4)
-    return found
+                metrics[name][f"{_SHARE}{other}"] = None if goal_share is None else round(goal_share, 4)
+    return metrics
 
 
 def draw_study(rows: Sequence[Row], path: Path) -> None:
-    """The shares of goals that `study` found: every seed a dot, interquartile means and 95 % intervals."""
+    """The shares of goals of `study`: every seed a dot, interquartile means and 95 % intervals."""
     others = list(dict.fromkeys(name for row in rows for name in row.metrics if name.startswith(_SHARE)))
     arms = by_arm(rows)
     with figure(path, 1, 1, 1.3 * len(others) + 1.6, 3.6) as (_, (axes,)):
-        for index, (arm, own) in enumerate(arms.items()):
+        for index, (arm, arm_rows) in enumerate(arms.items()):
             for place, name in enumerate(others):
-                values = [float(value) for row in own if (value := row.metrics.get(name)) is not None]
+                values = [float(value) for row in arm_rows if (value := row.metrics.get(name)) is not None]
                 if not values:
                     continue
                 x, around = place + (index - (len(arms) - 1) / 2) * 0.22, interval(values)

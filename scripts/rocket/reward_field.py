@@ -12,6 +12,8 @@ import numpy as np
 
 from envs.rocket.meshes import Field
 from envs.rocket.states import BIG_PADS, PADS
+from foundation.checks import number, one_of
+from foundation.files import whole_file
 from scripts.results.figures import figure, short_text
 from shaping.kinesthetic import EVENTS, REWARDS, expression
 from shaping.kinesthetic.composition import Expression
@@ -48,18 +50,16 @@ class Arguments:
     out: str = "outputs/reward"
 
     def __post_init__(self) -> None:
-        if self.move not in ("car", "ball"):
-            raise ValueError(f"move={self.move!r}: expected car or ball")
+        one_of("move", self.move, ("car", "ball"))
         for name in ("ball", "ball_velocity", "car", "car_velocity", "opponent"):
             numbers = getattr(self, name)
             if (len(numbers) != 3 and not (name == "opponent" and not numbers)) or not np.isfinite(numbers).all():
                 raise ValueError(f"{name}={','.join(map(str, numbers))}: expected three numbers, such as {name}=0,0,93")
-        if not 0.0 <= self.boost <= 1.0:
-            raise ValueError(f"boost={self.boost}: expected 0 to 1")
+        number("boost", self.boost, least=0, most=1)
         if not 0.0 <= self.height <= Field().ceiling:
             raise ValueError(f"height={self.height}: expected 0 to {Field().ceiling:.0f}, the ceiling")
-        if self.team_spirit is not None and not 0.0 <= self.team_spirit <= 1.0:
-            raise ValueError(f"team_spirit={self.team_spirit}: expected 0 to 1")
+        if self.team_spirit is not None:
+            number("team_spirit", self.team_spirit, least=0, most=1)
 
 
 def octagon() -> FloatArray:
@@ -112,14 +112,14 @@ def over_field(reward: Expression, arguments: Arguments, moved: FloatArray) -> F
 
 def goal_values(events: Expression, arguments: Arguments) -> tuple[float, float]:
     """What a goal of the blue car pays it, and what one of the other team does."""
-    found = []
+    paid = []
     for names in (("goal", "team_goal"), ("concede",)):
         states = situation(arguments, np.zeros((1, 2)))
         happened = np.zeros_like(states.boost)
         happened[0, 0] = 1.0
         states.events = {**states.events, **dict.fromkeys(names, happened)}
-        found.append(float(events(View(states))[0, 0]))
-    return found[0], found[1]
+        paid.append(float(events(View(states))[0, 0]))
+    return paid[0], paid[1]
 
 
 def draw_field(path: Path, arguments: Arguments) -> None:
@@ -138,8 +138,8 @@ def draw_field(path: Path, arguments: Arguments) -> None:
     here = over_field(
         reward, arguments, np.array([(arguments.car if arguments.move == "car" else arguments.ball)[:2]])
     )[0]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path.with_suffix(".npz"), x=mesh.x, y=mesh.y, values=values, triangles=mesh.triangles)
+    with whole_file(path.with_suffix(".npz")) as part:
+        np.savez_compressed(part, x=mesh.x, y=mesh.y, values=values, triangles=mesh.triangles)
 
     with figure(path, 1, 1, 7.8, 8.6) as (drawing, (axes,)):
         top = float(np.abs(values).max()) or 1.0

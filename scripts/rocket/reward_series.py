@@ -75,7 +75,11 @@ def over_recordings(reward: Expression, events: Expression, recordings: Sequence
 
 
 def car_names(orange: BoolArray) -> list[str]:
-    """blue-0, ..., orange-0, ..."""
+    """Of every car, blue before orange.
+
+    >>> car_names(np.array([False, False, True]))
+    ['blue-0', 'blue-1', 'orange-0']
+    """
     blue = int((~orange).sum())
     return [f"blue-{i}" for i in range(blue)] + [f"orange-{i}" for i in range(len(orange) - blue)]
 
@@ -93,7 +97,7 @@ def as_csv(series: Series) -> str:
 
 
 def draw_series(path: Path, series: Series, title: str) -> None:
-    """The reward of every car, then the liveliest components, one below the other; goals are lines."""
+    """The reward of every car, then the liveliest components below it; goals are lines."""
     spread = series.values[..., 1:].std(axis=(0, 1))
     shown = [0, *(1 + index for index in np.argsort(-spread)[:MOST_SERIES])]
     time = np.arange(len(series.values)) * series.seconds
@@ -113,7 +117,10 @@ def draw_series(path: Path, series: Series, title: str) -> None:
 
 
 def draw_distributions(path: Path, series: Series) -> None:
-    """How often which value, of each team: a box for the middle half, whiskers for 5 to 95 %; without constants."""
+    """How often which value, of each team: a box for the middle half, whiskers for 5 to 95 %.
+
+    Constants are left out.
+    """
     names, columns = _varying(series)
     with figure(path, 1, 1, 9.0, 0.45 * len(names) + 1.4) as (_, (axes,)):
         for team, (name, colour) in enumerate((("blue", BLUE), ("orange", ORANGE))):

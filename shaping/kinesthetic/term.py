@@ -195,7 +195,8 @@ def expression(text: str, presets: Mapping[str, str], argument: str) -> Expressi
     try:
         return parse(presets.get(text.strip(), text))
     except ValueError as error:
-        raise ValueError(f"{argument}={text!r}: {error}. Ready ones: {', '.join(presets)}") from None
+        stop = "" if str(error).endswith("?") else "."
+        raise ValueError(f"{argument}={text!r}: {error}{stop} Ready ones: {', '.join(presets)}") from None
 
 
 def _metric(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The paper's evaluation: scores, judges that ask nothing, and the command line with the real embedded model."""
+"""The paper's evaluation: scores, judges that ask nothing, the command with the real model."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def test_scores_are_the_textbooks():
 
 def test_always_yes_scores_what_the_paper_s_sets_allow_and_symbols_are_always_right():
     arguments = Arguments(judges=("always-yes", "symbolic", "action-rule"))
-    found = annotate_all(arguments, environment("minihack/key_room"), None, said=lambda _: None)
-    scores = {(one.judge, one.balance): one.score for one in found}
+    annotations = annotate_all(arguments, environment("minihack/key_room"), None, progress=lambda _: None)
+    scores = {(made.judge, made.balance): made.score for made in annotations}
     assert scores["always-yes", "balanced"].f1 == pytest.approx(0.810, abs=0.001)
     assert scores["always-yes", "balanced"].accuracy == 0.68
     assert scores["always-yes", "unbalanced"].f1 == pytest.approx(0.148, abs=0.001)
     for balance in ("balanced", "unbalanced"):
         assert scores["symbolic", balance].f1 == 1.0
         assert scores["action-rule", balance].recall == 1.0
-    assert "| always-yes | balanced | 0.68 | 1.00 | 0.81 | 0.68 |" in table(found)
-    confusion = next(one.confusion for one in found if (one.judge, one.balance) == ("symbolic", "balanced"))
+    assert "| always-yes | balanced | 0.68 | 1.00 | 0.81 | 0.68 |" in table(annotations)
+    confusion = next(made.confusion for made in annotations if (made.judge, made.balance) == ("symbolic", "balanced"))
     assert confusion == [[17, 0, 0], [0, 17, 0], [0, 0, 16]]
 
 
@@ -59,9 +59,9 @@ def test_the_command_judges_a_data_set_with_the_embedded_model_and_writes_table_
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["forms=smell"], "forms=smell"),
-        (["judges=oracle"], "judges=oracle"),
-        (["balances=fair"], "balances=fair"),
+        (["forms=smell"], "forms='smell'"),
+        (["judges=oracle"], "judges='oracle'"),
+        (["balances=fair"], "balances='fair'"),
         (["env=minihack/key_rom"], "no env"),
         (["env=classic/cartpole"], "no subgoals"),
         (["llm.modle_path=x"], "model_path"),

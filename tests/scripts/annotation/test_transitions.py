@@ -64,7 +64,8 @@ def test_a_natural_set_is_play_as_it_comes_with_plenty_of_keys_and_doors(natural
 
 
 def test_labels_agree_with_the_map_and_the_words(natural):
-    # The rules of the paper's authors: what the game says of the key; a '+' fewer on the screen after APPLY.
+    # The rules of the paper's authors: what the game says of the key; a '+' fewer on the screen
+    # after APPLY.
     for made in natural:
         took = made.action == "pickup" and " - a key named The Master Key of Thievery" in made.message
         opened = made.action == "apply" and made.map.count("+") - made.next_map.count("+") == 1
@@ -96,11 +97,11 @@ def test_evaluation_and_training_never_share_an_episode():
 
 
 def test_a_larger_share_of_scripted_actions_finds_more():
-    found = [
+    random, scripted = [
         sum(kinds(record(KEY_ROOM, 300, seed=0, scripted=share))[event] for event in transitions.EVENTS)
         for share in (0, 1)
     ]
-    assert found[0] < 10 < 45 < found[1]
+    assert random < 10 < 45 < scripted
 
 
 def test_a_transition_with_two_events_counts_for_the_first():
@@ -121,10 +122,10 @@ def test_a_class_that_does_not_fill_is_an_error_that_counts(monkeypatch):
     [
         ({"env_id": "MiniHack-KeyRom-S5-v0"}, "no environment.*MiniHack-KeyRoom-S5-v0"),
         ({"env_id": "CartPole-v1"}, "CartPole-v1 cannot report action, caption"),
-        ({"events": ("picked_up_keys",)}, "no event 'picked_up_keys'; nearest: picked_up_key"),
+        ({"events": ("picked_up_keys",)}, "no event 'picked_up_keys'. Did you mean picked_up_key"),
         ({"events": ()}, "name at least one"),
         ({"events": ("ate", "ate")}, "each once"),
-        ({"balance": "balance"}, "did you mean 'balanced'"),
+        ({"balance": "balance"}, "Did you mean balanced"),
         ({"n": 2}, "a balanced set with 2 events needs at least 3"),
         ({"n": 24, "balance": "unbalanced"}, "needs at least 25"),
         ({"n": 0, "balance": "natural"}, "needs at least 1"),
@@ -137,7 +138,7 @@ def test_what_cannot_be_built_is_refused_with_the_reason(arguments, words):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"n": 0}, "at least one"), ({"scripted": 1.5}, "from 0 to 1"), ({"split": "test"}, "split='test'")],
+    [({"n": 0}, "at least 1"), ({"scripted": 1.5}, "from 0 to 1"), ({"split": "test"}, "split='test'")],
 )
 def test_what_cannot_be_recorded_is_refused_before_anything_is_played(arguments, words):
     with pytest.raises(ValueError, match=words):

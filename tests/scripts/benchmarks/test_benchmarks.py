@@ -46,22 +46,22 @@ def test_the_share_of_terms_is_a_share_and_leaves_the_training_as_it_was():
 def test_rocket_has_a_row_for_every_layer_and_a_ratio_for_every_claim(tmp_path, capsys):
     path = tmp_path / "rocket.json"
     assert benchmark.main(["rocket", "n_envs=2", "steps=40", "repeats=1", "rlgym=none", f"json={path}"]) == 0
-    found = json.loads(path.read_text())
+    result = json.loads(path.read_text())
     layers = ["RocketSim's Arena.step alone", "ours, flat observation", "ours, Lucy observation"]
     layers += ["ours, Lucy observation and reward", "ours, Lucy observation and reward, 2 processes"]
-    assert [(row["task"], row["path"]) for row in found["rows"]] == [(t, p) for t in ("1v1", "2v2") for p in layers]
+    assert [(row["task"], row["path"]) for row in result["rows"]] == [(t, p) for t in ("1v1", "2v2") for p in layers]
     claims = ("flat_vs_raw", "full_vs_raw", "reward_adds")
-    assert set(found["ratios"]) == {f"{claim}_{task}" for claim in claims for task in ("1v1", "2v2")}
-    assert all(row["steps_per_second"] > 0 for row in found["rows"])
+    assert set(result["ratios"]) == {f"{claim}_{task}" for claim in claims for task in ("1v1", "2v2")}
+    assert all(row["steps_per_second"] > 0 for row in result["rows"])
     assert "| `full_vs_raw_2v2` |" in capsys.readouterr().out
 
 
 def test_rlgyms_speed_stands_against_one_process_and_against_all():
     medians = {rocket.RAW: 400.0, rocket.FLAT: 320.0, rocket.FULL: 300.0}
     medians |= {f"{rocket.FULL}, 2 processes": 450.0, rocket.RLGYM_PATH: 100.0}
-    found = rocket.ratios(medians, 0.1, "1v1")
-    assert (found["full_vs_raw_1v1"], found["full_vs_rlgym_1v1"]) == (0.75, 3.0)
-    assert found["full_vs_rlgym_1v1_workers"] == 4.5
+    ratios = rocket.ratios(medians, 0.1, "1v1")
+    assert (ratios["full_vs_raw_1v1"], ratios["full_vs_rlgym_1v1"]) == (0.75, 3.0)
+    assert ratios["full_vs_rlgym_1v1_workers"] == 4.5
     with (
         pytest.raises(ValueError, match="expected install, none"),
         rocket.rlgym_python("nowhere/python"),

@@ -1,11 +1,13 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from foundation.registry import import_all
 from scripts import experiments
+from scripts.compare import main as compare
 from scripts.experiments import reproduction
 from scripts.experiments.claim import Comparison, claims
 from scripts.experiments.reproduction import plan, reproduce, with_section
@@ -33,7 +35,7 @@ make_run(Path(options["run_dir"]), shaping=options["shaping"], seed=int(options[
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """The experiment `small`, with a trainer and an evaluation that take no time. Returns what was evaluated."""
+    """The experiment `small` with a trainer that takes no time; gives what was evaluated."""
     evaluated = []
 
     def evaluate_run(run_dir, episodes, gif):
@@ -137,6 +139,14 @@ def test_a_section_is_replaced_between_its_markers_and_the_rest_stays():
         with_section("<!-- a -->", "a", "x")
 
 
+def test_every_file_that_states_a_claim_is_one_and_no_file_lists_them():
+    sources = {path.stem.replace("_", "-"): path.read_text() for path in Path(experiments.__file__).parent.glob("*.py")}
+    stated = {name for name, text in sources.items() if "\nCLAIM = " in text}
+    assert set(claims()) == stated
+    for module in ("claim", "reproduction"):
+        assert sum(f'"{name}"' in sources[module] for name in stated) == 0
+
+
 def test_the_foundations_arms_and_an_unknown_name(capsys):
     assert set(claims()["foundation"].arms) == {"none", "shaped"}
     assert claims()["foundation"].seeds == (100, 101, 102, 103, 104)
@@ -182,7 +192,10 @@ def test_a_file_dropped_into_the_folder_is_a_claim_and_the_settings_of_several_a
         twin = json.loads((tmp_path / "docs" / "results" / "dropped-file.json").read_text())
         assert twin["command"] == "python -m scripts.reproduce dropped-file"
         assert len(twin["rows"]) == 4
+        assert (tmp_path / "docs" / "results" / "dropped-file.png").exists()
         assert "## A dropped file" in (tmp_path / "docs" / "results.md").read_text()
+        compare([str(tmp_path / "docs" / "results" / "dropped-file.json")])
+        assert "| shaped | 2 |" in capsys.readouterr().out
         with pytest.raises(ValueError, match="Did you mean dropped-file"):
             reproduce("droped-file")
     finally:

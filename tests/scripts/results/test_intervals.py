@@ -41,10 +41,10 @@ def test_tasks_are_strata():
 
 
 def test_one_run_has_no_interval_and_two_give_their_range():
-    one = interval([0.5])
-    assert one.value == 0.5
-    assert np.isnan(one.low)
-    assert np.isnan(one.high)
+    alone = interval([0.5])
+    assert alone.value == 0.5
+    assert np.isnan(alone.low)
+    assert np.isnan(alone.high)
     assert interval([0.2, 0.8], reps=2000)[1:] == pytest.approx((0.2, 0.8))
 
 

@@ -36,27 +36,27 @@ def test_bots_and_agents_meet_and_the_tables_hold_every_pairing(
 ) -> None:
     words = ["kickoff", "idle", f"learner:{run}", "points=6", "seconds=30", f"out={tmp_path}"]
     tournament.main(words)
-    found = json.loads((tmp_path / "tournament.json").read_text())
-    assert [(p["first"], p["second"]) for p in found["pairings"]] == [
+    results = json.loads((tmp_path / "tournament.json").read_text())
+    assert [(p["first"], p["second"]) for p in results["pairings"]] == [
         ("kickoff", "idle"), ("kickoff", "learner"), ("idle", "learner"),
     ]  # fmt: skip
-    assert found["pairings"][0]["goals"][0] > 0
-    assert found["pairings"][0]["goal_share_interval"][0] > 0.2
-    assert next(iter(found["ratings"])) == "kickoff"
+    assert results["pairings"][0]["goals"][0] > 0
+    assert results["pairings"][0]["goal_share_interval"][0] > 0.2
+    assert next(iter(results["ratings"])) == "kickoff"
     assert Image.open(tmp_path / "tournament.png").width > 500
     printed = capsys.readouterr().out
     assert "| `kickoff` against `learner` |" in printed
     tournament.main([*words[:-1], f"out={tmp_path / 'again'}"])
     again = json.loads((tmp_path / "again" / "tournament.json").read_text())
-    assert again["pairings"] == found["pairings"]
+    assert again["pairings"] == results["pairings"]
 
 
 def test_the_runs_of_a_seed_are_measured_against_each_other_and_the_bots(run: Path) -> None:
-    found = study({"one": run, "other": run}, points=2)
+    metrics = study({"learner": run, "other": run}, points=2)
     bots = {f"goal_share_against_{name}" for name in STUDY_BOTS}
-    assert set(found) == {"one", "other"}
-    assert set(found["one"]) == {"rating", "goal_share_against_other", *bots}
-    assert found["one"]["goal_share_against_kickoff"] in (0.0, None)
+    assert set(metrics) == {"learner", "other"}
+    assert set(metrics["learner"]) == {"rating", "goal_share_against_other", *bots}
+    assert metrics["learner"]["goal_share_against_kickoff"] in (0.0, None)
 
 
 def test_ratings_and_shares_follow_the_points() -> None:

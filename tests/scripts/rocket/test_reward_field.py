@@ -85,7 +85,7 @@ def test_series_are_what_the_term_would_have_paid(recording: Recording) -> None:
     ("arguments", "words"),
     [
         (["reward=lucky"], "Did you mean"),
-        (["move=goal"], "car or ball"),
+        (["move=goal"], "car, ball"),
         (["ball=1,2"], "three numbers"),
         (["height=9000"], "ceiling"),
         (["chase_ball"], "scripts.match"),
