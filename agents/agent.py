@@ -1,4 +1,4 @@
-"""What an agent is: its configuration, what it can act in, its files, how it plays, where its pay can still change."""
+"""What an agent is: settings, what it can act in, files, how it plays, where pay can change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AgentConfig:
     gamma: float = 0.99  # the discount, of the potential term too
 
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"gamma": {"least": 0.0, "most": 1.0}}
-    """Setting -> the bounds that `foundation.checks.number` takes. Settings of a base class are checked as well."""
+    """Setting -> bounds for `foundation.checks.number`; those of base classes hold as well."""
 
     def check(self) -> None:
         """Refuse numbers out of bounds, and any number that is not finite.
@@ -57,10 +57,11 @@ class Place(Protocol):
 
 
 class Agent(ABC):
-    """An algorithm, described. It has no state of its own: that is the model's, an SB3 `BaseAlgorithm`.
+    """An algorithm, described. All state is the model's, an SB3 `BaseAlgorithm`.
 
-    A subclass with ``@register("name")``, in a file or folder of `agents`, is all that ``agent=name`` takes. What lies
-    between two rollout events of the model's `learn` is a rollout to everybody else: PPO's steps, or a generation.
+    A subclass with ``@register("name")``, in a file or folder of `agents`, is all that
+    ``agent=name`` takes. What lies between two rollout events of the model's `learn` is a rollout
+    to everybody else: PPO's steps, or a generation.
     """
 
     name: str = ""
@@ -99,7 +100,7 @@ class Agent(ABC):
         return self.make(env, config, seed=seed, threads=threads)
 
     def save(self, model: Any, folder: Path) -> None:
-        """Write all its files into an empty folder: network, replay buffer, archive, whatever a resume needs."""
+        """Write all its files into an empty folder: whatever a resume needs."""
         model.save(folder / AGENT_FILE)
 
     @abstractmethod
@@ -107,7 +108,7 @@ class Agent(ABC):
         """What `save` wrote, to go on in `env`; None: to play only."""
 
     def row_every(self, config: Any) -> int | None:
-        """Environment steps between rows of progress.csv, where its rollouts are too short for one each."""
+        """Steps between rows of progress.csv, where rollouts are too short for one each."""
         return None
 
     def stored_rewards(self, model: Any) -> StoredRewards | None:
@@ -115,7 +116,7 @@ class Agent(ABC):
         return None
 
     def player(self, model: Any, n_envs: int, *, deterministic: bool, masks: Masks | None = None) -> Player:
-        """How it plays `n_envs` environments side by side; `masks` gives the valid actions, where there are some."""
+        """How it plays `n_envs` environments at once; `masks` gives the valid actions, if any."""
         return Player(model, n_envs, deterministic=deterministic)
 
     def evaluate(
@@ -157,7 +158,7 @@ def get(option: str) -> Agent:
 
 
 def configured(option: str, settings: Any) -> AgentConfig:
-    """The configuration of an option with these settings: a dataclass's, or a mapping such as a file holds.
+    """The configuration of an option with these settings: a dataclass's, or a mapping.
 
     Raises:
         ValueError: there is no such option or setting, or a number is out of bounds.

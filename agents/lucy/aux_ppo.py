@@ -25,12 +25,12 @@ from agents.lucy.policy import AuxiliaryPolicy
 
 
 class AuxPPO(PPO):
-    """PPO with Lucy-SKG's auxiliary losses on the same minibatches, behind one backward pass and one gradient clip.
+    """PPO with Lucy-SKG's auxiliary losses: the same minibatches, one backward pass, one clip.
 
         loss = PPO's + reward_prediction · cross-entropy + state_representation · smooth L1
 
-    Source: Moschopoulos et al. 2023, arXiv 2305.15801. Rewards are classified as the environment, with its terms, paid
-    them: before values are added at truncations.
+    Source: Moschopoulos et al. 2023, arXiv 2305.15801. Rewards are classified as the environment,
+    with its terms, paid them: before values are added at truncations.
 
     Args:
         policy: "MlpPolicy", which is `AuxiliaryPolicy` here, or a class of that kind.
@@ -86,7 +86,7 @@ class AuxPPO(PPO):
         return super()._init_callback([*each, self._paid], progress_bar)
 
     def train(self) -> None:
-        """One update from the rollout buffer. The details beside their lines are those of SB3's PPO."""
+        """One update from the rollout buffer, in every detail as SB3's PPO."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         progress = self._current_progress_remaining
@@ -143,7 +143,7 @@ class AuxPPO(PPO):
         yield from self.rollout_buffer.get(self.batch_size)  # type: ignore[misc]
 
     def _evaluate(self, batch: IndexedSamples, losses: defaultdict[str, list[float]]) -> _Evaluated:
-        """PPO's numbers and the auxiliary loss, with every observation embedded by the actor once."""
+        """PPO's numbers and the auxiliary loss; the actor embeds every observation once."""
         policy, task = self.policy, self.policy.reward_prediction
         actor = policy.pi_features_extractor
         auxiliary = torch.zeros((), device=self.device)

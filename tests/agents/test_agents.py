@@ -30,7 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 class Corridor(gymnasium.Env[Any, Any]):
-    """A little of everything: a Dict or a vector to see, discrete or continuous actions, masks when asked."""
+    """A Dict or a vector to see, discrete or continuous actions, masks when asked."""
 
     def __init__(self, continuous: bool = False, entries: bool = True, masks: bool = False) -> None:
         self.entries = entries

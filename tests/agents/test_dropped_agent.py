@@ -1,6 +1,6 @@
-"""A folder dropped into agents/ is an agent: trained, killed, resumed, evaluated, compared and listed.
+"""A folder dropped into agents/ is an agent: trained, killed, resumed, evaluated, compared, listed.
 
-The agent is a population that scores its candidates itself and keeps an archive in a file of its own.
+The agent is a population that scores its candidates itself and keeps an archive in its own file.
 """
 
 from __future__ import annotations

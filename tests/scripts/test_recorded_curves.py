@@ -1,6 +1,6 @@
 """Short runs of every kind of agent give the curves that were recorded before the house was remade.
 
-python -m tests.scripts.test_recorded_curves NAME...     # records anew; only where a change of curves is meant
+python -m tests.scripts.test_recorded_curves NAME...     # records anew, where change is meant
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {"key_features": 23, "width": 16, "blocks": 1, "heads": 
 
 
 class Things(gymnasium.Env[Any, Any]):
-    """A matrix like Lucy's; pays 1 for the action that the query names, and is over or cut after some steps."""
+    """A matrix like Lucy's; pays 1 for the action that the query names; over or cut in the end."""
 
     observation_space = SPACE
     action_space = spaces.Discrete(3)

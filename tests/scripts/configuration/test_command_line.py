@@ -1,4 +1,4 @@
-"""A slip on the command line is one sentence that names the nearest right word, before anything is built."""
+"""A slip on the command line is a sentence with the nearest right word, before all building."""
 
 from __future__ import annotations
 
