@@ -140,12 +140,12 @@ register: Callable[[str], Callable[[type[Any]], type[Any]]] = registry.register
 
 def options() -> dict[str, type[AgentConfig]]:
     """What ``agent=`` takes -> its settings: every agent, and every preset behind a slash."""
-    found: dict[str, type[AgentConfig]] = {}
+    configurations: dict[str, type[AgentConfig]] = {}
     for name in sorted(registry.names(), key=_order):
         agent = registry.get(name)
-        found[name] = agent.config
-        found |= {f"{name}/{preset}": config for preset, config in agent.presets.items()}
-    return found
+        configurations[name] = agent.config
+        configurations |= {f"{name}/{preset}": config for preset, config in agent.presets.items()}
+    return configurations
 
 
 def get(option: str) -> Agent:

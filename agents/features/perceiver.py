@@ -122,8 +122,8 @@ class CrossAttention(nn.Module):
     def forward(self, query: Tensor, keys: Tensor, padding: Tensor) -> Tensor:
         """(batch, 1, width)."""
         asked = self.norm(query) if self.pre_norm else query
-        found, _ = self.attention(asked, keys, keys, key_padding_mask=padding, need_weights=False)
-        summed: Tensor = query + found
+        attended, _ = self.attention(asked, keys, keys, key_padding_mask=padding, need_weights=False)
+        summed: Tensor = query + attended
         return summed if self.pre_norm else self.norm(summed)
 
 

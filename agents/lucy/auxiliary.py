@@ -50,10 +50,10 @@ class RewardPrediction(nn.Module):
     @staticmethod
     def classes(rewards: Tensor, threshold: float) -> Tensor:
         """(batch,) of 0 to 2 for rewards (batch,)."""
-        found = torch.full(rewards.shape, NEITHER, device=rewards.device)
-        found[rewards > threshold] = POSITIVE
-        found[rewards < -threshold] = NEGATIVE
-        return found
+        classes = torch.full(rewards.shape, NEITHER, device=rewards.device)
+        classes[rewards > threshold] = POSITIVE
+        classes[rewards < -threshold] = NEGATIVE
+        return classes
 
     @staticmethod
     def loss(logits: Tensor, classes: Tensor) -> Tensor:
@@ -85,13 +85,13 @@ class StateRepresentation(nn.Module):
 
     def forward(self, embedded: Embedded) -> Tensor:
         """(batch, n_keys · key_features) of two rows or more: batch normalisation needs them."""
-        found: Tensor = self.reconstruct(self.attention(*embedded)[:, 0])
-        return found
+        reconstruction: Tensor = self.reconstruct(self.attention(*embedded)[:, 0])
+        return reconstruction
 
     @staticmethod
-    def loss(found: Tensor, keys: Tensor) -> Tensor:
+    def loss(reconstruction: Tensor, keys: Tensor) -> Tensor:
         """Smooth L1 to keys (batch, n_keys, key_features)."""
-        return smooth_l1_loss(found, keys.flatten(1))
+        return smooth_l1_loss(reconstruction, keys.flatten(1))
 
 
 def windows(
@@ -114,9 +114,9 @@ def windows(
     back = np.arange(length - 1, -1, -1)
     wanted, there = rows[:, None] - back, back <= ages[rows][:, None]
     needed, places = np.unique(wanted[there], return_inverse=True)
-    found = np.full(wanted.shape, -1, np.int64)
-    found[there] = places
-    return needed, found
+    sequences = np.full(wanted.shape, -1, np.int64)
+    sequences[there] = places
+    return needed, sequences
 
 
 def ages(episode_starts: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:

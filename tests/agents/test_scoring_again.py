@@ -16,9 +16,9 @@ from tests.shaping.worlds import corridors
 
 def relabelled(algorithm, policy, **arguments):
     """An agent after a rollout with answers at its end: rewards as stored and as wanted."""
-    told = [False]
-    annotator = Scripted(lambda messages: [1.0 if told[0] else -1.0 for _ in messages])
-    annotator.known, annotator.workers = lambda message: 1.0 if told[0] else None, 0
+    answered = [False]
+    annotator = Scripted(lambda messages: [1.0 if answered[0] else -1.0 for _ in messages])
+    annotator.known, annotator.workers = lambda message: 1.0 if answered[0] else None, 0
     term = make_term("oni", annotator=annotator, relabel=True, beta=1.0)
     venv = ShapedVecEnv(corridors(2, length=4, limit=5), {"oni": term}, gamma=0.9)
     seen = {"paid": [], "messages": [], "rewards": None}
@@ -32,7 +32,7 @@ def relabelled(algorithm, policy, **arguments):
         def _on_rollout_end(self):
             buffer = self.model.rollout_buffer
             seen["before"], seen["returns_before"] = buffer.rewards.copy(), buffer.returns.copy()
-            told[0] = True
+            answered[0] = True
             for message in {m for row in seen["messages"] for m in row if m}:
                 term.labels.add(message, 1.0)
             term._values.clear()

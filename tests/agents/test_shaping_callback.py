@@ -103,8 +103,8 @@ def test_a_release_at_the_end_keeps_episode_sums_and_the_bootstrap_of_truncated_
     assert np.concatenate(deltas).sum() == pytest.approx(sum(released), abs=1e-4)
     assert np.concatenate(deltas).min() > -1e-6
     statistics = venv.episode_statistics()
-    told = statistics["reward/task"] + statistics["reward/events"]
-    assert statistics["shaped_return"] == pytest.approx(told, abs=1e-6), "what was paid, and not 0"
+    logged = statistics["reward/task"] + statistics["reward/events"]
+    assert statistics["shaped_return"] == pytest.approx(logged, abs=1e-6), "what was paid, and not 0"
 
 
 def test_transform_prefixes_and_carried_over_differences():

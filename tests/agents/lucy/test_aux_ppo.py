@@ -162,8 +162,8 @@ def test_it_learns_saves_and_loads_with_its_tasks_and_optimiser(tmp_path: Any) -
     assert isinstance(loaded, AuxPPO)
     for name, weights in model.policy.state_dict().items():
         assert torch.equal(loaded.policy.state_dict()[name], weights), name
-    kept, found = model.policy.optimizer.state_dict(), loaded.policy.optimizer.state_dict()
-    assert len(kept["state"]) == len(found["state"]) == len(list(model.policy.parameters()))
+    kept, restored = model.policy.optimizer.state_dict(), loaded.policy.optimizer.state_dict()
+    assert len(kept["state"]) == len(restored["state"]) == len(list(model.policy.parameters()))
     loaded.learn(64)  # and goes on
 
 

@@ -59,8 +59,8 @@ def train(run: Path, *settings: str) -> int:
 
 
 def summary(run: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / "summary.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    return content
 
 
 def column(run: Path, name: str) -> list[str]:
@@ -76,15 +76,15 @@ def newest(run: Path) -> int:
 def test_a_run_leaves_everything_that_the_documentation_names(tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert train(run, "shaping=[count,rnd]", "total_timesteps=640", "tracking=tensorboard", "evaluate_episodes=4") == 0
-    found = summary(run)
-    assert found["status"] == "finished"
-    assert found["steps"] == 640
-    assert found["seed"] == 0
-    assert found["success_rate"] is None  # a pole knows no success
-    assert found["task_return_mean"] > 0
-    assert found["steps_per_second"] == pytest.approx(found["steps"] / found["seconds"], rel=0.01)
+    results = summary(run)
+    assert results["status"] == "finished"
+    assert results["steps"] == 640
+    assert results["seed"] == 0
+    assert results["success_rate"] is None  # a pole knows no success
+    assert results["task_return_mean"] > 0
+    assert results["steps_per_second"] == pytest.approx(results["steps"] / results["seconds"], rel=0.01)
     choices = {"env": "classic/cartpole", "shaping": "count+rnd", "agent": "ppo", "tracking": "tensorboard"}
-    assert found["config"] == yaml.safe_load((run / "choices.yaml").read_text()) == choices
+    assert results["config"] == yaml.safe_load((run / "choices.yaml").read_text()) == choices
     columns, rows = read_rows(run / "progress.csv")
     assert [int(row[STEPS]) for row in rows] == list(range(64, 641, 64))
     wanted = {"rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/shaped_return_mean", "time/fps"}
