@@ -90,14 +90,7 @@ class Agent(ABC):
         Raises:
             ValueError: a setting that does not exist.
         """
-        known = [entry.name for entry in fields(self.config)]
-        for setting in settings:
-            if setting not in known:
-                hint = nearest(setting, known) or f" It has {', '.join(known)}."
-                raise ValueError(f"agent={self.name} has no setting {setting!r}.{hint}")
-        config = self.config(**settings)
-        config.check()
-        return self.make(env, config, seed=seed, threads=threads)
+        return self.make(env, _checked(self.name, self.config, settings), seed=seed, threads=threads)
 
     def save(self, model: Any, folder: Path) -> None:
         """Write all its files into an empty folder: whatever a resume needs."""
@@ -167,14 +160,18 @@ def configured(option: str, settings: Any) -> AgentConfig:
     if option not in known:
         raise unknown("agent", option, known)
     given = asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else dict(settings)
-    names = [entry.name for entry in fields(known[option])]
-    for name in given:
+    return _checked(option, known[option], given)
+
+
+def _checked(option: str, config: type[AgentConfig], settings: Mapping[str, Any]) -> AgentConfig:
+    names = [entry.name for entry in fields(config)]
+    for name in settings:
         if name not in names:
             hint = nearest(name, names) or f" It has {', '.join(names)}."
             raise ValueError(f"agent={option} has no setting {name!r}.{hint}")
-    config = known[option](**given)
-    config.check()
-    return config
+    made = config(**settings)
+    made.check()
+    return made
 
 
 FIRST: Sequence[str] = ("ppo", "a2c", "dqn", "recurrent_ppo", "maskable_ppo", "qrdqn", "sac", "td3")

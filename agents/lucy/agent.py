@@ -83,13 +83,9 @@ class LucyAgent(PPOAgent):
     presets = {"light": LightLucyConfig, "necto": NectoConfig}
     lean = False
 
-    def refuse(self, env: VecEnv, config: Any) -> None:
+    def refuse_spaces(self, env: VecEnv, policy: str) -> None:
         _refuse_other_than_a_matrix(env.observation_space)
-        super().refuse(env, config)
-
-    def build(self, env: VecEnv, **settings: Any) -> Any:
-        _refuse_other_than_a_matrix(env.observation_space)
-        return super().build(env, **settings)
+        super().refuse_spaces(env, policy)
 
 
 def _refuse_other_than_a_matrix(space: spaces.Space[Any]) -> None:

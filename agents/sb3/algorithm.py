@@ -28,6 +28,7 @@ POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 SCHEDULES = ("constant", "linear")
 ACTIONS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 AT_LEAST_0, AT_LEAST_1, ABOVE_0 = {"least": 0.0}, {"least": 1.0}, {"above": 0.0}
+SHARE = {"least": 0.0, "most": 1.0}
 
 
 @dataclass
@@ -66,9 +67,13 @@ class SB3Agent(Agent):
     """Can `LeanMultiInputPolicy` stand for SB3's policy, where the observations allow it?"""
 
     def refuse(self, env: VecEnv, config: Any) -> None:
+        self.refuse_spaces(env, config.policy)
+
+    def refuse_spaces(self, env: VecEnv, policy: str) -> None:
+        """Raises ValueError where it cannot act in `env` with this policy; `build` asks as well."""
         refuse_actions(self, env.action_space)
         refuse_unreadable(env.observation_space, "observations")
-        refuse_policy(config.policy, env.observation_space)
+        refuse_policy(policy, env.observation_space)
 
     def make(self, env: VecEnv, config: Any, *, seed: int | None, threads: int = 1) -> BaseAlgorithm:
         given = {entry.name: getattr(config, entry.name) for entry in fields(config)}
@@ -114,9 +119,7 @@ class SB3Agent(Agent):
             ValueError: an agent that cannot act in `env`, or a setting that cannot work; the
                 message says what would.
         """
-        refuse_actions(self, env.action_space)
-        refuse_unreadable(env.observation_space, "observations")
-        refuse_policy(policy, env.observation_space)
+        self.refuse_spaces(env, policy)
         settings = {name: value for name, value in settings.items() if name not in self.not_arguments}
         policy_kwargs = dict(policy_kwargs or {})
         if net_arch is not None:

@@ -19,7 +19,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.agent import AgentConfig, register
-from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SB3Agent, SB3Config
+from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
 from agents.stored_rewards import (
     ReplayRewards,
     RescoredDictReplayBuffer,
@@ -31,7 +31,6 @@ from shaping import ShapedVecEnv
 
 Number = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
 REPLAY_FILE = "replay.pt"
-_SHARE = {"least": 0.0, "most": 1.0}
 _REPLAY_MEMORY_SHARE = 0.8
 """A replay buffer may take this share of the memory that is free.
 
@@ -54,7 +53,7 @@ class OffPolicyConfig(SB3Config):
         **dict.fromkeys(("buffer_size", "batch_size", "train_freq", "log_every"), AT_LEAST_1),
         "learning_starts": AT_LEAST_0,
         "gradient_steps": {"least": -1.0},
-        "tau": _SHARE,
+        "tau": SHARE,
     }
 
 
@@ -70,7 +69,7 @@ class DQNConfig(OffPolicyConfig):
     max_grad_norm: float = 10.0
 
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
-        **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), _SHARE),
+        **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), SHARE),
         "target_update_interval": AT_LEAST_1,
         "max_grad_norm": ABOVE_0,
     }

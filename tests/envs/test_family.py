@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import gymnasium
 import numpy as np
 import pytest
@@ -16,8 +10,8 @@ import envs
 from envs.arguments import keywords
 from envs.catalogue import families, family_of
 from envs.plain import PlainFamily
+from tests.foundation.copies import copy, python
 
-REPOSITORY = Path(__file__).parents[2]
 CARDS = list(envs.options().values())
 
 MEADOW = '''"""Meadow: a field of size by size cells; the flower is in the far corner."""
@@ -139,19 +133,9 @@ for wrong in (
 
 
 def test_a_file_dropped_into_envs_is_a_family_and_envs_needs_nothing_but_the_foundation(tmp_path):
-    for package in ("foundation", "envs"):
-        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    copy(tmp_path, "foundation", "envs")
     (tmp_path / "envs" / "meadow.py").write_text(MEADOW)
-    done = subprocess.run(
-        [sys.executable, "-c", VISIT],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    says = done.stdout.splitlines()
+    says = python(tmp_path, "-c", VISIT).splitlines()
     assert says[0] == "breadcrumb/Meadow-v0 has no argument 'sise'. Did you mean size?"
     assert says[1] == "breadcrumb/Meadow-v0 cannot report caption. It reports events."
     assert "cannot detect smelt_flower. Did you mean smelled_flower?" in says[2]

@@ -18,12 +18,13 @@ from agents.features import PerceiverFeatures
 from agents.lucy import AuxiliaryPolicy, AuxPPO
 from agents.lucy.auxiliary import ages, windows
 from shaping import ShapedVecEnv, make_term
+from tests.agents.worlds import Counted
 
 SPACE = spaces.Box(-np.inf, np.inf, (8, 64), np.float32)
 SMALL: dict[str, Any] = {"key_features": 23, "width": 16, "blocks": 1, "heads": 2, "feedforward": 16}
 
 
-class Things(gymnasium.Env[Any, Any]):
+class Things(Counted):
     """A matrix like Lucy's; pays 1 for the action that the query names; over or cut in the end."""
 
     observation_space = SPACE
@@ -31,11 +32,6 @@ class Things(gymnasium.Env[Any, Any]):
 
     def __init__(self, length: int = 7, cut: bool = False) -> None:
         self.length, self.cut = length, cut
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        super().reset(seed=seed)
-        self.steps = 0
-        return self._observe(), {}
 
     def step(self, action: Any) -> Any:
         self.steps += 1
