@@ -142,7 +142,10 @@ def _schema(cls: Any, name: str) -> type:
             if parameter.default is parameter.empty:
                 raise TypeError(f"{where} has type {hints[parameter.name]}, which a configuration cannot express")
             continue
-        fields.append((parameter.name, kind, _default(parameter.default, kind)))
+        default = parameter.default
+        if default is None and dict in (typing.get_origin(option) for option in typing.get_args(kind)):
+            kind, default = next(option for option in typing.get_args(kind) if typing.get_origin(option) is dict), {}
+        fields.append((parameter.name, kind, _default(default, kind)))
     # keyword-only, so that mandatory arguments may follow optional ones
     schema = make_dataclass(f"{cls.__name__}Config", fields, kw_only=True)
     schema.__module__ = cls.__module__

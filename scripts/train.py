@@ -1,4 +1,9 @@
-"""Train an agent: `python -m scripts.train env=minihack/key_room shaping=events agent=ppo`; `--help` lists the rest."""
+"""Train an agent.
+
+    python -m scripts.train env=minihack/key_room shaping=events agent=ppo
+
+`--help` lists the rest.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,10 @@ INTERRUPTED = (130, 143)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0 finished, 1 failed, 2 refused, 130 or 143 interrupted."""
+    """Run the command line. Returns the exit code.
+
+    0 finished, 1 failed, 2 refused, 130 or 143 interrupted.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     assembled: list[Experiment] = []
 

@@ -405,8 +405,19 @@ class Shaper:
         for name in self._relabels:
             term = self.terms[name]
             values = term.relabel()
-            if values is not None:
-                deltas.update(zip(term.signals, values if term.channels else values[None], strict=True))
+            if values is None:
+                continue
+            rows = values if term.channels else values[None]  # (channels, T, n_envs)
+            if rows.ndim != 3 or rows.shape[2] != self.n_envs or len(rows) != len(term.signals):
+                raise RewardTermError(
+                    f"reward term {name!r} scored again and gave shape {values.shape} at step {self.steps}; it must "
+                    f"give (T, {self.n_envs}), for each channel where it has some"
+                )
+            if not np.isfinite(rows).all():
+                raise RewardTermError(
+                    f"reward term {name!r} scored again and gave NaN or infinity at step {self.steps}"
+                )
+            deltas.update(zip(term.signals, rows, strict=True))
         if deltas:
             changes += ledger.relabel(deltas)
         if self.episode is not None:

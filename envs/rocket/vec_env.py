@@ -285,7 +285,7 @@ class RocketVecEnv(BatchedVecEnv):
         return np.concatenate([controls, self._opponent(self.states, self._others, self._time_left)], axis=1)
 
     def action_masks(self) -> BoolArray:
-        """(rows, actions): False where it does no more than another: boost that is gone, a jump in vain."""
+        """(rows, actions): False where it does no more than another: boost gone, a jump in vain."""
         states, n = self.states, self._n
         ground, boost, flip = (array[:, :n].reshape(-1) for array in (states.on_ground, states.boost, states.has_flip))
         return self._parser.masks(ground, boost, flip)

@@ -1,11 +1,12 @@
-"""`key=value` command lines for the scripts that need no Hydra: names and types come from a dataclass.
+"""`key=value` command lines without Hydra: names and types come from a dataclass.
 
 @dataclass(frozen=True)
 class Arguments:
     episodes: int = 100
     gif: bool = True
 
-paths, arguments = parse(["runs/a", "episodes=20"], Arguments, __doc__)   # (["runs/a"], Arguments(episodes=20))
+paths, arguments = parse(["runs/a", "episodes=20"], Arguments, __doc__)
+# ["runs/a"], Arguments(episodes=20)
 """
 
 import difflib
@@ -24,9 +25,10 @@ BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "
 def parse(arguments: Sequence[str], options: type[T], usage: str | None, given: T | None = None) -> tuple[list[str], T]:
     """Split a command line into positional arguments and an `options` instance.
 
-    An argument counts as an option when the text before its first `=` is a plain word, so `runs/lr=0.1` is a path.
-    `--help` prints `usage` and exits. A field that is a dataclass itself is a group: `group.name=value`. `given` holds
-    the values of what is not said; without it, the defaults do.
+    An argument counts as an option when the text before its first `=` is a plain word, so
+    `runs/lr=0.1` is a path. `--help` prints `usage` and exits. A field that is a dataclass itself
+    is a group: `group.name=value`. `given` holds the values of what is not said; without it, the
+    defaults do.
 
     Raises:
         ValueError: an unknown name (with the nearest right one) or a value of the wrong type.
@@ -60,7 +62,7 @@ def parse(arguments: Sequence[str], options: type[T], usage: str | None, given: 
 
 
 def run(main: typing.Callable[[Sequence[str]], int | None]) -> None:
-    """Run `main` on the command line; a ValueError or a missing file becomes one line on stderr and exit code 2."""
+    """Run `main` on the command line; a ValueError or a missing file is one line and exit 2."""
     try:
         raise SystemExit(main(sys.argv[1:]) or 0)
     except (ValueError, FileNotFoundError, NotADirectoryError, PermissionError) as error:

@@ -1,7 +1,7 @@
-"""Reads the command line before Hydra does, so that a slip of the pen is one clear sentence and nothing is built.
+"""Reads the command line before Hydra does: a slip of the pen is one sentence, nothing is built.
 
-Also makes three things easier to write than Hydra's grammar has them: a schedule needs no quotes, open dictionaries
-(env.kwargs.x=1) need no plus sign, and `shaping=` takes a name or a list.
+Also makes three things easier to write than Hydra's grammar has them: a schedule needs no quotes,
+open dictionaries (env.kwargs.x=1) need no plus sign, and `shaping=` takes a name or a list.
 """
 
 from __future__ import annotations
@@ -24,13 +24,11 @@ from foundation.naming import nearest
 from scripts.configuration.groups import GROUPS, RunConfig
 from scripts.configuration.store import choices, from_container, options, to_container
 
-_OPEN_DICTIONARIES = (
-    "env.kwargs.",
-    "agent.policy_kwargs.",
-    "agent.net_arch.",
-    "shaping.combiner.arguments.",
-    "shaping.episode.arguments.",
+_OPEN = re.compile(
+    r"(env\.kwargs|agent\.(policy_kwargs|net_arch)|shaping\.(combiner|episode)\.arguments|shaping\.terms\.\w+\.\w+)"
+    r"(\.|$)"
 )
+"""Settings that may be dictionaries of anything."""
 Check = Callable[[RunConfig, Mapping[str, str]], object]
 """(configuration, choices) -> anything; raises ValueError for what cannot work."""
 
@@ -49,7 +47,8 @@ def prepare(overrides: Sequence[str]) -> list[str]:
         key, equals, value = text.partition("=")
         if equals:
             value = _SCHEDULE.sub(r"'\1'", value)
-            if key.startswith(_OPEN_DICTIONARIES):
+            entry = _OPEN.match(key)
+            if entry and (entry[0].endswith(".") or value.startswith("{")):
                 key = "++" + key
         prepared.append(key + equals + value)
     return prepared
@@ -191,7 +190,7 @@ def _check_setting(config: DictConfig, override: Override) -> None:
     node: Any = config
     for depth, part in enumerate(parts):
         here = ".".join(parts[:depth])
-        if here + "." in _OPEN_DICTIONARIES or override.is_add() or override.is_force_add():
+        if override.is_add() or override.is_force_add():
             return
         if isinstance(node, ListConfig) and part.isdigit():
             node = node[int(part)]

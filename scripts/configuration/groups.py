@@ -1,10 +1,10 @@
 """What a run is made of: one typed dataclass a group, and `RunConfig`, the whole.
 
-env        what the agent acts in      the cards of `envs.options()`, or any gymnasium id with env.id=...
-shaping    where reward comes from     every registered reward term, `none`, `all`, or a list: shaping=[events,rnd]
-agent      what learns                 the configurations of `agents.options()`
-tracking   where the curves go         none, tensorboard, wandb
-llm        whom some terms ask         embedded, endpoint, replay
+env        what the agent acts in    the cards of `envs.options()`, or any gymnasium id: env.id=
+shaping    where reward comes from   reward terms, `none`, `all`, or a list: [events,rnd]
+agent      what learns               the configurations of `agents.options()`
+tracking   where the curves go       none, tensorboard, wandb
+llm        whom some terms ask       embedded, endpoint, replay
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from envs.catalogue import Option
 Weight = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
 
 
-# Environments ----------------------------------------------------------------------------------------
+# Environments -------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -61,11 +61,11 @@ def environment(card: Option) -> EnvConfig:
 
 
 def environments() -> dict[str, EnvConfig]:
-    """Group `env`: option -> configuration. `custom` takes any gymnasium id: env=custom env.id=Acrobot-v1."""
+    """Group `env`: option -> configuration; `custom` takes any gymnasium id."""
     return {name: environment(card) for name, card in envs.options().items()}
 
 
-# Shaping ---------------------------------------------------------------------------------------------
+# Shaping ------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -96,7 +96,7 @@ class ShapingConfig:
     episode: EpisodeConfig = field(default_factory=EpisodeConfig)
 
 
-# Language model --------------------------------------------------------------------------------------
+# Language model -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -136,7 +136,7 @@ LLMS: Mapping[str, type[LLMConfig]] = {"embedded": LLMConfig, "endpoint": Endpoi
 """Group `llm`: option -> configuration. Terms that ask nothing do not look at it."""
 
 
-# Tracking --------------------------------------------------------------------------------------------
+# Tracking -----------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -174,7 +174,7 @@ TRACKERS: Mapping[str, type[TrackingConfig]] = {
 """Group `tracking`: option -> configuration."""
 
 
-# The whole -------------------------------------------------------------------------------------------
+# The whole ----------------------------------------------------------------------------------------
 
 
 @dataclass

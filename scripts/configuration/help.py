@@ -39,10 +39,10 @@ def help_text() -> str:
     shared = ", ".join(terms.EVERY_TERM)
     for name in registry.names():
         lines.append(f"    {name:{width}}{_first_line(registry.get(name))}")
-        own = "".join(f"{entry.name}, " for entry in dataclasses.fields(registry.schema(name)))
-        lines.append(f"    {'':{width}}  shaping.terms.{name}.: {own}{shared}")
-    for option, arguments in terms.presets().items():
-        given = ", ".join(f"{key}={value}" for key, value in arguments.items())
+        arguments = "".join(f"{entry.name}, " for entry in dataclasses.fields(registry.schema(name)))
+        lines.append(f"    {'':{width}}  shaping.terms.{name}.: {arguments}{shared}")
+    for option, preset in terms.presets().items():
+        given = ", ".join(f"{key}={value}" for key, value in preset.items())
         lines.append(f"    {option:{width}}{option.partition('/')[0]} with {given}")
     for setting, module in (
         ("shaping.terms.<term>.transforms", transforms),

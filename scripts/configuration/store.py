@@ -98,7 +98,7 @@ def from_container(container: Mapping[str, Any]) -> RunConfig:
 
 
 def to_container(config: Any) -> dict[str, Any]:
-    """Plain containers from Hydra's configuration or from a `RunConfig`, without interpolations or enumerations.
+    """Plain containers of a configuration, without interpolations or enumerations.
 
     Raises:
         omegaconf.errors.MissingMandatoryValue: a value that has no default was not given.
@@ -130,7 +130,7 @@ def choices(config: RunConfig, chosen: Mapping[str, Any]) -> dict[str, str]:
 
 
 def settings(group: Any) -> dict[str, Any]:
-    """A group's settings as a dict of its own, whether it came from Hydra (a dataclass) or from a file (a dict)."""
+    """A group's settings as a dict of its own, of Hydra's dataclass or a file's dict."""
     if dataclasses.is_dataclass(group) and not isinstance(group, type):
         return {entry.name: getattr(group, entry.name) for entry in dataclasses.fields(group)}
     return dict(group)

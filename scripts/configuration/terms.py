@@ -16,8 +16,11 @@ ALL_TERMS = ("potential", "events", "count", "rnd")
 """What `shaping=all` puts together."""
 
 EVERY_TERM: Mapping[str, Any] = {"weight": 1.0, "channels": {}, "transforms": [], "normalise": False, "clip": None}
-"""What every term's configuration has beside its own arguments, with its defaults: the weight, weights of single
-channels on top of it, transforms by name in their order, then running normalisation and clipping."""
+"""What every term's configuration has beside its own arguments, with its defaults.
+
+The weight, weights of single channels on top of it, transforms by name in their order, then running
+normalisation and clipping.
+"""
 
 
 def presets() -> dict[str, Mapping[str, Any]]:
@@ -35,8 +38,8 @@ def schema(name: str) -> type:
     Raises:
         ValueError: the term has an argument with one of those names.
     """
-    own = registry.schema(name)
-    taken = sorted({entry.name for entry in dataclasses.fields(own)} & set(EVERY_TERM))
+    arguments = registry.schema(name)
+    taken = sorted({entry.name for entry in dataclasses.fields(arguments)} & set(EVERY_TERM))
     if taken:
         raise ValueError(
             f"The reward term {name!r} has a constructor argument called {', '.join(taken)}, which every term's "
@@ -49,14 +52,16 @@ def schema(name: str) -> type:
         ("normalise", bool, field(default=False)),
         ("clip", float | None, field(default=None)),
     ]
-    config = make_dataclass(f"{name.title()}Config", shared, bases=(own,), kw_only=True)
-    config.__doc__ = own.__doc__
+    config = make_dataclass(f"{name.title()}Config", shared, bases=(arguments,), kw_only=True)
+    config.__doc__ = arguments.__doc__
     return config
 
 
 def node(option: str) -> DictConfig:
-    """The configuration of an option: a term, or a preset behind a slash. What the environment's card says is a
-    reference to it."""
+    """The configuration of an option: a term, or a preset behind a slash.
+
+    What the environment's card says is a reference to it.
+    """
     name = option.partition("/")[0]
     term = registry.get(name)
     config: DictConfig = OmegaConf.structured(schema(name))

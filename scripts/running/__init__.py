@@ -1,1 +1,1 @@
-"""One run: built from its configuration, trained, checkpointed, gone on with, kept in its folder."""
+"""One run: built of its configuration, trained, checkpointed, kept in its folder, gone on with."""

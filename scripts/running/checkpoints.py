@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: written under a dotted name, described by a manifest, then renamed."""
+"""Checkpoints that are whole or not there: a dotted name, a manifest, then a rename."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CheckpointFormatError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint whose files are all there, as long and with the contents that its manifest says."""
+    """A checkpoint whose files are all there, with the contents that its manifest says."""
 
     path: Path
     steps: int
@@ -38,11 +38,12 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, steps: int, write: Callable[[Path], None], keep: int = 2) -> Checkpoint:
-    """Write one checkpoint of `steps` environment steps; of the older ones the newest `keep - 1` stay.
+    """Write one checkpoint; of the older ones the newest `keep - 1` stay.
 
     Args:
         folder: RUN/checkpoints.
-        steps: environment steps so far; an intact checkpoint of the same number of steps is left as it is.
+        steps: environment steps so far; an intact checkpoint of the same number of steps is left as
+            it is.
         write: writes the files into the empty folder that it is given.
         keep: how many checkpoints may stay, this one included.
 
@@ -77,7 +78,7 @@ def write_checkpoint(folder: Path, steps: int, write: Callable[[Path], None], ke
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest intact checkpoint; damaged ones are passed over with a warning. None where there is none.
+    """The newest intact checkpoint, or None; damaged ones are passed over with a warning.
 
     Raises:
         CheckpointFormatError: it was written by an older or newer version of Breadcrumb.
@@ -91,7 +92,7 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process left half-written. Only for the process that holds the run's lock."""
+    """Remove what a killed process left half-written. For who holds the run's lock alone."""
     if folder.is_dir():
         for path in folder.iterdir():
             if path.name.startswith(".step_"):

@@ -25,7 +25,7 @@ class ConsoleProgress:
         self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True) if sys.stderr.isatty() else None
 
     def update(self, steps: int, task_return: float | None, success: float | None) -> None:
-        """Show that `steps` environment steps are done; the means are over the last 100 episodes."""
+        """Show that `steps` environment steps are done; means are over the last 100 episodes."""
         parts = []
         if task_return is not None:
             parts.append(f"task return {task_return:.2f}")

@@ -1,5 +1,7 @@
-"""An experiment is an environment × reward terms × an agent: `assemble` opens a configuration and refuses what cannot
-work; the rest is asked of the `Experiment`."""
+"""An experiment is an environment × reward terms × an agent.
+
+`assemble` opens a configuration and refuses what cannot work; an `Experiment` makes the rest.
+"""
 
 from __future__ import annotations
 
@@ -56,15 +58,16 @@ class Reward:
 
 
 class Experiment:
-    """A run's configuration, opened: what it says is checked, and environments and agents are made of it.
+    """A run's configuration, opened: it is checked, and environments and agents are made of it.
 
-    Made by `assemble`. The parts of the reward that were built to check them are those of the first environment;
-    every further one has parts of its own.
+    Made by `assemble`. The parts of the reward that were built to check them are those of the first
+    environment; every further one has parts of its own.
     """
 
     def __init__(self, config: RunConfig, choices: Mapping[str, str]) -> None:
         self.config, self.choices = config, choices
         _check_run(config)
+        envs.refuse_arguments(config.env.id, config.env.kwargs)
         self.agent: Agent = agents.get(choices["agent"])
         self.settings: AgentConfig = agents.configured(choices["agent"], config.agent)
         resolve_device(self.settings.device)
@@ -84,8 +87,8 @@ class Experiment:
 
         Args:
             split: "train" or "eval".
-            n_envs, workers, seed: where other than the configuration's. Where rows belong together, there are as many
-                as make them whole.
+            n_envs, workers, seed: where other than the configuration's. Where rows belong together,
+                there are as many as make them whole.
             render_mode: "rgb_array" to make `get_images` work.
             publishing_only: leave out parts of the reward that an agent at play does not see.
 
@@ -95,7 +98,6 @@ class Experiment:
         config, reward = self.config, self._reward or build_reward(self.config)
         self._reward = None
         seed = config.seed if seed is None else seed
-        envs.refuse_arguments(config.env.id, config.env.kwargs)
         arguments = dict(config.env.kwargs)
         if render_mode is not None:
             arguments["render_mode"] = render_mode
@@ -139,7 +141,7 @@ class Experiment:
         return self.agent.make(env, self.settings, seed=self.config.seed, threads=self._threads)
 
     def load_agent(self, folder: Path, env: ShapedVecEnv | None = None) -> BaseAlgorithm:
-        """The agent's model from the folder of a checkpoint, to go on in `env`; None: to play only."""
+        """The agent's model from a checkpoint's folder, to go on in `env`; None: to play only."""
         return self.agent.load(folder, env, self.settings, threads=self._threads)
 
     def shaping_callback(self, model: BaseAlgorithm, env: ShapedVecEnv) -> ShapingCallback:
@@ -181,7 +183,7 @@ def _check_run(config: RunConfig) -> None:
     whole("env.total_timesteps", config.env.total_timesteps)
 
 
-# The reward ------------------------------------------------------------------------------------------
+# The reward ---------------------------------------------------------------------------------------
 
 
 def build_reward(config: RunConfig) -> Reward:
@@ -218,7 +220,7 @@ def build_reward(config: RunConfig) -> Reward:
     episode = _episode(config)
     withheld = _withheld(config, [*signals, *built]) if episode is not None else ()
     combiner = _combiner(config, weights, withheld)
-    _refuse_changed_twice(config, built, chains)
+    _refuse_changed_twice(built, chains)
     parts = [*built.values(), combiner, *(part for chain in chains.values() for part in chain)]
     parts += [] if episode is None else [episode]
     report = {entry for part in parts for entry in part.requires}
@@ -238,7 +240,8 @@ def _term(name: str, arguments: dict[str, Any], config: RunConfig, description: 
     try:
         term = terms.make(name, **arguments)
     except ValueError as error:
-        able = f".{_detects(description)}" if "events" in kind.requires else ""
+        hinted = str(error).endswith("?")
+        able = f".{_detects(description)}" if "events" in kind.requires and not hinted else ""
         raise ValueError(f"shaping.terms.{name}: {error}{able}") from error
     term.name = name
     _refuse_unreported(term.requires, description, f"shaping={name}")
@@ -320,7 +323,7 @@ def _episode(config: RunConfig) -> EpisodeTransform | None:
 
 
 def _withheld(config: RunConfig, signals: Sequence[str]) -> tuple[str, ...]:
-    """The signals that the episode transform decides about: those that are named, or every term's."""
+    """The signals that the episode transform decides about: those named, or every term's."""
     chosen = config.shaping.episode.withheld
     if chosen is None:
         return tuple(config.shaping.terms)
@@ -331,7 +334,7 @@ def _withheld(config: RunConfig, signals: Sequence[str]) -> tuple[str, ...]:
 
 
 def _combiner(config: RunConfig, weights: Mapping[str, float | str], withheld: tuple[str, ...]) -> Combiner:
-    """The combiner by its name. Weights and withheld signals are given to one that takes them, else refused."""
+    """The combiner by its name; weights and withheld signals, where it takes them, else refused."""
     chosen = config.shaping.combiner
     kind = combine.registry.get(chosen.name)
     known = inspect.signature(getattr(kind, "from_config", kind)).parameters
@@ -350,15 +353,12 @@ def _combiner(config: RunConfig, weights: Mapping[str, float | str], withheld: t
         raise ValueError(f"shaping.combiner: {error}") from error
 
 
-def _refuse_changed_twice(
-    config: RunConfig, built: Mapping[str, RewardTerm], chains: Mapping[str, Sequence[Transform]]
-) -> None:
+def _refuse_changed_twice(built: Mapping[str, RewardTerm], chains: Mapping[str, Sequence[Transform]]) -> None:
     for name, term in built.items():
-        transformed = any(chains[signal] for signal in term.signals)
-        if term.relabels and (transformed or config.shaping.episode.name is not None):
+        if term.relabels and any(chains[signal] for signal in term.signals):
             raise ValueError(
-                f"shaping.terms.{name}.relabel=true changes rewards after the fact, so nothing else may: give neither "
-                f"shaping.terms.{name}.normalise, .clip, .transforms nor shaping.episode.name, or relabel=false."
+                f"shaping.terms.{name}.relabel=true changes rewards after the fact, too late for transforms: "
+                f"give neither shaping.terms.{name}.normalise, .clip nor .transforms, or relabel=false."
             )
 
 

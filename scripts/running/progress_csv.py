@@ -12,19 +12,22 @@ from typing import Any
 
 from stable_baselines3.common.logger import KVWriter, filter_excluded_keys
 
+from foundation.files import whole_file
+
 STEPS = "time/total_timesteps"
 
 
 class ProgressCsv(KVWriter):
     """Appends each dump of an SB3 logger as a row; a key not seen before becomes a new column.
 
-    A row is one write, flushed; the file is rewritten (new column, resume) through a temporary file and a rename. So a
-    kill leaves at worst a half-written last line, which the next opening removes. A failed write keeps its row in
-    memory for the next one.
+    A row is one write, flushed; the file is rewritten (new column, resume) through a temporary file
+    and a rename. So a kill leaves at worst a half-written last line, which the next opening
+    removes. A failed write keeps its row in memory for the next one.
 
     Args:
         path: the file.
-        resume_steps: keep the rows up to this many environment steps and go on after them; None starts an empty file.
+        resume_steps: keep the rows up to this many environment steps and go on after them; None
+            starts an empty file.
     """
 
     def __init__(self, path: Path, resume_steps: int | None = None) -> None:
@@ -60,7 +63,7 @@ class ProgressCsv(KVWriter):
                 self._warned = True
 
     def sync(self) -> None:
-        """Bring what was written to the disk itself. Raises OSError where that fails, or rows still wait."""
+        """Bring what was written to the disk itself. Raises OSError if that fails or rows wait."""
         if self._waiting:
             raise OSError(f"{len(self._waiting)} rows of {self.path} could not be written yet")
         with self.path.open("rb") as stream:
@@ -84,21 +87,13 @@ class ProgressCsv(KVWriter):
     def _rewrite(self, columns: list[str], rows: list[dict[str, str]]) -> None:
         header = _lines(columns, [{column: column for column in columns}]) if columns else b""
         data = header + _lines(columns, rows)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, self.path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        with whole_file(self.path, durable=True) as part:
+            part.write_bytes(data)
         self._columns, self._size = columns, len(data)
 
 
 def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Columns and rows of a progress.csv, without a last line that a kill cut short. Nothing there: no columns."""
+    """Columns and rows of a progress.csv, if any, without a last line that a kill cut short."""
     if not path.exists():
         return [], []
     text = path.read_text()

@@ -1,4 +1,4 @@
-"""One folder a run: configuration, curves, checkpoints, results. What is written here survives kill -9.
+"""One folder a run: configuration, curves, checkpoints, results; it survives kill -9.
 
 run = load_run("runs/NAME")
 env = run.venv(n_envs=8)        # evaluation's own seeds, the stack that the agent trained in
@@ -124,7 +124,7 @@ class RunDirectory:
             self._lock.close()  # releases the lock
 
     def write_configuration(self, config: RunConfig, choices: Mapping[str, str]) -> None:
-        """Write choices.yaml and config.yaml; the latter last, because it makes the folder a run directory."""
+        """Write choices.yaml, then config.yaml, which makes the folder a run directory."""
         replace_text(self.path / "choices.yaml", yaml.safe_dump(dict(choices), sort_keys=False), durable=True)
         text = yaml.safe_dump(to_container(config), sort_keys=False, allow_unicode=True)
         replace_text(self.path / "config.yaml", text, durable=True)
@@ -155,10 +155,12 @@ class Run:
     def venv(self, n_envs: int = 8, seed: int | None = None, render_mode: str | None = None) -> ShapedVecEnv:
         """The stack that the agent trained in, on evaluation's seeds, as an agent at play sees it.
 
-        What was learned by parts that publish is as training left it. Parts that publish nothing are not there.
+        What was learned by parts that publish is as training left it. Parts that publish nothing
+        are not there.
 
         Args:
-            n_envs: how many environments, at least: where some belong together, as many as make them whole.
+            n_envs: how many environments, at least: where some belong together, as many as make
+                them whole.
             seed: other than the run's.
             render_mode: "rgb_array" to make `get_images` work.
         """

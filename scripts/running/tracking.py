@@ -34,7 +34,8 @@ def make_logger(
         run_dir: the run directory.
         tracking: settings of the group `tracking`.
         config: the whole configuration, for W&B's table of runs.
-        resume_from: step of the checkpoint that training goes on from; what was logged later is removed or superseded.
+        resume_from: step of the checkpoint that training goes on from; what was logged later is
+            removed or superseded.
     """
     outputs: list[KVWriter] = [ProgressCsv(run_dir / "progress.csv", resume_from)]
     if tracking["tensorboard"]:
@@ -45,7 +46,7 @@ def make_logger(
 
 
 class RunLogger(Logger):
-    """SB3's logger without the count of iterations, which starts again at every resume, and with tables."""
+    """SB3's logger with tables, and without iterations, counted anew at every resume."""
 
     def table(self, name: str, path: Path) -> None:
         """Hand a CSV file to W&B, where there is one: its first 500 rows."""
@@ -59,7 +60,7 @@ class RunLogger(Logger):
 
 
 class ResumedTensorBoard(TensorBoardOutputFormat):
-    """SB3's TensorBoard writer; on resume TensorBoard hides what was logged after the checkpoint."""
+    """SB3's TensorBoard writer; a resume hides what was logged after the checkpoint."""
 
     def __init__(self, folder: Path, *, resume_from: int | None = None) -> None:
         self.writer = SummaryWriter(log_dir=str(folder), purge_step=None if resume_from is None else resume_from + 1)
@@ -67,10 +68,10 @@ class ResumedTensorBoard(TensorBoardOutputFormat):
 
 
 class WandbWriter(KVWriter):
-    """Weights & Biases, files in RUN/wandb. Whatever goes wrong there is said once and never stops training.
+    """Weights & Biases, files in RUN/wandb. What goes wrong is said once and stops no training.
 
-    Online with WANDB_API_KEY or a login (WANDB_MODE decides where it is set), offline otherwise; never asks anything.
-    A resumed run has the same id.
+    Online with WANDB_API_KEY or a login (WANDB_MODE decides where it is set), offline otherwise;
+    never asks anything. A resumed run has the same id.
     """
 
     def __init__(self, run_dir: Path, tracking: Mapping[str, Any], *, config: Mapping[str, Any]) -> None:

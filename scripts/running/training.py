@@ -1,6 +1,7 @@
-"""The training loop around SB3's `learn`: checkpoints at consistent moments, metrics, signals, resume, summary.
+"""The training loop around `learn`: checkpoints, metrics, signals, resume, summary.
 
-The consistent moment is a rollout's start: what was collected has been learned from, and nothing new has begun.
+The consistent moment is a rollout's start: what was collected has been learned from, and nothing
+new has begun.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _free_name(config: RunConfig, choices: Mapping[str, str]) -> Path:
 
 
 class Training:
-    """One session of a run: from its start or its newest checkpoint to its end, an interruption or a failure."""
+    """One session of a run: from its start or a checkpoint to its end, a stop or a failure."""
 
     def __init__(
         self,
@@ -195,7 +196,7 @@ class Training:
             return "failed"
         return "finished"
 
-    # Checkpoints ---------------------------------------------------------------------------------------------------
+    # Checkpoints ----------------------------------------------------------------------------------
 
     @property
     def seconds(self) -> float:
@@ -269,7 +270,7 @@ class Training:
             torch.cuda.set_rng_state_all(drawn["cuda"])
         model.action_space.np_random.bit_generator.state = drawn["actions"]
 
-    # Summary and signals -------------------------------------------------------------------------------------------
+    # Summary and signals --------------------------------------------------------------------------
 
     def task_return(self) -> float | None:
         """Mean task return over the last 100 episodes; None before the first."""
@@ -281,7 +282,7 @@ class Training:
         return float(np.mean(self.model.ep_success_buffer)) if self.model.ep_success_buffer else None
 
     def statistics_means(self) -> dict[str, float]:
-        """The means of the environment's own statistics over the last 100 episodes; empty where there are none."""
+        """Means of the environment's own statistics over the last 100 episodes, if it has any."""
         names = self.statistics[0] if self.statistics else ()
         return {name: float(np.mean([episode[name] for episode in self.statistics])) for name in names}
 
@@ -391,7 +392,7 @@ class Boundary(BaseCallback):
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Worker processes started here ignore Ctrl-C, which a terminal sends to all: the last rollout needs them."""
+    """Workers started here ignore Ctrl-C, which a terminal sends to all: a rollout needs them."""
     try:
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     except ValueError:

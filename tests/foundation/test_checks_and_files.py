@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from foundation import files
 from foundation.checks import number, whole
 from foundation.files import replace_json, replace_text, whole_file
 
@@ -34,6 +36,20 @@ def test_a_number_within_its_bounds_is_given_back() -> None:
     for wrong in (0, True):
         with pytest.raises(ValueError, match="n="):
             whole("n", wrong)
+
+
+def test_a_disk_that_is_full_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "summary.json"
+    replace_text(path, "old")
+
+    def full(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "sync", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_text(path, "new", durable=True)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Short runs of every kind of agent give the curves that were recorded before the house was remade.
 
-python -m tests.scripts.test_recorded_curves NAME...     # records anew, where change is meant
+python -m tests.scripts.test_recorded_curves NAME...   # records anew, where a change is meant
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def curve(name: str, seed: int) -> dict[str, list[float]]:
         assert main([*RUNS[name], *QUIET, f"seed={seed}", f"run_dir={run}"]) == 0
         with (run / "progress.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))[-3:]
-    columns = [key for key in rows[0] if not key.startswith("time/") or key == "time/total_timesteps"]
-    return {key: [float(row[key]) for row in rows] for key in columns if all(row[key] for row in rows)}
+    told = [key for key in rows[0] if not key.startswith("time/") or key == "time/total_timesteps"]
+    return {key: [float(row[key]) for row in rows] for key in told if all(row[key] for row in rows)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

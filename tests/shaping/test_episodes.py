@@ -241,6 +241,18 @@ def test_scoring_again_is_refused_for_transformed_rewards():
         ShapedVecEnv(corridors(1), {"late": Hindsight()}, transforms={"late": [Clip()]}, gamma=0.9)
 
 
+@pytest.mark.parametrize("wrong", [np.zeros((2, 3)), np.zeros(2), np.full((2, 2), np.nan), np.zeros((9, 2))])
+def test_scoring_again_with_other_shapes_or_nan_is_an_error(wrong):
+    term = Hindsight()
+    venv = shaped(terms={"late": term})
+    venv.reset()
+    for _ in range(2):
+        venv.step([1, 1])
+    term.relabel = lambda: wrong
+    with pytest.raises(RewardTermError, match=r"'late' scored again and gave|9 steps were scored again"):
+        venv.pay_changes()
+
+
 def test_one_environment_pays_the_differences_on_an_episodes_last_step():
     env = ShapedEnv(
         Corridor(length=4),

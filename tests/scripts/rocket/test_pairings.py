@@ -120,7 +120,7 @@ def test_a_reward_is_written_into_the_picture_with_what_changed_since_the_step_b
         ([], "one or two players"),
         (["kickoff", "idle", "random"], "one or two players"),
         (["kickoff", "video=avi"], "gif, mp4"),
-        (["kickoff", "reward=lucky"], "did you mean"),
+        (["kickoff", "reward=lucky"], "Did you mean"),
         (["kickoff", "points=0"], "at least 1"),
     ],
 )

@@ -84,7 +84,7 @@ def test_series_are_what_the_term_would_have_paid(recording: Recording) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["reward=lucky"], "did you mean"),
+        (["reward=lucky"], "Did you mean"),
         (["move=goal"], "car or ball"),
         (["ball=1,2"], "three numbers"),
         (["height=9000"], "ceiling"),

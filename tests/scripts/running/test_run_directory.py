@@ -13,15 +13,14 @@ import pytest
 from scripts.running import run_directory
 from scripts.running.checkpoints import latest_checkpoint, write_checkpoint
 from scripts.running.progress_csv import STEPS, ProgressCsv, read_rows
-from scripts.running.run_directory import RunDirectory, RunDirectoryError, load_run, newest_checkpoint, write_text
+from scripts.running.run_directory import RunDirectory, RunDirectoryError, load_run, newest_checkpoint
 
 
 def write(folder: Path, steps: int, text: str = "weights") -> Path:
-    return write_checkpoint(folder, steps, {"agent.zip": lambda path: _write(path, text)}).path
+    def files(unfinished: Path) -> None:
+        (unfinished / "agent.zip").write_text(text)
 
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
+    return write_checkpoint(folder, steps, files).path
 
 
 def newest(folder: Path) -> int | None:
@@ -72,28 +71,14 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, version: int)
 def test_a_failed_write_leaves_earlier_checkpoints_and_no_rubbish(tmp_path: Path) -> None:
     write(tmp_path, 1)
 
-    def full(path: Path) -> None:
-        path.write_text("half")
+    def full(folder: Path) -> None:
+        (folder / "agent.zip").write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        write_checkpoint(tmp_path, 2, {"agent.zip": full})
+        write_checkpoint(tmp_path, 2, full)
     assert [path.name for path in tmp_path.iterdir()] == ["step_000000000001"]
     assert newest(tmp_path) == 1
-
-
-def test_a_text_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "summary.json"
-    write_text(path, "old")
-
-    def full(_path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(run_directory, "_sync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_text(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_two_processes_cannot_share_a_run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

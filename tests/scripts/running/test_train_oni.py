@@ -61,10 +61,8 @@ def test_scoring_again_trains_with_ppo_and_the_recurrent_one_and_is_refused_besi
     for agent in ("ppo", "recurrent_ppo"):
         small = [*QUEST, f"agent={agent}", *again, *QUIET, f"run_dir={tmp_path / agent}", "total_timesteps=1024"]
         assert main(small) == 0
-    for more in ("shaping.terms.oni.normalise=true", "shaping.episode.name=terminal_release"):
-        assert main([*QUEST, *again, *QUIET, more, f"run_dir={tmp_path / 'no'}"]) == 2
-        assert "relabel=true changes rewards" in capfd.readouterr().err
-    assert main([*QUEST, "agent=dqn", *again, *QUIET, f"run_dir={tmp_path / 'dqn'}", "total_timesteps=2048"]) != 0
+    assert main([*QUEST, *again, *QUIET, "shaping.terms.oni.normalise=true", f"run_dir={tmp_path / 'no'}"]) == 2
+    assert "relabel=true changes rewards" in capfd.readouterr().err
 
 
 def test_statistics_of_episodes_reach_every_table(tmp_path: Path) -> None:
