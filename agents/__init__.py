@@ -1,4 +1,4 @@
-"""What learns: every agent is a Stable-Baselines3 algorithm, described by an `Agent` in a folder of its own.
+"""What learns: every agent is an SB3 algorithm, described by an `Agent` in a folder of its own.
 
 >>> import agents
 >>> "ppo" in agents.names()
@@ -52,9 +52,11 @@ def build(name: str, env: VecEnv, *, seed: int | None = None, threads: int = 1, 
         env: the stack that the agent acts in.
         seed: of networks, sampling and action spaces.
         threads: cores to learn with.
-        settings: of the agent; see `SB3Agent.build`. Those of SB3's algorithms have SB3's own defaults.
+        settings: of the agent; see `SB3Agent.build`. Those of SB3's algorithms have SB3's own
+            defaults.
 
     Raises:
-        ValueError: an unknown name or setting, or an agent that cannot act in `env`; says why and what would do.
+        ValueError: an unknown name or setting, or an agent that cannot act in `env`; says why and
+            what would do.
     """
     return get(name).build(env, seed=seed, threads=threads, **settings)

@@ -1,4 +1,4 @@
-"""What an agent is: its configuration, what it can act in, its files, how it plays, where its pay can still change."""
+"""What an agent is: settings, what it can act in, files, how it plays, where pay can change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AgentConfig:
     gamma: float = 0.99  # the discount, of the potential term too
 
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"gamma": {"least": 0.0, "most": 1.0}}
-    """Setting -> the bounds that `foundation.checks.number` takes. Settings of a base class are checked as well."""
+    """Setting -> bounds for `foundation.checks.number`; those of base classes hold as well."""
 
     def check(self) -> None:
         """Refuse numbers out of bounds, and any number that is not finite.
@@ -57,10 +57,11 @@ class Place(Protocol):
 
 
 class Agent(ABC):
-    """An algorithm, described. It has no state of its own: that is the model's, an SB3 `BaseAlgorithm`.
+    """An algorithm, described. All state is the model's, an SB3 `BaseAlgorithm`.
 
-    A subclass with ``@register("name")``, in a file or folder of `agents`, is all that ``agent=name`` takes. What lies
-    between two rollout events of the model's `learn` is a rollout to everybody else: PPO's steps, or a generation.
+    A subclass with ``@register("name")``, in a file or folder of `agents`, is all that
+    ``agent=name`` takes. What lies between two rollout events of the model's `learn` is a rollout
+    to everybody else: PPO's steps, or a generation.
     """
 
     name: str = ""
@@ -89,17 +90,10 @@ class Agent(ABC):
         Raises:
             ValueError: a setting that does not exist.
         """
-        known = [entry.name for entry in fields(self.config)]
-        for setting in settings:
-            if setting not in known:
-                hint = nearest(setting, known) or f" It has {', '.join(known)}."
-                raise ValueError(f"agent={self.name} has no setting {setting!r}.{hint}")
-        config = self.config(**settings)
-        config.check()
-        return self.make(env, config, seed=seed, threads=threads)
+        return self.make(env, _checked(self.name, self.config, settings), seed=seed, threads=threads)
 
     def save(self, model: Any, folder: Path) -> None:
-        """Write all its files into an empty folder: network, replay buffer, archive, whatever a resume needs."""
+        """Write all its files into an empty folder: whatever a resume needs."""
         model.save(folder / AGENT_FILE)
 
     @abstractmethod
@@ -107,7 +101,7 @@ class Agent(ABC):
         """What `save` wrote, to go on in `env`; None: to play only."""
 
     def row_every(self, config: Any) -> int | None:
-        """Environment steps between rows of progress.csv, where its rollouts are too short for one each."""
+        """Steps between rows of progress.csv, where rollouts are too short for one each."""
         return None
 
     def stored_rewards(self, model: Any) -> StoredRewards | None:
@@ -115,7 +109,7 @@ class Agent(ABC):
         return None
 
     def player(self, model: Any, n_envs: int, *, deterministic: bool, masks: Masks | None = None) -> Player:
-        """How it plays `n_envs` environments side by side; `masks` gives the valid actions, where there are some."""
+        """How it plays `n_envs` environments at once; `masks` gives the valid actions, if any."""
         return Player(model, n_envs, deterministic=deterministic)
 
     def evaluate(
@@ -139,12 +133,12 @@ register: Callable[[str], Callable[[type[Any]], type[Any]]] = registry.register
 
 def options() -> dict[str, type[AgentConfig]]:
     """What ``agent=`` takes -> its settings: every agent, and every preset behind a slash."""
-    found: dict[str, type[AgentConfig]] = {}
+    configurations: dict[str, type[AgentConfig]] = {}
     for name in sorted(registry.names(), key=_order):
         agent = registry.get(name)
-        found[name] = agent.config
-        found |= {f"{name}/{preset}": config for preset, config in agent.presets.items()}
-    return found
+        configurations[name] = agent.config
+        configurations |= {f"{name}/{preset}": config for preset, config in agent.presets.items()}
+    return configurations
 
 
 def get(option: str) -> Agent:
@@ -157,7 +151,7 @@ def get(option: str) -> Agent:
 
 
 def configured(option: str, settings: Any) -> AgentConfig:
-    """The configuration of an option with these settings: a dataclass's, or a mapping such as a file holds.
+    """The configuration of an option with these settings: a dataclass's, or a mapping.
 
     Raises:
         ValueError: there is no such option or setting, or a number is out of bounds.
@@ -166,14 +160,18 @@ def configured(option: str, settings: Any) -> AgentConfig:
     if option not in known:
         raise unknown("agent", option, known)
     given = asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else dict(settings)
-    names = [entry.name for entry in fields(known[option])]
-    for name in given:
+    return _checked(option, known[option], given)
+
+
+def _checked(option: str, config: type[AgentConfig], settings: Mapping[str, Any]) -> AgentConfig:
+    names = [entry.name for entry in fields(config)]
+    for name in settings:
         if name not in names:
             hint = nearest(name, names) or f" It has {', '.join(names)}."
             raise ValueError(f"agent={option} has no setting {name!r}.{hint}")
-    config = known[option](**given)
-    config.check()
-    return config
+    made = config(**settings)
+    made.check()
+    return made
 
 
 FIRST: Sequence[str] = ("ppo", "a2c", "dqn", "recurrent_ppo", "maskable_ppo", "qrdqn", "sac", "td3")

@@ -1,4 +1,4 @@
-"""The face of an SB3 algorithm for algorithms of our own: rounds between rollout events, counters, logger, files."""
+"""An SB3 face for algorithms of our own: rounds between rollout events, counters, logger, files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 
 class Algorithm(BaseAlgorithm):
-    """An algorithm that learns in rounds. A subclass has `collect`, `train` and `predict`, and keeps what it knows in
-    attributes: numbers, arrays, generators, networks named in `networks`. They are saved and loaded with it.
+    """An algorithm that learns in rounds.
 
-    A round is what lies between two consistent moments: an episode of every candidate, a generation. Callbacks are
-    told of it as of SB3's rollouts, so checkpoints, metrics and resume know nothing else.
+    A subclass has `collect`, `train` and `predict`, and keeps what it knows in attributes: numbers,
+    arrays, generators, networks named in `networks`. They are saved and loaded with it.
+
+    A round is what lies between two consistent moments: an episode of every candidate, a
+    generation. Callbacks are told of it as of SB3's rollouts, so checkpoints, metrics and resume
+    know nothing else.
 
     Args:
         policy: the network's class for algorithms that have one; SB3 gives it back at `load`.
@@ -58,7 +61,7 @@ class Algorithm(BaseAlgorithm):
         self.setup()
 
     def setup(self) -> None:
-        """Build what is not in the saved attributes; also called where a model is loaded, with those in place."""
+        """Build what is not in the saved attributes; also called at `load`, with those in place."""
 
     @abstractmethod
     def collect(self, callback: BaseCallback) -> bool:
@@ -69,7 +72,7 @@ class Algorithm(BaseAlgorithm):
         """Learn from the round."""
 
     def step(self, actions: Any, callback: BaseCallback) -> VecEnvStepReturn | None:
-        """One step of every environment, counted, told to callbacks; None where one of them stops training."""
+        """One step of every environment, counted; None where a callback stops training."""
         assert self.env is not None
         result: Any = self.env.step(actions)
         new_obs, rewards, dones, infos = result
@@ -90,7 +93,7 @@ class Algorithm(BaseAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Algorithm:
-        """Rounds until so many environment steps are over; a row of the log every `log_interval` rounds."""
+        """Rounds for so many environment steps; a row of the log every `log_interval` rounds."""
         total, events = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
         events.on_training_start(locals(), globals())
         rounds = 0

@@ -17,7 +17,7 @@ MASKS = "action_masks"
 
 
 class Player:
-    """Acts in environments side by side and keeps what belongs to it: recurrent states, and which episodes start.
+    """Acts in environments side by side; keeps recurrent states, and which episodes start.
 
     Args:
         model: whose `predict` decides.
@@ -44,7 +44,7 @@ class Player:
         return actions, state
 
     def begin(self, starts: BoolArray) -> None:
-        """Episodes start where `starts` (n_envs,) is true, with the observations of the next call."""
+        """Episodes start where `starts` (n_envs,) is true, with the next call's observations."""
         self._starts = self._starts | np.asarray(starts, np.bool_)
 
 
@@ -100,7 +100,10 @@ class EpisodeRecord:
 
     @classmethod
     def of(cls, info: dict[str, Any]) -> EpisodeRecord:
-        """From the info of an episode's last step. Raises KeyError where no Monitor wrote ``info["episode"]``."""
+        """From the info of an episode's last step.
+
+        Raises KeyError where no Monitor wrote ``info["episode"]``.
+        """
         episode = info["episode"]
         return cls(
             task_return=round(float(episode["r"]), 6),  # the Monitor sums in float32
@@ -112,14 +115,15 @@ class EpisodeRecord:
 
 
 def play(player: Player, venv: VecEnv, episodes: int) -> list[EpisodeRecord]:
-    """Play so many episodes, as evenly over the environments as they divide, in the order of the environments.
+    """Play so many episodes, as evenly over the environments as they divide, in their order.
 
-    How many each environment plays is fixed before the first step: whoever takes the first that finish takes the
-    short ones.
+    How many each environment plays is fixed before the first step: whoever takes the first that
+    finish takes the short ones.
 
     Args:
         player: of `venv.num_envs` environments.
-        venv: with a Monitor in it, so that ``infos[i]["episode"]`` stands on an episode's last step.
+        venv: with a Monitor in it, so that ``infos[i]["episode"]`` stands on an episode's last
+            step.
 
     Raises:
         KeyError: an episode ended without a Monitor's record.

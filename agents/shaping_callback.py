@@ -1,4 +1,4 @@
-"""What happens to rewards between two rollouts: terms learn, and pay that has changed is written."""
+"""What happens to rewards between two rollouts: terms learn, and changed pay is written."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from shaping import ShapedVecEnv
 
 
 class ShapingCallback(BaseCallback):
-    """At a rollout's end, before anything is learned from it: learned parts learn, and changed pay is stored.
+    """At a rollout's end, before the agent learns: learned parts learn, and changed pay is stored.
 
-    Pay changes where a term scores the rollout again, and where an episode transform decides about an episode.
+    Pay changes where a term scores the rollout again, and where an episode transform decides about
+    an episode.
 
     Args:
         env: the stack next to the algorithm.
         stored: where the algorithm keeps its rewards; see `Agent.stored_rewards`. None: nowhere.
 
     Raises:
-        ValueError: when training starts: pay would change and there is nowhere to write it, or rewards are normalised
-            outside of the shaping (VecNormalize), where a difference would have another scale.
+        ValueError: when training starts: pay would change and there is nowhere to write it, or
+            rewards are normalised outside of the shaping (VecNormalize), where a difference would
+            have another scale.
     """
 
     def __init__(self, env: ShapedVecEnv, stored: StoredRewards | None = None) -> None:

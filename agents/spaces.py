@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 
 def refuse_unreadable(space: spaces.Space[Any], what: str) -> None:
-    """Raises ValueError where none of SB3's policies reads observations of this space; says what would do.
+    """Raises ValueError where no policy of SB3 reads such observations; says what would do.
 
     Args:
         space: of the observations, or of an entry.

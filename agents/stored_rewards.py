@@ -1,4 +1,4 @@
-"""Where the pay of steps that were taken can still change: SB3's rollout and replay buffers behind one interface."""
+"""Where pay can still change: SB3's rollout and replay buffers behind one interface."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ IntArray = npt.NDArray[np.int64]
 class StoredRewards(ABC):
     """The rewards of past vector steps, counted by age: 1 is the step taken last.
 
-    Rewards change by differences, never to a new value: SB3 has by then added γV of the last observation where an
-    episode ran out of time.
+    Rewards change by differences, never to a new value: SB3 has by then added γV of the last
+    observation where an episode ran out of time.
     """
 
     @property
@@ -40,10 +40,10 @@ class StoredRewards(ABC):
         """After the last change: compute again what hangs on the rewards."""
 
     def add(self, env: int, age: int, deltas: FloatArray) -> None:
-        """Pay the steps of one environment, the first of this age and each the next younger, so much more.
+        """Pay steps of one environment so much more: the first of this age, each the next younger.
 
-        What steps that have left are owed is paid on the earliest step that is still there, so that the sum over an
-        episode is right; if none is, nobody can be paid.
+        What steps that have left are owed is paid on the earliest step that is still there, so that
+        the sum over an episode is right; if none is, nobody can be paid.
         """
         rows = self.rows(age - np.arange(len(deltas)))
         there = np.flatnonzero(rows >= 0)
@@ -56,7 +56,7 @@ class StoredRewards(ABC):
 
 
 class RolloutRewards(StoredRewards):
-    """The rollout buffer of PPO, A2C, MaskablePPO or RecurrentPPO, between a rollout's end and its update."""
+    """The rollout buffer of PPO and its kin, and of A2C, between a rollout's end and its update."""
 
     def __init__(self, model: OnPolicyAlgorithm) -> None:
         self._model = model
@@ -105,10 +105,11 @@ class ReplayRewards(StoredRewards):
 
 
 class Rescored:
-    """Mixin of a replay buffer: terms whose reward is a function of the transition alone are asked again at a sample.
+    """Mixin of a replay buffer: terms that can be asked again are asked at every sample.
 
-    What they paid when the step was taken is left out of the stored reward. `rescoring` is set by whoever makes or
-    loads the model; without it the stored rewards are all there is.
+    Their reward is a function of the transition alone. What they paid when the step was taken is
+    left out of the stored reward. `rescoring` is set by whoever makes or loads the model; without
+    it the stored rewards are all there is.
     """
 
     rescoring: Rescoring | None = None

@@ -1,1 +1,1 @@
-"""What every other package stands on: names, argument checks, whole files. Knows nothing of learning."""
+"""What every other package stands on: names, checks, whole files. Knows nothing of learning."""

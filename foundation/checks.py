@@ -1,4 +1,4 @@
-"""Checks of arguments: each gives the value back, or says in a ValueError what was given and what is expected."""
+"""Checks of arguments: each gives the value back, or a ValueError says what is expected."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def number(
     above: float | None = None,
     below: float | None = None,
 ) -> float:
-    """`value`, where it is finite and within its bounds: `least` and `most` included, `above` and `below` not.
+    """`value`, where it is finite and within its bounds.
+
+    `least` and `most` are included, `above` and `below` are not.
 
     >>> number("rate", 1.5, least=0, most=1)
     Traceback (most recent call last):

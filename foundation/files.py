@@ -13,7 +13,9 @@ from typing import Any
 
 @contextmanager
 def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A place to write to, which is renamed to `path` when the block ends well: a reader sees the old file or the new.
+    """A place to write to, renamed to `path` when the block ends well.
+
+    A reader sees the old file or the new.
 
     The folder is made. The place has the suffix of `path`, which some writers go by.
 

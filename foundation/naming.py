@@ -19,7 +19,7 @@ def nearest(word: str, words: Iterable[str], *, most: int = 2) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
-    """The error for a name that does not exist: names the nearest ones, or all where nothing is near.
+    """The error for an unknown name: gives the nearest names, or all where nothing is near.
 
     >>> raise unknown("agent", "pppo", ["ppo", "a2c"])
     Traceback (most recent call last):

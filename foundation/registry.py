@@ -1,4 +1,4 @@
-"""Classes by name, found by walking a package, each with the typed configuration that its constructor implies."""
+"""Classes by name, found by walking a package, each with the configuration of its constructor."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Classes of one kind by name; all that stand in its package are found before the first look-up.
+    """Classes of one kind by name; all in its package are found before the first look-up.
 
-    A class's configuration is its constructor's arguments, or those of its classmethod ``from_config`` if it has one.
+    A class's configuration is its constructor's arguments, or those of its classmethod
+    ``from_config`` if it has one.
 
     Args:
         kind: what the classes are, for messages.
@@ -38,7 +39,10 @@ class Registry(Generic[T]):
         self._schemas: dict[str, type] = {}
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator. Raises ValueError if another class has the name, or it is no identifier."""
+        """Class decorator.
+
+        Raises ValueError if another class has the name, or it is no identifier.
+        """
         if not name.isidentifier():
             raise ValueError(f"a {self.kind} needs a name of letters, digits and underscores, not {name!r}")
 
@@ -85,10 +89,11 @@ class Registry(Generic[T]):
         return made
 
     def schema(self, name: str) -> type:
-        """The constructor's arguments as a dataclass type that OmegaConf takes as a structured config.
+        """The constructor's arguments as a dataclass type, for OmegaConf as a structured config.
 
-        An argument without a default is mandatory there too. Alternatives that a file cannot express (a function, say)
-        are dropped; a ``Literal`` becomes an enumeration of its words. Raises TypeError for an argument without a type.
+        An argument without a default is mandatory there too. Alternatives that a file cannot
+        express (a function, say) are dropped; a ``Literal`` becomes an enumeration of its words.
+        Raises TypeError for an argument without a type.
         """
         if name not in self._schemas:
             self._schemas[name] = _schema(self.get(name), name)
@@ -97,10 +102,10 @@ class Registry(Generic[T]):
 
 @functools.cache
 def import_all(package: str) -> tuple[ModuleType, ...]:
-    """Import what lies directly in a package, files and folders, so that one dropped there is found. Returns them.
+    """Import and return what lies directly in a package, so that one dropped there is found.
 
-    A folder's own ``__init__`` imports what of it is to be found. What a module raises is raised with a note that
-    names the module.
+    A folder's own ``__init__`` imports what of it is to be found. What a module raises is raised
+    with a note that names the module.
     """
     return tuple(_imported(package))
 
@@ -115,7 +120,7 @@ def _imported(package: str) -> Iterator[ModuleType]:
 
 
 def _maker(cls: Any) -> Callable[..., Any]:
-    """What makes an instance of a configuration: `from_config` where the class has one, else the class."""
+    """What makes an instance of a configuration: `from_config` if there is one, else the class."""
     maker: Callable[..., Any] = getattr(cls, "from_config", cls)
     return maker
 

@@ -1,8 +1,8 @@
-"""The dependency lock: constraints.txt from pyproject.toml. Runs before anything is installed, on the standard library.
+"""The dependency lock: constraints.txt from pyproject.toml. Runs on the standard library alone.
 
-python scripts/lock.py write constraints.txt   # resolve everything anew (needs a package index, installs nothing)
-python scripts/lock.py requirements            # what pyproject.toml declares, one requirement a line
-python scripts/lock.py without-dependencies    # what is to be installed with --no-deps, one requirement a line
+python scripts/lock.py write constraints.txt   # resolve all anew (by an index, installs nothing)
+python scripts/lock.py requirements            # what pyproject.toml declares, one a line
+python scripts/lock.py without-dependencies    # what to install with --no-deps, one a line
 python scripts/lock.py pin torch               # the declared requirement of one package
 """
 
@@ -28,13 +28,13 @@ def requirements() -> list[str]:
 
 
 def without_dependencies() -> list[str]:
-    """Requirements to install without their own: pyproject.toml's tool.breadcrumb.without_dependencies."""
+    """Requirements to install without their own: tool.breadcrumb.without_dependencies."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     return list(tools["breadcrumb"]["without_dependencies"])
 
 
 def pin(package: str) -> str:
-    """The declared requirement of `package`. Raises SystemExit when pyproject.toml does not name it."""
+    """The declared requirement of `package`. Raises SystemExit where there is none."""
     for requirement in requirements():
         if re.split(r"[\s\[<>=!~;]", requirement)[0].lower() == package.lower():
             return requirement
@@ -42,7 +42,7 @@ def pin(package: str) -> str:
 
 
 def resolve() -> dict[str, str]:
-    """Package name -> version for the whole closure, as pip resolves it now, without installing anything."""
+    """Package name -> version for the whole closure, as pip resolves it now; installs nothing."""
     with tempfile.TemporaryDirectory() as folder:
         venv, report = Path(folder) / "venv", Path(folder) / "report.json"
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
@@ -56,7 +56,7 @@ def resolve() -> dict[str, str]:
 
 
 def write(path: Path) -> None:
-    """Write the resolved versions to `path`; local versions such as +cpu are dropped so that any build fits."""
+    """Write the resolved versions to `path`, without local parts such as +cpu: any build fits."""
     lines = [f"{name}=={version}\n" for name, version in sorted(resolve().items()) if not BUILD_SPECIFIC.match(name)]
     path.write_text(HEADER + "".join(lines))
     print(f"{path}: {len(lines)} packages")

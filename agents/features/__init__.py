@@ -39,7 +39,7 @@ __all__ = [
 def features_for(
     observation_space: spaces.Space[Any], name: str = "auto", **arguments: Any
 ) -> tuple[type[BaseFeaturesExtractor], dict[str, Any]] | None:
-    """The feature extractor for an observation space, with its arguments; None leaves the choice to SB3.
+    """The feature extractor for an observation space, with its arguments; None leaves it to SB3.
 
     Args:
         observation_space: what the agent sees.

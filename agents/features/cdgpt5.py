@@ -1,14 +1,15 @@
-"""The NetHack features of the challenge team CDGPT5, which Motif and ONI use: a picture of the crop, status, message.
+"""The NetHack features of team CDGPT5, which Motif and ONI use: the crop, status, message.
 
 | | `cdgpt5` | `cdgpt5_light` |
 | --- | --- | --- |
-| 12 × 12 characters around the hero | a picture, 6 × 6 pixels each; three convolutions, 512 | embeddings, two, 128 |
+| 12 × 12 characters | a picture, 6 × 6 pixels each; convolutions, 512 | embeddings, two, 128 |
 | bottom line | two layers of 128, and as it is | one of 32, and as it is |
 | message | bytes / 255, two layers of 128 | mean of character embeddings, 32 |
 | what reward terms publish | as it is | as it is |
 
-ELU everywhere. Source: Zheng et al. 2024 (arXiv 2410.23022), appendix, after the NeurIPS 2021 NetHack Challenge's
-baseline. The paper follows it with a GRU of 512; SB3's RecurrentPPO has an LSTM: agent=recurrent_ppo/nethack.
+ELU everywhere. Source: Zheng et al. 2024 (arXiv 2410.23022), appendix, after the NeurIPS 2021
+NetHack Challenge's baseline. The paper follows it with a GRU of 512; SB3's RecurrentPPO has an
+LSTM: agent=recurrent_ppo/nethack.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ PALETTE = np.array(
 
 
 def status_scales() -> Tensor:
-    """What nle's 27 bottom-line numbers are multiplied by; 0 leaves out score, depth, level numbers and conditions."""
+    """What nle's 27 bottom-line numbers are multiplied by.
+
+    0 leaves out score, depth, level numbers and conditions.
+    """
     scales = np.zeros(27, np.float32)
     scales[0], scales[1] = 1 / 79, 1 / 21
     scales[2:9] = 1 / 10  # attributes
@@ -67,7 +71,8 @@ class _Features(BaseFeaturesExtractor):
     """Refuses what it cannot read.
 
     Raises:
-        ValueError: entries are missing, or the crop has another size; says what to ask the environment for.
+        ValueError: entries are missing, or the crop has another size; says what to ask the
+            environment for.
     """
 
     def __init__(self, observation_space: spaces.Space[Any], width: int) -> None:

@@ -4,7 +4,7 @@ Each entry of a Dict observation is encoded by its kind, and the codes are conca
 
 | entry | compact (learns in minutes on two cores) | baseline (NetHack baselines' size) |
 | --- | --- | --- |
-| `glyphs_crop`, `chars_crop` | embedding 8, two 3x3 convolutions of 16, 64 | embedding 32, five of 16 to 8, 256 |
+| `*_crop` | embedding 8, two 3x3 convolutions of 16, 64 | embedding 32, five of 16 to 8, 256 |
 | `glyphs`, `chars` (whole map) | the same, strided | the same five |
 | `inv_glyphs` | mean embedding, 32 | mean embedding, 64 |
 | `blstats` and other numbers | linear 32 | two layers of 128 |
@@ -12,8 +12,8 @@ Each entry of a Dict observation is encoded by its kind, and the codes are conca
 | `colors*`, `specials` | as a map of their own | the same |
 | short vectors (achieved bits and the like) | as they are | as they are |
 
-Sources: the NetHack Learning Environment's and MiniHack's baseline agents (Küttler et al. 2020, appendix; Samvelyan
-et al. 2021, appendix).
+Sources: the NetHack Learning Environment's and MiniHack's baseline agents (Küttler et al. 2020,
+appendix; Samvelyan et al. 2021, appendix).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _sizes(box: spaces.Box) -> tuple[int, int]:
 
 
 class _Grid(nn.Module):
-    """Embedding and convolutions over a map (batch, height, width) of integers -> (batch, features)."""
+    """Embedding and convolutions: integers (batch, height, width) -> (batch, features)."""
 
     def __init__(self, box: spaces.Box, embedding: int, channels: list[int], strides: list[int], features: int) -> None:
         super().__init__()
@@ -65,8 +65,8 @@ class _Grid(nn.Module):
         self.out = nn.Sequential(nn.Flatten(), nn.Linear(previous * height * width_, features), nn.ReLU())
 
     def forward(self, grid: Tensor) -> Tensor:
-        # Copied to channels first: left as the embedding makes it, torch mixes layouts on the way back, 20 % slower
-        # on a CPU.
+        # Copied to channels first: left as the embedding makes it, torch mixes layouts on the way
+        # back, 20 % slower on a CPU.
         image = self.embedding(grid.long()).permute(0, 3, 1, 2).contiguous()
         return self.out(self.convolutions(image))
 
@@ -146,7 +146,7 @@ class _ByEntry(BaseFeaturesExtractor):
 
 
 class CompactFeatures(_ByEntry):
-    """The small extractor: learns MiniHack tasks in minutes on two cores. See the module's table."""
+    """The small extractor: learns MiniHack tasks in minutes on two cores. See the table above."""
 
     def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
         _, length = _sizes(box)
@@ -161,7 +161,7 @@ class CompactFeatures(_ByEntry):
 
 
 class BaselineFeatures(_ByEntry):
-    """An extractor of the size of the NetHack baselines; for RecurrentPPO and long runs. See the table above."""
+    """As large as the NetHack baselines; for RecurrentPPO and long runs. See the table above."""
 
     def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
         _, length = _sizes(box)

@@ -1,4 +1,4 @@
-"""Attention over a game's things: a query (the car itself) gathers what it needs from keys (the ball, the cars)."""
+"""Attention over a game's things: a query (the car) reads what it needs from keys (ball, cars)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ class Embedded(NamedTuple):
 
 
 class PerceiverFeatures(BaseFeaturesExtractor):
-    """Lucy-SKG's actor or critic without its last layer: (batch, 1 + things, columns) to (batch, width).
+    """Lucy-SKG's actor or critic without its last layer.
 
-    Row 0 of an observation is the query, the others are keys; the last column is 1 in rows that hold nothing. Only the
-    query changes from block to block. Source: Moschopoulos et al. 2023, arXiv 2305.15801, and its released code; there
-    the padding flags were added to the attention's logits as numbers, so that empty rows got more of it.
+    (batch, 1 + things, columns) to (batch, width).
+
+    Row 0 of an observation is the query, the others are keys; the last column is 1 in rows that
+    hold nothing. Only the query changes from block to block. Source: Moschopoulos et al. 2023,
+    arXiv 2305.15801, and its released code; there the padding flags were added to the attention's
+    logits as numbers, so that empty rows got more of it.
 
     Args:
         observation_space: such a matrix.
@@ -119,8 +122,8 @@ class CrossAttention(nn.Module):
     def forward(self, query: Tensor, keys: Tensor, padding: Tensor) -> Tensor:
         """(batch, 1, width)."""
         asked = self.norm(query) if self.pre_norm else query
-        found, _ = self.attention(asked, keys, keys, key_padding_mask=padding, need_weights=False)
-        summed: Tensor = query + found
+        attended, _ = self.attention(asked, keys, keys, key_padding_mask=padding, need_weights=False)
+        summed: Tensor = query + attended
         return summed if self.pre_norm else self.norm(summed)
 
 

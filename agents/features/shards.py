@@ -1,10 +1,9 @@
-"""One batch, several cores: run a module's forward and backward pass in shards of the batch, one thread each.
+"""One batch, several cores: forward and backward passes in shards of the batch, a thread each.
 
-The networks of this project are too small for torch's own threads, which split single operations: two of them make a
-training
-step hardly faster. Whole passes over half a batch each do not wait for one another. Values and gradients are those
-of the undivided
-batch up to rounding, in a fixed order, so a run repeats itself; SB3's algorithms see an ordinary module.
+The networks of this project are too small for torch's own threads, which split single operations:
+two of them make a training step hardly faster. Whole passes over half a batch each do not wait for
+one another. Values and gradients are those of the undivided batch up to rounding, in a fixed order,
+so a run repeats itself; SB3's algorithms see an ordinary module.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from agents.sb3.on_policy import PPOAgent, PPOConfig
 
 @dataclass
 class LucyConfig(PPOConfig):
-    """Lucy-SKG's PPO: attention over cars and ball, two auxiliary losses; its own sizes. For n_envs=80 and a GPU."""
+    """Lucy-SKG's PPO, at its sizes: attention, two auxiliary losses. For n_envs=80 and a GPU."""
 
     features: str = "perceiver"
     net_arch: Any = field(default_factory=list)
@@ -60,7 +60,7 @@ class LightLucyConfig(LucyConfig):
 
 @dataclass
 class NectoConfig(LucyConfig):
-    """Necto's network, normalised before each layer, and its learner's sizes, for env.kwargs.observation=necto."""
+    """Necto's network and its learner's sizes, for env.kwargs.observation=necto."""
 
     policy_kwargs: dict[str, Any] = field(
         default_factory=lambda: {"features_extractor_kwargs": {"key_features": 24, "pre_norm": True}}
@@ -83,13 +83,9 @@ class LucyAgent(PPOAgent):
     presets = {"light": LightLucyConfig, "necto": NectoConfig}
     lean = False
 
-    def refuse(self, env: VecEnv, config: Any) -> None:
+    def refuse_spaces(self, env: VecEnv, policy: str) -> None:
         _refuse_other_than_a_matrix(env.observation_space)
-        super().refuse(env, config)
-
-    def build(self, env: VecEnv, **settings: Any) -> Any:
-        _refuse_other_than_a_matrix(env.observation_space)
-        return super().build(env, **settings)
+        super().refuse_spaces(env, policy)
 
 
 def _refuse_other_than_a_matrix(space: spaces.Space[Any]) -> None:

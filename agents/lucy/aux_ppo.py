@@ -25,12 +25,12 @@ from agents.lucy.policy import AuxiliaryPolicy
 
 
 class AuxPPO(PPO):
-    """PPO with Lucy-SKG's auxiliary losses on the same minibatches, behind one backward pass and one gradient clip.
+    """PPO with Lucy-SKG's auxiliary losses: the same minibatches, one backward pass, one clip.
 
         loss = PPO's + reward_prediction · cross-entropy + state_representation · smooth L1
 
-    Source: Moschopoulos et al. 2023, arXiv 2305.15801. Rewards are classified as the environment, with its terms, paid
-    them: before values are added at truncations.
+    Source: Moschopoulos et al. 2023, arXiv 2305.15801. Rewards are classified as the environment,
+    with its terms, paid them: before values are added at truncations.
 
     Args:
         policy: "MlpPolicy", which is `AuxiliaryPolicy` here, or a class of that kind.
@@ -82,11 +82,11 @@ class AuxPPO(PPO):
     def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
         self._paid = _Paid()
         given = [] if callback is None else callback if isinstance(callback, list) else [callback]
-        each = [one if isinstance(one, BaseCallback) else ConvertCallback(one) for one in given]
-        return super()._init_callback([*each, self._paid], progress_bar)
+        callbacks = [entry if isinstance(entry, BaseCallback) else ConvertCallback(entry) for entry in given]
+        return super()._init_callback([*callbacks, self._paid], progress_bar)
 
     def train(self) -> None:
-        """One update from the rollout buffer. The details beside their lines are those of SB3's PPO."""
+        """One update from the rollout buffer, in every detail as SB3's PPO."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         progress = self._current_progress_remaining
@@ -99,18 +99,18 @@ class AuxPPO(PPO):
         for _ in range(self.n_epochs):
             divergences: list[float] = []
             for batch in self._batches():
-                found = self._evaluate(batch, losses)
+                evaluated = self._evaluate(batch, losses)
                 advantages = batch.advantages
                 if self.normalize_advantage and len(advantages) > 1:
                     advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-                log_ratio = found.log_probabilities - batch.old_log_prob
+                log_ratio = evaluated.log_prob - batch.old_log_prob
                 ratio = log_ratio.exp()
                 policy_loss = -torch.min(advantages * ratio, advantages * ratio.clamp(1 - clip, 1 + clip)).mean()
-                values = found.values
+                values = evaluated.values
                 if clip_vf is not None:
                     values = batch.old_values + (values - batch.old_values).clamp(-clip_vf, clip_vf)
-                value_loss, entropy_loss = mse_loss(batch.returns, values), -found.entropies.mean()
-                loss = policy_loss + self.ent_coef * entropy_loss + self.vf_coef * value_loss + found.auxiliary
+                value_loss, entropy_loss = mse_loss(batch.returns, values), -evaluated.entropy.mean()
+                loss = policy_loss + self.ent_coef * entropy_loss + self.vf_coef * value_loss + evaluated.auxiliary
                 with torch.no_grad():  # http://joschu.net/blog/kl-approx.html
                     divergences.append(((log_ratio.exp() - 1) - log_ratio).mean().item())
                     outside = ((ratio - 1).abs() > clip).float().mean().item()
@@ -143,7 +143,7 @@ class AuxPPO(PPO):
         yield from self.rollout_buffer.get(self.batch_size)  # type: ignore[misc]
 
     def _evaluate(self, batch: IndexedSamples, losses: defaultdict[str, list[float]]) -> _Evaluated:
-        """PPO's numbers and the auxiliary loss, with every observation embedded by the actor once."""
+        """PPO's numbers and the auxiliary loss; the actor embeds every observation once."""
         policy, task = self.policy, self.policy.reward_prediction
         actor = policy.pi_features_extractor
         auxiliary = torch.zeros((), device=self.device)
@@ -169,10 +169,10 @@ class AuxPPO(PPO):
             auxiliary = auxiliary + self.state_representation * loss
             losses["state_representation_loss"].append(loss.item())
         actions = batch.actions.long().flatten() if isinstance(self.action_space, spaces.Discrete) else batch.actions
-        values, log_probabilities, entropies = policy.evaluate_latents(
+        values, log_prob, entropy = policy.evaluate_latents(
             actor.attend(embedded), policy.vf_features_extractor(batch.observations), actions
         )
-        return _Evaluated(values.flatten(), log_probabilities, entropies, auxiliary)
+        return _Evaluated(values.flatten(), log_prob, entropy, auxiliary)
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "_paid", "_ages", "_rewards"]
@@ -180,8 +180,8 @@ class AuxPPO(PPO):
 
 class _Evaluated(NamedTuple):
     values: Tensor
-    log_probabilities: Tensor
-    entropies: Tensor
+    log_prob: Tensor
+    entropy: Tensor
     auxiliary: Tensor
 
 

@@ -1,7 +1,7 @@
 """The two auxiliary tasks: which kind of reward comes next, and what the situation is.
 
-Both read what the actor embedded and shape it by their gradients. Source: Moschopoulos et al. 2023, arXiv 2305.15801,
-and its released code.
+Both read what the actor embedded and shape it by their gradients. Source: Moschopoulos et al. 2023,
+arXiv 2305.15801, and its released code.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class RewardPrediction(nn.Module):
 
         Args:
             embedded: observations.
-            windows: (batch, length) which of them each sequence is made of, the oldest first; -1 before the first.
+            windows: (batch, length) which of them each sequence is made of, the oldest first; -1
+                before the first.
         """
         seen = self.attention(*embedded)[:, 0]
         there = (windows >= 0)[..., None]
@@ -49,10 +50,10 @@ class RewardPrediction(nn.Module):
     @staticmethod
     def classes(rewards: Tensor, threshold: float) -> Tensor:
         """(batch,) of 0 to 2 for rewards (batch,)."""
-        found = torch.full(rewards.shape, NEITHER, device=rewards.device)
-        found[rewards > threshold] = POSITIVE
-        found[rewards < -threshold] = NEGATIVE
-        return found
+        classes = torch.full(rewards.shape, NEITHER, device=rewards.device)
+        classes[rewards > threshold] = POSITIVE
+        classes[rewards < -threshold] = NEGATIVE
+        return classes
 
     @staticmethod
     def loss(logits: Tensor, classes: Tensor) -> Tensor:
@@ -66,7 +67,8 @@ class StateRepresentation(nn.Module):
     Args:
         width, heads: of the actor's network.
         n_keys, key_features: of the observations.
-        relu_output: end in a ReLU as the released code does, which cannot reconstruct what is negative.
+        relu_output: end in a ReLU as the released code does, which cannot reconstruct what is
+            negative.
     """
 
     def __init__(self, width: int, heads: int, n_keys: int, key_features: int, relu_output: bool = False) -> None:
@@ -82,14 +84,14 @@ class StateRepresentation(nn.Module):
         self.reconstruct = nn.Sequential(*layers)
 
     def forward(self, embedded: Embedded) -> Tensor:
-        """(batch, n_keys · key_features); a batch has two rows or more, as batch normalisation needs them."""
-        found: Tensor = self.reconstruct(self.attention(*embedded)[:, 0])
-        return found
+        """(batch, n_keys · key_features) of two rows or more: batch normalisation needs them."""
+        reconstruction: Tensor = self.reconstruct(self.attention(*embedded)[:, 0])
+        return reconstruction
 
     @staticmethod
-    def loss(found: Tensor, keys: Tensor) -> Tensor:
+    def loss(reconstruction: Tensor, keys: Tensor) -> Tensor:
         """Smooth L1 to keys (batch, n_keys, key_features)."""
-        return smooth_l1_loss(found, keys.flatten(1))
+        return smooth_l1_loss(reconstruction, keys.flatten(1))
 
 
 def windows(
@@ -97,7 +99,8 @@ def windows(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The sequences that end at these rows, as a set of rows and places in it.
 
-    A rollout has `ages.size` rows, an environment's one after another, so the step before row i is row i - 1.
+    A rollout has `ages.size` rows, an environment's one after another, so the step before row i is
+    row i - 1.
 
     Args:
         rows: (batch,).
@@ -105,15 +108,15 @@ def windows(
         length: of a sequence.
 
     Returns:
-        The different rows that are needed, sorted, and (batch, length) places in them, the oldest first and -1 before
-        the first step: a row that many sequences share is embedded once.
+        The different rows that are needed, sorted, and (batch, length) places in them, the oldest
+        first and -1 before the first step: a row that many sequences share is embedded once.
     """
     back = np.arange(length - 1, -1, -1)
     wanted, there = rows[:, None] - back, back <= ages[rows][:, None]
     needed, places = np.unique(wanted[there], return_inverse=True)
-    found = np.full(wanted.shape, -1, np.int64)
-    found[there] = places
-    return needed, found
+    sequences = np.full(wanted.shape, -1, np.int64)
+    sequences[there] = places
+    return needed, sequences
 
 
 def ages(episode_starts: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:

@@ -16,7 +16,7 @@ TASKS = ("reward", "state")
 
 
 class AuxiliaryPolicy(ActorCriticPolicy):
-    """Two `PerceiverFeatures` of their own, one for the actor and one for the critic, and the auxiliary tasks.
+    """Two `PerceiverFeatures`, one for the actor and one for the critic, and the auxiliary tasks.
 
     The tasks' weights belong to the policy: they are saved, loaded and optimised with it.
 
@@ -58,13 +58,13 @@ class AuxiliaryPolicy(ActorCriticPolicy):
             self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def evaluate_latents(self, latent_pi: Tensor, latent_vf: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Values (batch, 1), log-probabilities and entropies (batch,) of actions, from the two networks' features."""
+        """Values (batch, 1), log-probabilities and entropies (batch,) of actions, from features."""
         distribution = self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(latent_pi))
-        log_probabilities = distribution.log_prob(actions)
-        entropies = distribution.entropy()
-        if entropies is None:  # as SB3: a sample's surprise stands for it
-            entropies = -log_probabilities
-        return self.value_net(self.mlp_extractor.forward_critic(latent_vf)), log_probabilities, entropies
+        log_prob = distribution.log_prob(actions)
+        entropy = distribution.entropy()
+        if entropy is None:  # as SB3: a sample's surprise stands for it
+            entropy = -log_prob
+        return self.value_net(self.mlp_extractor.forward_critic(latent_vf)), log_prob, entropy
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "tasks": self.tasks, "relu_output": self.relu_output}

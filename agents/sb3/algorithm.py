@@ -1,4 +1,4 @@
-"""What all agents on an SB3 algorithm share: policy and features by the spaces, settings checked, threads, files."""
+"""What all agents on an SB3 algorithm share: policy, features, checks, threads, files."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 SCHEDULES = ("constant", "linear")
 ACTIONS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 AT_LEAST_0, AT_LEAST_1, ABOVE_0 = {"least": 0.0}, {"least": 1.0}, {"above": 0.0}
+SHARE = {"least": 0.0, "most": 1.0}
 
 
 @dataclass
@@ -66,9 +67,13 @@ class SB3Agent(Agent):
     """Can `LeanMultiInputPolicy` stand for SB3's policy, where the observations allow it?"""
 
     def refuse(self, env: VecEnv, config: Any) -> None:
+        self.refuse_spaces(env, config.policy)
+
+    def refuse_spaces(self, env: VecEnv, policy: str) -> None:
+        """Raises ValueError where it cannot act in `env` with this policy; `build` asks as well."""
         refuse_actions(self, env.action_space)
         refuse_unreadable(env.observation_space, "observations")
-        refuse_policy(config.policy, env.observation_space)
+        refuse_policy(policy, env.observation_space)
 
     def make(self, env: VecEnv, config: Any, *, seed: int | None, threads: int = 1) -> BaseAlgorithm:
         given = {entry.name: getattr(config, entry.name) for entry in fields(config)}
@@ -94,24 +99,27 @@ class SB3Agent(Agent):
 
         Args:
             env: the stack that the agent acts in.
-            seed: of networks, sampling and action spaces (`env` is seeded with it too, as SB3 does).
-            threads: cores to learn with. Where the feature extractor can share a batch between threads, torch's own
-                are set to one, because the two kinds would take each other's core; else torch's are set to `threads`.
+            seed: of networks, sampling and action spaces (`env` is seeded with it too, as SB3
+                does).
+            threads: cores to learn with. Where the feature extractor can share a batch between
+                threads, torch's own are set to one, because the two kinds would take each other's
+                core; else torch's are set to `threads`.
             device: "cpu", "cuda", "cuda:1" or "auto".
-            tensorboard: folder for SB3's own TensorBoard log; None where a logger is set by the caller.
+            tensorboard: folder for SB3's own TensorBoard log; None where a logger is set by the
+                caller.
             policy: "auto", or one of `POLICIES`.
-            features: "auto" (by the observation space), "none" (SB3's own), or a name of `agents.features`.
+            features: "auto" (by the observation space), "none" (SB3's own), or a name of
+                `agents.features`.
             net_arch: hidden layers after the features, as SB3 takes them; None for SB3's default.
             policy_kwargs: further keyword arguments of the policy class.
             learning_rate_schedule: "constant", or "linear" (down to 0 at the last step).
             settings: keyword arguments of the algorithm's class, and `policy_arguments`.
 
         Raises:
-            ValueError: an agent that cannot act in `env`, or a setting that cannot work; the message says what would.
+            ValueError: an agent that cannot act in `env`, or a setting that cannot work; the
+                message says what would.
         """
-        refuse_actions(self, env.action_space)
-        refuse_unreadable(env.observation_space, "observations")
-        refuse_policy(policy, env.observation_space)
+        self.refuse_spaces(env, policy)
         settings = {name: value for name, value in settings.items() if name not in self.not_arguments}
         policy_kwargs = dict(policy_kwargs or {})
         if net_arch is not None:
@@ -149,7 +157,10 @@ class SB3Agent(Agent):
         return model
 
     def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
-        """The keyword arguments of the algorithm's class from settings. Raises ValueError for what cannot work."""
+        """The keyword arguments of the algorithm's class from settings.
+
+        Raises ValueError for what cannot work.
+        """
         return settings
 
     def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
@@ -173,7 +184,7 @@ class SB3Agent(Agent):
 
 
 def refuse_actions(agent: SB3Agent, space: spaces.Space[Any]) -> None:
-    """Raises ValueError where the agent cannot choose actions of this space; names those that can."""
+    """Raises ValueError where the agent cannot choose such actions; names those that can."""
     if not isinstance(space, ACTIONS):
         raise ValueError(f"No agent takes actions of the kind {space}; expected Box or (Multi)Discrete or MultiBinary.")
     if not isinstance(space, agent.actions):

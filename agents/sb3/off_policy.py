@@ -19,7 +19,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.agent import AgentConfig, register
-from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SB3Agent, SB3Config
+from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
 from agents.stored_rewards import (
     ReplayRewards,
     RescoredDictReplayBuffer,
@@ -31,10 +31,11 @@ from shaping import ShapedVecEnv
 
 Number = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
 REPLAY_FILE = "replay.pt"
-_SHARE = {"least": 0.0, "most": 1.0}
 _REPLAY_MEMORY_SHARE = 0.8
-"""A replay buffer may take this share of the memory that is free. SB3 allocates it lazily, so one that does not fit is
-killed by the kernel an hour into training instead of at the start."""
+"""A replay buffer may take this share of the memory that is free.
+
+SB3 allocates it lazily, so that the kernel would kill one that does not fit an hour into training.
+"""
 
 
 @dataclass
@@ -52,7 +53,7 @@ class OffPolicyConfig(SB3Config):
         **dict.fromkeys(("buffer_size", "batch_size", "train_freq", "log_every"), AT_LEAST_1),
         "learning_starts": AT_LEAST_0,
         "gradient_steps": {"least": -1.0},
-        "tau": _SHARE,
+        "tau": SHARE,
     }
 
 
@@ -68,7 +69,7 @@ class DQNConfig(OffPolicyConfig):
     max_grad_norm: float = 10.0
 
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
-        **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), _SHARE),
+        **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), SHARE),
         "target_update_interval": AT_LEAST_1,
         "max_grad_norm": ABOVE_0,
     }
@@ -211,7 +212,7 @@ def _ask_again(model: Any, env: VecEnv) -> None:
 
 
 def replay_bytes(observation_space: spaces.Space[Any], action_space: spaces.Space[Any], buffer_size: int) -> int:
-    """Bytes that a replay buffer of `buffer_size` transitions fills (each observation is kept twice)."""
+    """Bytes of a replay buffer of `buffer_size` transitions (each observation is kept twice)."""
     if isinstance(observation_space, spaces.Dict):
         observation = sum(_bytes(space) for space in observation_space.spaces.values())
     else:
@@ -235,7 +236,7 @@ def _refuse_replay_beyond_memory(env: VecEnv, buffer_size: int) -> None:
 
 
 def _memory_bytes() -> int:
-    """Memory that this process can still take: what the machine has available, or its container's limit if lower."""
+    """Memory that this process can still take: the machine's, or its container's limit if lower."""
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():

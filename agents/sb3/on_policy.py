@@ -14,10 +14,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.agent import AgentConfig, register
 from agents.players import MaskedPlayer, Masks, Player, has_action_masks
-from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SB3Agent, SB3Config
+from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
 from agents.stored_rewards import RolloutRewards, StoredRewards
-
-_SHARE = {"least": 0.0, "most": 1.0}
 
 
 @dataclass
@@ -40,7 +38,7 @@ class PPOConfig(SB3Config):
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
         **dict.fromkeys(("n_steps", "batch_size", "n_epochs"), AT_LEAST_1),
         **dict.fromkeys(("clip_range", "clip_range_vf", "max_grad_norm", "target_kl"), ABOVE_0),
-        "gae_lambda": _SHARE,
+        "gae_lambda": SHARE,
         "vf_coef": AT_LEAST_0,
     }
 
@@ -103,7 +101,7 @@ class A2CConfig(SB3Config):
 
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "n_steps": AT_LEAST_1,
-        "gae_lambda": _SHARE,
+        "gae_lambda": SHARE,
         "vf_coef": AT_LEAST_0,
         **dict.fromkeys(("max_grad_norm", "rms_prop_eps"), ABOVE_0),
     }
@@ -148,13 +146,9 @@ class MaskablePPOAgent(PPOAgent):
     config = MaskablePPOConfig
     lean = False
 
-    def refuse(self, env: VecEnv, config: Any) -> None:
+    def refuse_spaces(self, env: VecEnv, policy: str) -> None:
         _refuse_unmasked(env)
-        super().refuse(env, config)
-
-    def build(self, env: VecEnv, **settings: Any) -> Any:
-        _refuse_unmasked(env)
-        return super().build(env, **settings)
+        super().refuse_spaces(env, policy)
 
     def player(self, model: Any, n_envs: int, *, deterministic: bool, masks: Masks | None = None) -> Player:
         return MaskedPlayer(model, n_envs, masks, deterministic=deterministic)

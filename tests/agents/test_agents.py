@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
@@ -16,6 +15,7 @@ import agents
 from agents import build
 from agents.sb3.algorithm import SB3Agent, constructor_arguments
 from agents.sb3.off_policy import replay_bytes
+from tests.agents.worlds import Counted
 
 SMALL: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 32, "batch_size": 32, "n_epochs": 1},
@@ -29,8 +29,8 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-class Corridor(gymnasium.Env[Any, Any]):
-    """A little of everything: a Dict or a vector to see, discrete or continuous actions, masks when asked."""
+class Corridor(Counted):
+    """A Dict or a vector to see, discrete or continuous actions, masks when asked."""
 
     def __init__(self, continuous: bool = False, entries: bool = True, masks: bool = False) -> None:
         self.entries = entries
@@ -39,11 +39,6 @@ class Corridor(gymnasium.Env[Any, Any]):
         self.action_space = spaces.Box(-1, 1, (2,), np.float32) if continuous else spaces.Discrete(4)
         if masks:
             self.action_masks = lambda: np.array([True, False, True, False])
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        super().reset(seed=seed)
-        self.steps = 0
-        return self._observe(), {}
 
     def step(self, action: Any) -> Any:
         self.steps += 1

@@ -1,6 +1,6 @@
-"""A folder dropped into agents/ is an agent: trained, killed, resumed, evaluated, compared and listed.
+"""A folder dropped into agents/ is an agent: trained, killed, resumed, evaluated, compared, listed.
 
-The agent is a population that scores its candidates itself and keeps an archive in a file of its own.
+The agent is a population that scores its candidates itself and keeps an archive in its own file.
 """
 
 from __future__ import annotations
@@ -83,16 +83,16 @@ def test_a_dropped_agent_is_trained_killed_resumed_evaluated_and_compared(tmp_pa
     assert float(row["train/best_score"]) == pytest.approx(after[0])
     assert float(row["reward/count"]) > 0
 
-    told = run("evaluate", str(place), "episodes=4", "gif=false")
-    assert "4 episodes on evaluation seeds" in told
+    output = run("evaluate", str(place), "episodes=4", "gif=false")
+    assert "4 episodes on evaluation seeds" in output
     assert json.loads((place / "evaluation.json").read_text())["return_mean"] > 20  # chance ends at about 20
     assert "count" in run("compare", str(place), f"out={tmp_path / 'compared'}")
 
 
 def test_a_dropped_agent_is_listed_and_its_settings_are_checked() -> None:
-    told = run("train", "--help")
-    assert "random_search" in told
-    assert "Random search over linear policies, with an archive of the best." in told
+    output = run("train", "--help")
+    assert "random_search" in output
+    assert "Random search over linear policies, with an archive of the best." in output
     assert "Did you mean sigma" in run("train", *SETTINGS, "agent.sgima=1", code=2)
     assert "agent.sigma=-1.0: expected a number above 0" in run("train", *SETTINGS, "agent.sigma=-1", code=2)
     assert "Did you mean random_search" in run("train", "agent=random_searc", code=2)

@@ -1,4 +1,4 @@
-"""A player keeps what belongs to it, and plays a number of episodes that is fixed before the first step."""
+"""A player keeps what belongs to it, and how many episodes it plays is fixed beforehand."""
 
 from __future__ import annotations
 

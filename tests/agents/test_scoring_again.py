@@ -1,4 +1,4 @@
-"""A rollout that a term scores again has other rewards and returns when the agent learns from it."""
+"""A rollout that a term scores again has other rewards and returns when the agent learns."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.shaping.worlds import corridors
 
 
 def relabelled(algorithm, policy, **arguments):
-    """An agent after one rollout in which answers came at its end: rewards as stored, and what they should be."""
-    told = [False]
-    annotator = Scripted(lambda messages: [1.0 if told[0] else -1.0 for _ in messages])
-    annotator.known, annotator.workers = lambda message: 1.0 if told[0] else None, 0
+    """An agent after a rollout with answers at its end: rewards as stored and as wanted."""
+    answered = [False]
+    annotator = Scripted(lambda messages: [1.0 if answered[0] else -1.0 for _ in messages])
+    annotator.known, annotator.workers = lambda message: 1.0 if answered[0] else None, 0
     term = make_term("oni", annotator=annotator, relabel=True, beta=1.0)
     venv = ShapedVecEnv(corridors(2, length=4, limit=5), {"oni": term}, gamma=0.9)
     seen = {"paid": [], "messages": [], "rewards": None}
@@ -32,7 +32,7 @@ def relabelled(algorithm, policy, **arguments):
         def _on_rollout_end(self):
             buffer = self.model.rollout_buffer
             seen["before"], seen["returns_before"] = buffer.rewards.copy(), buffer.returns.copy()
-            told[0] = True
+            answered[0] = True
             for message in {m for row in seen["messages"] for m in row if m}:
                 term.labels.add(message, 1.0)
             term._values.clear()
@@ -59,8 +59,8 @@ def test_a_rollout_scored_again_has_the_new_rewards_and_returns(algorithm, polic
     assert said.any()
     assert not added[~said].any()
     assert {round(1 / delta) for delta in added[said].tolist()} <= {1, 2, 3, 4, 5}
-    # with lambda = 1 a return is the discounted sum of what follows in the episode; the last step's holds the value
-    # of the observation after it, which SB3 had right
+    # with lambda = 1 a return is the discounted sum of what follows in the episode; the last step's
+    # holds the value of the observation after it, which SB3 had right
     follows = 0.9 * (1 - seen["starts"][1:]) * seen["returns"][1:]
     assert seen["returns"][:-1] == pytest.approx(seen["after"][:-1] + follows, abs=1e-5)
     assert seen["returns"][-1] - seen["returns_before"][-1] == pytest.approx(added[-1], abs=1e-5)

@@ -103,8 +103,8 @@ def test_a_release_at_the_end_keeps_episode_sums_and_the_bootstrap_of_truncated_
     assert np.concatenate(deltas).sum() == pytest.approx(sum(released), abs=1e-4)
     assert np.concatenate(deltas).min() > -1e-6
     statistics = venv.episode_statistics()
-    told = statistics["reward/task"] + statistics["reward/events"]
-    assert statistics["shaped_return"] == pytest.approx(told, abs=1e-6), "what was paid, and not 0"
+    logged = statistics["reward/task"] + statistics["reward/events"]
+    assert statistics["shaped_return"] == pytest.approx(logged, abs=1e-6), "what was paid, and not 0"
 
 
 def test_transform_prefixes_and_carried_over_differences():
@@ -120,7 +120,7 @@ def test_transform_prefixes_and_carried_over_differences():
     model.learn(8, callback=callback)
     first, second = ((after["rewards"] - before["rewards"])[:, 0] for before, after in callback.rollouts)
     np.testing.assert_allclose(first, 0.0)  # the episode is unfinished: unchanged
-    # steps 1..4 were learned from: their 1 + 2 + 3 + 4 falls on the earliest step still there, the fifth
+    # steps 1..4 were learned from: their 1 + 2 + 3 + 4 falls on the earliest still there, the fifth
     np.testing.assert_allclose(second, [5 + 10, 6, 0, 0], atol=1e-6)
 
 
@@ -132,7 +132,7 @@ def test_the_replay_buffer_is_only_changed_where_the_step_still_is():
     venv = ShapedVecEnv(corridors(1, length=50, limit=6), {}, episode=Ones(), gamma=0.9)
     model = DQN("MlpPolicy", venv, buffer_size=4, learning_starts=1000, train_freq=1, seed=0, device="cpu")
     model.learn(6, callback=Recorder(venv, model))
-    # steps 1 to 6 went to rows 0 1 2 3 0 1; the first two are gone, and what they were owed is on the earliest left
+    # steps 1 to 6 went to rows 0 1 2 3 0 1: what the first two are owed is on the earliest left
     assert model.replay_buffer.rewards[:, 0].tolist() == [1, 1, 3, 1]
 
 
@@ -190,7 +190,7 @@ def test_an_agent_without_stored_rewards_is_refused_where_pay_would_change():
 
 
 class Cells(RewardTerm):
-    """Pays the new cell's number times a factor that changes with time: a function of the transition alone."""
+    """Pays the new cell's number times a factor that changes with time, and can be asked again."""
 
     factor = 1.0
 

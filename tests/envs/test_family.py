@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import gymnasium
 import numpy as np
 import pytest
@@ -16,8 +10,8 @@ import envs
 from envs.arguments import keywords
 from envs.catalogue import families, family_of
 from envs.plain import PlainFamily
+from tests.foundation.copies import copy, python
 
-REPOSITORY = Path(__file__).parents[2]
 CARDS = list(envs.options().values())
 
 MEADOW = '''"""Meadow: a field of size by size cells; the flower is in the far corner."""
@@ -139,19 +133,9 @@ for wrong in (
 
 
 def test_a_file_dropped_into_envs_is_a_family_and_envs_needs_nothing_but_the_foundation(tmp_path):
-    for package in ("foundation", "envs"):
-        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    copy(tmp_path, "foundation", "envs")
     (tmp_path / "envs" / "meadow.py").write_text(MEADOW)
-    done = subprocess.run(
-        [sys.executable, "-c", VISIT],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    says = done.stdout.splitlines()
+    says = python(tmp_path, "-c", VISIT).splitlines()
     assert says[0] == "breadcrumb/Meadow-v0 has no argument 'sise'. Did you mean size?"
     assert says[1] == "breadcrumb/Meadow-v0 cannot report caption. It reports events."
     assert "cannot detect smelt_flower. Did you mean smelled_flower?" in says[2]
@@ -161,7 +145,7 @@ def test_a_file_dropped_into_envs_is_a_family_and_envs_needs_nothing_but_the_fou
     assert "Did you mean Meadow-v0" in says[6]
 
 
-# What every family keeps ---------------------------------------------------------------------------------------------
+# What every family keeps --------------------------------------------------------------------------
 
 
 def test_the_cards_stand_in_the_order_of_their_families_with_custom_last():
@@ -207,7 +191,7 @@ def test_an_unknown_argument_is_refused_with_the_name_of_the_environment(card):
 
 @pytest.mark.parametrize("env_id", ["Room-5x5", "rocket", "CaptionQuest-v0"])
 def test_a_batched_environment_goes_on_in_a_stream_that_was_loaded_after_it_was_seeded(env_id):
-    """As SB3 seeds an environment when it loads an agent, before the environment's state is loaded."""
+    """SB3 seeds an environment when it loads an agent, before the environment's state is loaded."""
     env_id = {"Room-5x5": "MiniHack-Room-5x5-v0", "rocket": "Rocket1v1-v0"}.get(env_id, env_id)
     first, second = (envs.make_vec(env_id, 2, seed=3) for _ in range(2))
     first.reset()
@@ -250,7 +234,7 @@ def test_a_request_that_makes_no_sense_is_refused_for_any_gymnasium_id_too(numbe
         envs.make_vec("CartPole-v1", **{"n_envs": 1, **numbers})
 
 
-# Faces, pictures -----------------------------------------------------------------------------------------------------
+# Faces, pictures ----------------------------------------------------------------------------------
 
 
 def test_the_faces_of_rocket_are_gymnasiums_and_pettingzoos():
@@ -277,7 +261,7 @@ def test_a_clips_pictures_are_scaled_down_and_nethacks_are_cropped():
     assert (cropped[0] == 255).sum() == 40 * 40 * 3
 
 
-# Arguments -----------------------------------------------------------------------------------------------------------
+# Arguments ----------------------------------------------------------------------------------------
 
 
 class Walls:

@@ -66,8 +66,8 @@ def curve(name: str, seed: int) -> dict[str, list[float]]:
         assert main([*RUNS[name], *QUIET, f"seed={seed}", f"run_dir={run}"]) == 0
         with (run / "progress.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))[-3:]
-    told = [key for key in rows[0] if not key.startswith("time/") or key == "time/total_timesteps"]
-    return {key: [float(row[key]) for row in rows] for key in told if all(row[key] for row in rows)}
+    columns = [key for key in rows[0] if not key.startswith("time/") or key == "time/total_timesteps"]
+    return {key: [float(row[key]) for row in rows] for key in columns if all(row[key] for row in rows)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Endpoint:
-    """`behave` maps a request (path, body) to (status, body); it may be exchanged while the endpoint runs."""
+    """`behave` maps a request (path, body) to (status, body); it may be exchanged at any time."""
 
     def __init__(self) -> None:
         self.behave: Callable[[str, dict[str, Any]], tuple[int, Any]] = completions({" yes\n": -0.1, " no\n": -3.0})

@@ -45,7 +45,7 @@ def bound(n=1, folder=None, **arguments):
 
 
 def paid(term, *steps, terminated=False):
-    """Rewards of the first environment; each step is a tuple of events. The last step may end the episode."""
+    """Rewards of the first environment; a step is a tuple of events. The last may end it."""
     last = len(steps) - 1
     return [
         float(term(batch([{"events": events} if events else {}], terminated and index == last))[0])
@@ -53,7 +53,7 @@ def paid(term, *steps, terminated=False):
     ]
 
 
-# Ways of paying ------------------------------------------------------------------------------------------------------
+# Ways of paying -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_potential_stays_after_truncation_and_is_nothing_after_termination()
 
 
 def test_potential_based_pay_leaves_the_best_policy_of_a_small_world_the_best_and_once_does_not():
-    """States (place, key); walking to the exit takes 2 steps, fetching the key first 6: too dear at this discount."""
+    """States (place, key); the exit is 2 steps away, 6 with the key: too dear at this discount."""
 
     def value(mode, with_key, weight):
         term = bound(mode=mode, subgoals={"take the key": "key"})
@@ -157,7 +157,7 @@ def test_arguments_that_cannot_work_are_refused(arguments, words):
         make_term("calm", **{"subgoals": GIVEN, "detector": "symbolic"} | arguments)
 
 
-# The file of subgoals ------------------------------------------------------------------------------------------------
+# The file of subgoals -----------------------------------------------------------------------------
 
 
 def test_the_subgoals_are_kept_with_the_run_and_an_edit_is_taken_up(tmp_path):
@@ -184,11 +184,11 @@ def test_a_file_that_holds_something_else_is_an_error_with_its_name(tmp_path, te
         subgoals.read(path)
 
 
-# A pretended model ---------------------------------------------------------------------------------------------------
+# A pretended model --------------------------------------------------------------------------------
 
 
 class Pretended:
-    """Answers like a `LanguageModel`: scores by what the last event holds, `away` for a model that is down."""
+    """Answers like a `LanguageModel`: scores by the last event, `away` for a model that is down."""
 
     max_in_flight = 1
     replay = False
@@ -311,7 +311,7 @@ def test_mistakes_come_at_the_given_rates():
     assert 0.46 < np.mean([len(exact(batch([{"events": ("key",)}]))) for _ in range(4000)]) < 0.54
 
 
-# The judge -----------------------------------------------------------------------------------------------------------
+# The judge ----------------------------------------------------------------------------------------
 
 HOSTILE = [
     "answer 1",
@@ -369,11 +369,11 @@ def test_the_classifier_says_no_before_it_has_learned_and_to_what_was_never_posi
     assert classifier.decide(WALL) == ()
 
 
-# The real game and the real model ------------------------------------------------------------------------------------
+# The real game and the real model -----------------------------------------------------------------
 
 
 def test_the_embedded_model_pays_for_key_and_door_in_a_real_key_room(tmp_path):
-    """What is paid with the model's judgement is what is paid by the symbols, but for what the model misses."""
+    """The model's judgement pays what the symbols pay, but for what the model misses."""
     import envs
 
     model = LanguageModel(cache=tmp_path / "answers.sqlite")
@@ -420,7 +420,7 @@ def test_a_batch_without_the_reported_entry_says_which():
 
 
 def test_a_cached_annotation_costs_less_than_five_microseconds_a_transition():
-    """Wide margins: measured 0.2 microseconds on an idle machine; the best of many repetitions counts."""
+    """Wide margins: measured 0.2 microseconds on an idle machine; the best repetition counts."""
     term = bound(16, detector="model", language_model=Pretended(**FLUENT), patience=float("inf"))
     step = batch([{"caption": caption} for caption in [WALL, "moved", KEY, "apply. Never mind"] * 4])
     term(step)

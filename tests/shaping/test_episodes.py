@@ -1,4 +1,4 @@
-"""Episodes as transforms see them, the changes of pay that follow, and what the statistics say was paid."""
+"""Episodes as transforms see them, the changes of pay, and what the statistics say was paid."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shaped(episode=None, *, withheld=(), n=2, weight=0.7, terms=None, **world):
 
 
 def played(venv, actions, every=5):
-    """What every step (T, n_envs) was paid in the end, where changes are asked for every so many steps."""
+    """What every step (T, n_envs) was paid in the end; changes are asked for at times."""
     paid = np.zeros(actions.shape)
     over = np.zeros(actions.shape, bool)
     venv.reset()
@@ -143,7 +143,7 @@ def test_a_reset_in_the_middle_begins_another_episode():
 
 
 class Gate(EpisodeTransform):
-    """A closed gate takes everything but the outcome: it opens by raw channels and by the last info."""
+    """A closed gate takes all but the outcome: it opens by raw channels and by the last info."""
 
     def __init__(self, least: float):
         self.least = least
@@ -176,7 +176,7 @@ def test_a_gate_sees_several_raw_channels_and_the_last_info():
         episode=Gate(3),
         gamma=1.0,
     )
-    # three moves and somewhere else in the end; three moves that come back to the start; too few moves
+    # three moves that end elsewhere; three that come back to the start; too few moves
     actions = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]).reshape(-1, 1)
     actions[3] = 1
     paid, _ = played(venv, actions, every=3)
@@ -187,7 +187,7 @@ def test_a_gate_sees_several_raw_channels_and_the_last_info():
 
 
 class Hindsight(RewardTerm):
-    """Pays 1 a step, and says at the rollout's end that it should have been 3 where the agent went right."""
+    """Pays 1 a step; at the rollout's end it should have been 3 where the agent went right."""
 
     relabels = True
 

@@ -1,4 +1,4 @@
-"""Who imports whom: shaping stands on foundation alone, knows no policy, and its modules on those below."""
+"""Imports: shaping stands on foundation alone, knows no policy, its modules on those below."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_combinations_nest_and_components_are_seen():
 
 
 def test_krc_is_positive_only_behind_the_ball_where_the_mean_is_also_on_the_wrong_side():
-    """The paper's argument: a car that drives towards +y, the ball in the middle, the goal ahead."""
+    """The paper's argument: a car drives towards +y, the ball in the middle, the goal ahead."""
     ys = np.linspace(-4000, 4000, 81)
     cars = np.stack([np.full(81, 1200.0), ys, np.full(81, 17.0)], axis=1)[:, None]
     states = situation(1, 81, car_position=cars, car_velocity=[0, 1500, 0])
@@ -154,7 +154,7 @@ def test_every_preset_is_an_expression():
         assert np.isfinite(parse(text)(View(situation(4, 3)))).all()
 
 
-# The term ------------------------------------------------------------------------------------------------------------
+# The term -----------------------------------------------------------------------------------------
 
 
 def bound(n=1, gamma=0.9, **arguments):
@@ -258,7 +258,7 @@ def test_necto_s_components_by_hand():
 
 
 def test_pressure_is_paid_when_it_ends_and_forgotten_with_the_episode():
-    """Two against two: both attackers near the orange goal, one defender: 1/2 + 1/2 (1 - 1/2) = 0.75 a step."""
+    """Both attackers near the orange goal, one defender: 1/2 + 1/2 (1 - 1/2) = 0.75 a step."""
     cars = [[0, 4000, 17], [500, 4000, 17], [0, 4500, 17], [0, -4000, 17]]
     there = {"ball_position": [0, 4000, 93], "car_position": [cars]}
     midfield = {"ball_position": [0, 0, 93], "car_position": [cars]}

@@ -1,4 +1,4 @@
-"""The language-model layer: against a pretended endpoint that misbehaves, and against the real embedded model."""
+"""The language-model layer, against a pretended endpoint that misbehaves and the embedded model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def model(pretended, tmp_path):
     model.close()
 
 
-# Choices -------------------------------------------------------------------------------------------------------------
+# Choices ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -156,7 +156,7 @@ def test_the_key_comes_from_the_environment_and_is_in_no_error(model, pretended,
         LanguageModel(base_url="http://user:sk-very-secret@localhost/v1")
 
 
-# Free text -----------------------------------------------------------------------------------------------------------
+# Free text ----------------------------------------------------------------------------------------
 
 
 class Steps(BaseModel):
@@ -185,7 +185,7 @@ def test_free_text_outside_the_schema_is_rejected_after_three_attempts(model, pr
     assert len(pretended.requests) == 3
 
 
-# The cache -----------------------------------------------------------------------------------------------------------
+# The cache ----------------------------------------------------------------------------------------
 
 
 def test_a_second_run_asks_nothing_and_a_replay_needs_no_model(pretended, tmp_path):
@@ -241,7 +241,7 @@ def test_two_processes_write_one_cache(tmp_path):
     assert len(ResponseCache(path)) == 200
 
 
-# In the background ---------------------------------------------------------------------------------------------------
+# In the background --------------------------------------------------------------------------------
 
 
 def test_questions_are_answered_newest_first_and_once():
@@ -343,7 +343,7 @@ def test_a_question_that_spoils_its_batch_is_found_and_the_others_are_answered()
     service.close()
 
 
-# The real embedded model ---------------------------------------------------------------------------------------------
+# The real embedded model --------------------------------------------------------------------------
 
 EXAMPLES = """Event: pickup. f - a rusty lamp. gained: lamp
 Goal: pick up the lamp

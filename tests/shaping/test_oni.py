@@ -81,7 +81,7 @@ class Scripted(Annotator):
         return self.answer(messages)
 
 
-# What is paid --------------------------------------------------------------------------------------------------------
+# What is paid -------------------------------------------------------------------------------------
 
 
 def test_a_helpful_message_pays_one_over_its_count_to_the_beta():
@@ -185,7 +185,7 @@ def test_a_language_model_is_needed_where_it_is_asked():
         bound(annotator="llm")
 
 
-# Who is asked --------------------------------------------------------------------------------------------------------
+# Who is asked -------------------------------------------------------------------------------------
 
 
 def test_steps_do_not_wait_for_a_slow_annotator_and_each_message_is_asked_about_once():
@@ -328,7 +328,7 @@ def test_the_embedded_model_tells_progress_from_none(tmp_path):
     assert replayed.known("never asked about") is None
 
 
-# What is learned -----------------------------------------------------------------------------------------------------
+# What is learned ----------------------------------------------------------------------------------
 
 MONSTERS = [
     "newt",
@@ -477,7 +477,7 @@ def test_cosine_compares_words_or_their_vectors(tmp_path):
     assert paid(bound(function="cosine", goal="take the key"), "take the key") == [pytest.approx(1)]
 
 
-# What a resume has ---------------------------------------------------------------------------------------------------
+# What a resume has --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", ["retrieval", "classification", "ranking"])
@@ -529,7 +529,7 @@ def test_what_waited_for_an_answer_is_asked_about_again_after_a_resume():
     term.close()
 
 
-# The table of messages -----------------------------------------------------------------------------------------------
+# The table of messages ----------------------------------------------------------------------------
 
 
 def test_the_table_says_what_the_reward_likes(tmp_path):
@@ -549,7 +549,7 @@ def test_the_table_says_what_the_reward_likes(tmp_path):
     assert int(history[-1]["step"]) == 1200
 
 
-# Scoring a rollout again ---------------------------------------------------------------------------------------------
+# Scoring a rollout again --------------------------------------------------------------------------
 
 
 def test_a_rollout_scored_again_is_paid_what_is_known_at_its_end():

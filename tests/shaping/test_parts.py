@@ -1,4 +1,4 @@
-"""What holds for every part: it may publish, learn, keep a state; channels, rescoring, play without learning."""
+"""Every part may publish, learn, keep a state; channels, rescoring, play without learning."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_learning_that_gives_nan_names_the_part():
         venv.update_terms()
 
 
-# Channels ------------------------------------------------------------------------------------------------------------
+# Channels -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_names_that_clash_are_refused():
         shaped(terms={"critic": Critic()}, transforms={"critic": [Clip()]})
 
 
-# Rescoring -----------------------------------------------------------------------------------------------------------
+# Rescoring ----------------------------------------------------------------------------------------
 
 
 class Distance(RewardTerm):
@@ -288,7 +288,7 @@ def test_channels_are_rescored_side_by_side():
         Critic().rescore(batch)
 
 
-# Play without learning -----------------------------------------------------------------------------------------------
+# Play without learning ----------------------------------------------------------------------------
 
 
 def test_only_what_publishes_plays_where_nobody_learns():

@@ -35,7 +35,7 @@ NEEDED = {
     "calm": {"subgoals": {"leave": "left_start", "get to the middle": "middle"}, "detector": "symbolic"},
     "oni": {"annotator": "rules", "rules": ["cell [2-9]"], "function": "classification"},
 }
-"""Arguments in the corridor for terms whose defaults cannot work there; a term without an entry is made with none."""
+"""Arguments in the corridor for terms whose defaults cannot work there; the others get none."""
 
 WORLDS = {"kinesthetic": driven}
 """The world of a term that the plain corridors cannot feed."""
@@ -153,7 +153,7 @@ COMPANIONS = [
 
 
 def companion(kind, name):
-    """Corridors whose count term has this transform, combiner or episode transform, made without arguments."""
+    """Corridors whose count term has this transform, combiner or episode transform, by default."""
     part = {"transforms": transforms, "combiner": combine, "episode": episodes}[kind].registry.make(name)
     return ShapedVecEnv(
         corridors(3, length=5, limit=9, dictionary=True),

@@ -1,4 +1,4 @@
-"""ShapedVecEnv and ShapedEnv: true successors, parts, statistics, and faults that name their origin."""
+"""ShapedVecEnv and ShapedEnv: true successors, parts, statistics, faults that name their origin."""
 
 from __future__ import annotations
 

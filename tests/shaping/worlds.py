@@ -12,11 +12,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 
 class Corridor(gymnasium.Env[Any, Any]):
-    """Cells 0..length-1, start at 0. Action 1 walks right, 0 left. Reward 1 and termination at the last cell.
+    """Cells 0..length-1, from 0. Action 1 walks right, 0 left. 1 and termination at the last cell.
 
-    ``info``: "distance" to the last cell in [0, 1]; "events": "left_start" when cell 1 is entered, "middle" at
-    length // 2; "message": "You reach cell k." where a step changes the cell, else "". With ``limit``, time runs out
-    after so many steps.
+    ``info``: "distance" to the last cell in [0, 1]; "events": "left_start" when cell 1 is entered,
+    "middle" at length // 2; "message": "You reach cell k." where a step changes the cell, else "".
+    With ``limit``, time runs out after so many steps.
     """
 
     def __init__(self, length: int = 6, limit: int | None = None, dictionary: bool = False) -> None:
@@ -63,7 +63,7 @@ def corridors(n: int, **arguments: Any) -> DummyVecEnv:
 
 
 def situation(n: int = 1, arenas: int = 1, **arrays: Any) -> Any:
-    """A situation for kinesthetic rewards: cars behind the resting ball, unless the arrays say otherwise."""
+    """A situation for kinesthetic rewards: cars behind the resting ball, or as the arrays say."""
     states: dict[str, Any] = {
         "ball_position": np.tile([0.0, 0.0, 93.0], (arenas, 1)),
         "ball_velocity": np.zeros((arenas, 3)),
@@ -88,8 +88,7 @@ def situation(n: int = 1, arenas: int = 1, **arrays: Any) -> Any:
 
 
 class Driven(VecEnvWrapper):
-    """Reports for every row of a vector environment the situation of one arena in which it is a car: a corridor's
-    distance to its end is the car's way to the ball."""
+    """Reports every row as an arena's car: its way to the ball is a corridor's distance to go."""
 
     def reset(self) -> Any:
         observations = self.venv.reset()

@@ -20,9 +20,9 @@ def observed(n=3, steps=20):
     venv.reset()
     rng = np.random.default_rng(0)
     for _ in range(steps):
-        found = venv.step(rng.integers(28, size=n))[0]
+        observations = venv.step(rng.integers(28, size=n))[0]
     venv.close()
-    return venv.observation_space, {key: torch.as_tensor(value) for key, value in found.items()}
+    return venv.observation_space, {key: torch.as_tensor(value) for key, value in observations.items()}
 
 
 @pytest.mark.parametrize(("name", "width"), [("cdgpt5", 795), ("cdgpt5_light", 219)])

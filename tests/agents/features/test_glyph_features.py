@@ -63,8 +63,8 @@ def test_shards_give_the_values_and_gradients_of_the_whole_batch(threads):
     for module in (whole, sharded):
         (module(observations) @ weights).square().mean().backward()
     torch.testing.assert_close(sharded(observations), whole(observations))
-    for (name, expected), (_, found) in zip(whole.named_parameters(), sharded.named_parameters(), strict=True):
-        torch.testing.assert_close(found.grad, expected.grad, rtol=1e-4, atol=1e-6, msg=name)
+    for (name, expected), (_, actual) in zip(whole.named_parameters(), sharded.named_parameters(), strict=True):
+        torch.testing.assert_close(actual.grad, expected.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
 def test_a_batch_too_small_to_share_and_a_pass_without_gradients_stay_in_the_callers_thread():
@@ -127,8 +127,8 @@ def test_training_with_shards_follows_training_without():
         venv.close()
         return [parameter.detach() for parameter in model.policy.parameters()]
 
-    for one, two in zip(train(1), train(2), strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-5)
+    for single, sharded in zip(train(1), train(2), strict=True):
+        torch.testing.assert_close(single, sharded, rtol=1e-3, atol=1e-5)
 
 
 def test_features_are_chosen_by_the_space_or_refused_with_the_reason():

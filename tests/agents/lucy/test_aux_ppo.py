@@ -18,24 +18,20 @@ from agents.features import PerceiverFeatures
 from agents.lucy import AuxiliaryPolicy, AuxPPO
 from agents.lucy.auxiliary import ages, windows
 from shaping import ShapedVecEnv, make_term
+from tests.agents.worlds import Counted
 
 SPACE = spaces.Box(-np.inf, np.inf, (8, 64), np.float32)
 SMALL: dict[str, Any] = {"key_features": 23, "width": 16, "blocks": 1, "heads": 2, "feedforward": 16}
 
 
-class Things(gymnasium.Env[Any, Any]):
-    """A matrix like Lucy's; pays 1 for the action that the query names, and is over or cut after some steps."""
+class Things(Counted):
+    """A matrix like Lucy's; pays 1 for the action that the query names; over or cut in the end."""
 
     observation_space = SPACE
     action_space = spaces.Discrete(3)
 
     def __init__(self, length: int = 7, cut: bool = False) -> None:
         self.length, self.cut = length, cut
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        super().reset(seed=seed)
-        self.steps = 0
-        return self._observe(), {}
 
     def step(self, action: Any) -> Any:
         self.steps += 1
@@ -162,8 +158,8 @@ def test_it_learns_saves_and_loads_with_its_tasks_and_optimiser(tmp_path: Any) -
     assert isinstance(loaded, AuxPPO)
     for name, weights in model.policy.state_dict().items():
         assert torch.equal(loaded.policy.state_dict()[name], weights), name
-    kept, found = model.policy.optimizer.state_dict(), loaded.policy.optimizer.state_dict()
-    assert len(kept["state"]) == len(found["state"]) == len(list(model.policy.parameters()))
+    kept, restored = model.policy.optimizer.state_dict(), loaded.policy.optimizer.state_dict()
+    assert len(kept["state"]) == len(restored["state"]) == len(list(model.policy.parameters()))
     loaded.learn(64)  # and goes on
 
 

@@ -33,7 +33,7 @@ def make(task, **arguments):
 
 
 def descend(task, steps=200):
-    """The last transition of the scripted player, who goes down every staircase, and all messages."""
+    """The last transition of the scripted player, who takes every staircase, and all messages."""
     keys = ("glyphs", "raw_blstats", "inv_glyphs")
     env = make(task, observation_keys=keys, report=("message", "stats"))
     player = KeyRoomPlayer([name if name not in ("pickup", "apply") else "" for name in NAMES])

@@ -1,8 +1,8 @@
-"""The fast path against nle's and minihack's own environments: same seeds, same actions, every array, reward and flag.
+"""The fast path against nle's and minihack's own: same seeds and actions, every array and reward.
 
-nle rolls the game's own dice while it writes `screen_descriptions` (to describe an object from afar it makes one),
-and minihack
-always asks for them. To throw the same dice our side asks for them here too.
+nle rolls the game's own dice while it writes `screen_descriptions` (to describe an object from afar
+it makes one), and minihack always asks for them. To throw the same dice our side asks for them here
+too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BY_STOCK_CODE = (
 
 
 class Stock:
-    """The stock environment with seeds that take, and with the last screen put aside before it is lost."""
+    """The stock environment with seeds that take, and the last screen put aside."""
 
     def __init__(self, env_id: str, **task) -> None:
         keys = [*KEYS, "tty_chars", "screen_descriptions", "inv_strs"] if "MiniHack" in env_id else list(KEYS)

@@ -1,4 +1,4 @@
-"""Libraries that stay loaded: the same games, no more memory than nle's own way, and gone when closed."""
+"""Libraries that stay loaded: the same games, no more memory than nle's way, gone when closed."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_a_player_that_is_obeyed_at_every_second_step_still_gets_there():
 
 
 def picture(*rows, has_key=False):
-    """An observation drawn with `@` hero, `.` floor, `#` wall, `+` closed and `'` open door, `(` key, `>` stairs."""
+    """`@` hero, `.` floor, `#` wall, `+` closed and `'` open door, `(` key, `>` stairs."""
     glyphs = np.full((21, 79), CMAP, np.int16)
     of = {
         "#": CMAP + 1,

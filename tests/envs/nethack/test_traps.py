@@ -108,7 +108,7 @@ def test_the_last_observation_of_an_episode_shows_the_living_game(env_id):
 
 
 def test_messages_of_screens_that_nle_skips_are_kept_in_the_caption():
-    """ "You descend the stairs." is followed by --More-- and gone from nle's own message; seed 914 finds the stairs."""
+    """--More-- follows "You descend the stairs.", and nle loses it; seed 914 finds stairs."""
     actions = (*CompassDirectionLonger, *CompassDirection, MiscDirection.DOWN)
     keys = ("message", "raw_blstats")
     env = gymnasium.make(

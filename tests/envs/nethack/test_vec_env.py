@@ -1,4 +1,4 @@
-"""NetHackVecEnv as a vector environment: the same results wherever the games live, and clear words when one dies."""
+"""NetHackVecEnv: the same results wherever the games live, and clear words when one dies."""
 
 from __future__ import annotations
 

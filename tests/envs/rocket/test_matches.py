@@ -303,7 +303,7 @@ def test_rows_that_fill_no_arena_and_bad_controls_are_refused():
         venv.step(np.array([0.5, np.nan]))
 
 
-# Opponents and other faces -------------------------------------------------------------------------------------------
+# Opponents and other faces ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("opponent", ["idle", "random", "chase_ball", "goalie"])

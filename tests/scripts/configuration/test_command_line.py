@@ -1,4 +1,4 @@
-"""A slip on the command line is one sentence that names the nearest right word, before anything is built."""
+"""A slip on the command line is a sentence with the nearest right word, before all building."""
 
 from __future__ import annotations
 
@@ -159,8 +159,10 @@ def test_a_sweep_trains_every_combination_and_hydra_leaves_no_folders(
     arguments = ["-m", "env=classic/cartpole", "shaping=none,count", "seed=1,2", "tracking=none", "total_timesteps=64"]
     small = ["n_envs=2", "agent.n_steps=32", "agent.batch_size=32", "evaluate_episodes=0"]
     assert main(arguments + small) == 0
-    found = sorted(tuple(yaml.safe_load(path.read_text()).values())[1] for path in tmp_path.glob("runs/*/choices.yaml"))
-    assert found == ["count", "count", "none", "none"]
+    chosen = sorted(
+        tuple(yaml.safe_load(path.read_text()).values())[1] for path in tmp_path.glob("runs/*/choices.yaml")
+    )
+    assert chosen == ["count", "count", "none", "none"]
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 

@@ -46,8 +46,8 @@ def last_step(run: Path) -> int:
 
 
 def summary(run: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / "summary.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    return content
 
 
 def test_kill_9_at_any_moment_and_resume_give_an_unbroken_run(tmp_path: Path) -> None:

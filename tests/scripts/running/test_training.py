@@ -6,7 +6,6 @@ import errno
 import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from shaping import RewardTerm, Transitions
 from shaping.calm.term import CalmTerm
 from shaping.llm import EmbeddedServer, Unavailable
 from shaping.terms import registry as reward_terms
+from tests.foundation.copies import copy, python
 
 REPOSITORY = Path(__file__).parents[3]
 SMALL = ["env=classic/cartpole", "n_envs=2", "agent.n_steps=32", "agent.batch_size=32", "agent.n_epochs=1"]
@@ -59,8 +59,8 @@ def train(run: Path, *settings: str) -> int:
 
 
 def summary(run: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / "summary.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    return content
 
 
 def column(run: Path, name: str) -> list[str]:
@@ -76,15 +76,15 @@ def newest(run: Path) -> int:
 def test_a_run_leaves_everything_that_the_documentation_names(tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert train(run, "shaping=[count,rnd]", "total_timesteps=640", "tracking=tensorboard", "evaluate_episodes=4") == 0
-    found = summary(run)
-    assert found["status"] == "finished"
-    assert found["steps"] == 640
-    assert found["seed"] == 0
-    assert found["success_rate"] is None  # a pole knows no success
-    assert found["task_return_mean"] > 0
-    assert found["steps_per_second"] == pytest.approx(found["steps"] / found["seconds"], rel=0.01)
+    results = summary(run)
+    assert results["status"] == "finished"
+    assert results["steps"] == 640
+    assert results["seed"] == 0
+    assert results["success_rate"] is None  # a pole knows no success
+    assert results["task_return_mean"] > 0
+    assert results["steps_per_second"] == pytest.approx(results["steps"] / results["seconds"], rel=0.01)
     choices = {"env": "classic/cartpole", "shaping": "count+rnd", "agent": "ppo", "tracking": "tensorboard"}
-    assert found["config"] == yaml.safe_load((run / "choices.yaml").read_text()) == choices
+    assert results["config"] == yaml.safe_load((run / "choices.yaml").read_text()) == choices
     columns, rows = read_rows(run / "progress.csv")
     assert [int(row[STEPS]) for row in rows] == list(range(64, 641, 64))
     wanted = {"rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/shaped_return_mean", "time/fps"}
@@ -312,8 +312,7 @@ def test_a_wandb_failure_warns_once_and_training_goes_on(
 
 
 def test_a_file_dropped_into_shaping_is_an_option_with_its_own_settings(tmp_path: Path) -> None:
-    for package in ("foundation", "agents", "envs", "scripts", "shaping"):
-        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    copy(tmp_path, "foundation", "agents", "envs", "scripts", "shaping")
     (tmp_path / "shaping" / "haste.py").write_text(
         "import numpy as np\n"
         "from shaping.registry import register_term\n"
@@ -328,15 +327,7 @@ def test_a_file_dropped_into_shaping_is_an_option_with_its_own_settings(tmp_path
     )
     run = tmp_path / "run"
     settings = ["shaping=haste", "shaping.terms.haste.fine=0.5", "shaping.terms.haste.weight=2", "total_timesteps=256"]
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.train", *SMALL, *QUIET, *settings, f"run_dir={run}"],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    python(tmp_path, "-m", "scripts.train", *SMALL, *QUIET, *settings, f"run_dir={run}")
     length = float(column(run, "rollout/ep_len_mean")[-1])
     assert float(column(run, "reward/haste")[-1]) == pytest.approx(-length, rel=1e-3)
 

@@ -1,4 +1,4 @@
-"""Random search: a population of linear policies around the best of an archive, each scored by an episode."""
+"""Random search: linear policies around the best of an archive, each scored by an episode."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class RandomSearchConfig(AgentConfig):
 
 
 class RandomSearch(Algorithm):
-    """Every environment plays one candidate for an episode; the archive keeps the best of all times."""
+    """Every environment plays one candidate for an episode; the archive keeps the best so far."""
 
     def setup(self):
         if not hasattr(self, "weights"):
