@@ -74,9 +74,10 @@ def interval(x: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, se
     scores = _scores(x)
     if len(scores) == 1:
         return Interval(iqm(scores), math.nan, math.nan)
-    from rliable.metrics import aggregate_iqm
+    from scipy.stats import trim_mean  # rliable's aggregate_iqm, for all resamples at once
 
-    samples = np.array([aggregate_iqm(resampled) for resampled in _resampled(scores, reps, seed)])
+    resamples = np.stack(list(_resampled(scores, reps, seed)))
+    samples = trim_mean(resamples.reshape(reps, -1), 0.25, axis=1)
     low, high = _percentiles(samples, confidence)
     return Interval(iqm(scores), float(low), float(high))
 
@@ -103,8 +104,8 @@ def band(curves: ArrayLike, confidence: float = 0.95, reps: int = REPETITIONS, s
     scores = curves[:, known]
     result.value[known] = trim_mean(scores, 0.25, axis=0)
     if len(scores) > 1:
-        resampled = _resampled(scores[:, None, :], reps, seed)
-        samples = np.stack([trim_mean(sample[:, 0], 0.25, axis=0) for sample in resampled])
+        resamples = np.stack([sample[:, 0] for sample in _resampled(scores[:, None, :], reps, seed)])
+        samples = trim_mean(resamples, 0.25, axis=1)
         result.low[known], result.high[known] = _percentiles(samples, confidence)
     return result
 

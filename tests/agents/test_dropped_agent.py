@@ -1,49 +1,53 @@
 """A folder dropped into agents/ is an agent: trained, killed, resumed, evaluated, compared, listed.
 
-The agent is a population that scores its candidates itself and keeps an archive in its own file.
+The agent is a population that scores its candidates itself and keeps an archive in a file of its
+own.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import agents
+from agents.agent import registry
+from foundation.registry import import_all
+from scripts.compare import compare
+from scripts.configuration.help import help_text
+from scripts.results.evaluation import evaluate_run
 from scripts.running.checkpoints import latest_checkpoint
 from scripts.running.progress_csv import STEPS, read_rows
+from scripts.train import main
 
 REPOSITORY = Path(__file__).parents[2]
 DROPPED = Path(__file__).with_name("dropped")
 # As if the folder lay in agents/: a package is searched wherever its __path__ says.
-COMMAND = """import sys, agents
-agents.__path__.append({folder!r})
-from scripts.{script} import main
+COMMAND = f"""import sys, agents
+agents.__path__.append({str(DROPPED)!r})
+from scripts.train import main
 sys.exit(main(sys.argv[1:]))"""
 SETTINGS = ["env=classic/cartpole", "shaping=count", "shaping.terms.count.weight=0.01", "agent=random_search"]
 
 
-def command(script: str) -> list[str]:
-    return [sys.executable, "-c", COMMAND.format(folder=str(DROPPED), script=script)]
-
-
-def run(script: str, *arguments: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [*command(script), *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+@pytest.fixture
+def dropped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The folder lies in agents/ for this process, too."""
+    registry.names()  # those that are there already
+    monkeypatch.setattr(agents, "__path__", [*agents.__path__, str(DROPPED)])
+    monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+    import_all.cache_clear()
+    yield
+    import_all.cache_clear()
+    sys.modules.pop("agents.random_search", None)
+    vars(agents).pop("random_search", None)
 
 
 def archive(run_dir: Path) -> np.ndarray:
@@ -53,11 +57,12 @@ def archive(run_dir: Path) -> np.ndarray:
         return content["scores"]
 
 
+@pytest.mark.usefixtures("dropped")
 def test_a_dropped_agent_is_trained_killed_resumed_evaluated_and_compared(tmp_path: Path) -> None:
     place = tmp_path / "searched"
     arguments = [*SETTINGS, "n_envs=4", "tracking=none", "evaluate_episodes=0", "checkpoint_every=500", "agent.kept=4"]
     process = subprocess.Popen(
-        [*command("train"), *arguments, f"run_dir={place}", "total_timesteps=100000000"],
+        [sys.executable, "-c", COMMAND, *arguments, f"run_dir={place}", "total_timesteps=100000000"],
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
@@ -65,14 +70,14 @@ def test_a_dropped_agent_is_trained_killed_resumed_evaluated_and_compared(tmp_pa
     give_up = time.monotonic() + 120
     while len(list((place / "checkpoints").glob("step_*"))) < 2 and time.monotonic() < give_up:
         assert process.poll() is None
-        time.sleep(0.2)
+        time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     before, checkpoint = archive(place), latest_checkpoint(place / "checkpoints")
     assert checkpoint is not None
 
     total = checkpoint.steps + 3000
-    run("train", f"resume={place}", f"total_timesteps={total}")
+    assert main([f"resume={place}", f"total_timesteps={total}"]) == 0
     steps = [int(row[STEPS]) for row in read_rows(place / "progress.csv")[1]]
     assert steps == sorted(set(steps))
     assert steps[-1] >= total
@@ -83,16 +88,23 @@ def test_a_dropped_agent_is_trained_killed_resumed_evaluated_and_compared(tmp_pa
     assert float(row["train/best_score"]) == pytest.approx(after[0])
     assert float(row["reward/count"]) > 0
 
-    output = run("evaluate", str(place), "episodes=4", "gif=false")
-    assert "4 episodes on evaluation seeds" in output
-    assert json.loads((place / "evaluation.json").read_text())["return_mean"] > 20  # chance ends at about 20
-    assert "count" in run("compare", str(place), f"out={tmp_path / 'compared'}")
+    assert evaluate_run(place, episodes=4, gif=False)["return_mean"] > 20  # chance ends at about 20
+    assert json.loads((place / "evaluation.json").read_text())["episodes"] == 4
+    assert "random_search" in compare([str(place)], tmp_path / "compared")
 
 
-def test_a_dropped_agent_is_listed_and_its_settings_are_checked() -> None:
-    output = run("train", "--help")
-    assert "random_search" in output
-    assert "Random search over linear policies, with an archive of the best." in output
-    assert "Did you mean sigma" in run("train", *SETTINGS, "agent.sgima=1", code=2)
-    assert "agent.sigma=-1.0: expected a number above 0" in run("train", *SETTINGS, "agent.sigma=-1", code=2)
-    assert "Did you mean random_search" in run("train", "agent=random_searc", code=2)
+@pytest.mark.usefixtures("dropped")
+def test_a_dropped_agent_is_listed_and_its_settings_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "    random_search " in help_text()
+    assert "Random search over linear policies, with an archive of the best." in help_text()
+    for words, says in (
+        ([*SETTINGS, "agent.sgima=1"], "Did you mean sigma"),
+        ([*SETTINGS, "agent.sigma=-1"], "agent.sigma=-1.0: expected a number above 0"),
+        (["agent=random_searc"], "Did you mean random_search"),
+    ):
+        assert main(words) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_without_the_folder_there_is_no_such_agent() -> None:
+    assert "random_search" not in agents.names()

@@ -21,6 +21,7 @@ SEEDS = (1, 2)
 QUIET = ["tracking=none", "evaluate_episodes=0", "torch_threads=1"]
 PPO = ["agent.n_steps=32", "agent.batch_size=64", "agent.n_epochs=2"]
 REPLAY = ["n_envs=2", "agent.learning_starts=100", "agent.log_every=200", "total_timesteps=600"]
+SMALL = ["agent.net_arch=[32,32]", "agent.batch_size=32", "agent.train_freq=2"]
 RELEASED = ["shaping.episode.name=terminal_release"]
 
 RUNS: dict[str, list[str]] = {
@@ -52,8 +53,8 @@ RUNS: dict[str, list[str]] = {
     ],
     "dqn": ["env=classic/cartpole", "agent=dqn", "shaping=count", *RELEASED, *REPLAY],
     "qrdqn": ["env=classic/cartpole", "agent=qrdqn", "shaping=none", *REPLAY],
-    "sac": ["env=classic/pendulum", "agent=sac", "shaping=count", *REPLAY],
-    "td3": ["env=classic/pendulum", "agent=td3", "shaping=rnd", *REPLAY],
+    "sac": ["env=classic/pendulum", "agent=sac", "shaping=count", *REPLAY, *SMALL],
+    "td3": ["env=classic/pendulum", "agent=td3", "shaping=rnd", *REPLAY, *SMALL],
 }
 REPAIRED = {("rollout/shaped_return_mean", name) for name, line in RUNS.items() if RELEASED[0] in line}
 """The first house told this column without what the episode transform paid."""
