@@ -28,7 +28,7 @@ train: $(READY) ## train; overrides go in ARGS, e.g. make train ARGS="env=miniha
 	$(VENV_PYTHON) -m scripts.train $(ARGS)
 
 test: $(READY) ## all tests; ARGS goes to pytest
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(ARGS)
 
 check: $(READY) ## ruff and mypy
 	$(VENV_PYTHON) -m ruff check .
