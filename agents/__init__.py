@@ -16,7 +16,7 @@ from agents.agent import Agent, AgentConfig, configured, get, options, register,
 from agents.algorithm import Algorithm
 from agents.players import EpisodeRecord, Player, action_masks, play
 from agents.shaping_callback import ShapingCallback
-from agents.stored_rewards import ReplayRewards, RolloutRewards, StoredRewards
+from agents.stored_rewards import StoredRewards
 
 __all__ = [
     "Agent",
@@ -24,8 +24,6 @@ __all__ = [
     "Algorithm",
     "EpisodeRecord",
     "Player",
-    "ReplayRewards",
-    "RolloutRewards",
     "ShapingCallback",
     "StoredRewards",
     "action_masks",

@@ -13,7 +13,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.players import EpisodeRecord, Masks, Player, action_masks, play
-from agents.stored_rewards import StoredRewards
+from agents.stored_rewards import StoredRewards, stored_rewards
 from foundation.checks import number
 from foundation.naming import nearest, unknown
 from foundation.registry import Registry
@@ -105,8 +105,11 @@ class Agent(ABC):
         return None
 
     def stored_rewards(self, model: Any) -> StoredRewards | None:
-        """Where the rewards it was paid lie and can still change; None: nowhere."""
-        return None
+        """Where the rewards it was paid lie and can still change; None: nowhere.
+
+        SB3's buffers are found; an algorithm that keeps its rewards elsewhere says so here.
+        """
+        return stored_rewards(model)
 
     def player(self, model: Any, n_envs: int, *, deterministic: bool, masks: Masks | None = None) -> Player:
         """How it plays `n_envs` environments at once; `masks` gives the valid actions, if any."""

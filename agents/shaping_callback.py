@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.stored_rewards import StoredRewards
+from agents.stored_rewards import StoredRewards, stored_rewards
 from shaping import ShapedVecEnv
 
 
@@ -16,7 +16,7 @@ class ShapingCallback(BaseCallback):
 
     Args:
         env: the stack next to the algorithm.
-        stored: where the algorithm keeps its rewards; see `Agent.stored_rewards`. None: nowhere.
+        stored: where the algorithm keeps its rewards, where other than in SB3's buffers.
 
     Raises:
         ValueError: when training starts: pay would change and there is nowhere to write it, or
@@ -31,6 +31,7 @@ class ShapingCallback(BaseCallback):
     def _on_training_start(self) -> None:
         if not self._env.changes_pay:
             return
+        self._stored = self._stored or stored_rewards(self.model)
         if self._stored is None:
             raise ValueError(
                 f"{type(self.model).__name__} keeps no rewards that could change: use no shaping.episode and "

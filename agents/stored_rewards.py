@@ -104,6 +104,15 @@ class ReplayRewards(StoredRewards):
         return np.where(ages <= kept, (buffer.pos - ages) % buffer.buffer_size, -1)
 
 
+def stored_rewards(model: Any) -> StoredRewards | None:
+    """The rewards in an SB3 algorithm's buffer; None for an algorithm without one."""
+    if isinstance(model, OnPolicyAlgorithm):
+        return RolloutRewards(model)
+    if isinstance(model, OffPolicyAlgorithm):
+        return ReplayRewards(model)
+    return None
+
+
 class Rescored:
     """Mixin of a replay buffer: terms that can be asked again are asked at every sample.
 

@@ -20,13 +20,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.agent import AgentConfig, register
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
-from agents.stored_rewards import (
-    ReplayRewards,
-    RescoredDictReplayBuffer,
-    RescoredReplayBuffer,
-    Rescoring,
-    StoredRewards,
-)
+from agents.stored_rewards import RescoredDictReplayBuffer, RescoredReplayBuffer, Rescoring
 from shaping import ShapedVecEnv
 
 Number = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
@@ -156,9 +150,6 @@ class OffPolicyAgent(SB3Agent):
 
     def row_every(self, config: Any) -> int:
         return int(config.log_every)
-
-    def stored_rewards(self, model: Any) -> StoredRewards:
-        return ReplayRewards(model)
 
 
 @register("dqn")

@@ -15,7 +15,6 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.agent import AgentConfig, register
 from agents.players import MaskedPlayer, Masks, Player, has_action_masks
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
-from agents.stored_rewards import RolloutRewards, StoredRewards
 
 
 @dataclass
@@ -107,15 +106,8 @@ class A2CConfig(SB3Config):
     }
 
 
-class OnPolicyAgent(SB3Agent):
-    """An agent that learns from whole rollouts."""
-
-    def stored_rewards(self, model: Any) -> StoredRewards:
-        return RolloutRewards(model)
-
-
 @register("ppo")
-class PPOAgent(OnPolicyAgent):
+class PPOAgent(SB3Agent):
     """PPO (Schulman et al. 2017, arXiv 1707.06347)."""
 
     algorithm: ClassVar[type[BaseAlgorithm]] = PPO
@@ -169,7 +161,7 @@ class RecurrentPPOAgent(PPOAgent):
 
 
 @register("a2c")
-class A2CAgent(OnPolicyAgent):
+class A2CAgent(SB3Agent):
     """Synchronous A3C (Mnih et al. 2016, arXiv 1602.01783)."""
 
     algorithm = A2C

@@ -8,7 +8,7 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import RolloutRewards, ShapingCallback
+from agents import ShapingCallback
 from shaping import ShapedVecEnv, make_term, transforms
 from tests.shaping.test_oni import Scripted
 from tests.shaping.worlds import corridors
@@ -47,7 +47,7 @@ def relabelled(algorithm, policy, **arguments):
             seen["starts"] = buffer.episode_starts.copy()
 
     model = algorithm(policy, venv, n_steps=20, batch_size=40, n_epochs=1, seed=0, gamma=0.9, **arguments)
-    model.learn(40, callback=[Look(), ShapingCallback(venv, RolloutRewards(model)), After()])
+    model.learn(40, callback=[Look(), ShapingCallback(venv), After()])
     return seen
 
 

@@ -174,6 +174,54 @@ def test_a_term_that_gives_nan_stops_the_run_by_name(tmp_path: Path, monkeypatch
     assert newest(run) == 192
 
 
+def test_a_runs_terms_are_built_once_and_the_evaluation_has_no_use_for_those_that_publish_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counted(RewardTerm):
+        """Counts its instances, and those that pay for a step."""
+
+        built, asked = 0, set()
+
+        def __init__(self) -> None:
+            Counted.built += 1
+
+        def __call__(self, batch: Transitions) -> Any:
+            Counted.asked.add(id(self))
+            return np.zeros(len(batch))
+
+    reward_terms.names()
+    monkeypatch.setitem(reward_terms._classes, "counted", Counted)
+    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path: None)
+    assert train(tmp_path / "run", "shaping=counted", "total_timesteps=128") == 0
+    assert Counted.built == 1
+    assert train(tmp_path / "other", "shaping=counted", "total_timesteps=128", "evaluate_episodes=2", "gif=false") == 0
+    reward_terms._schemas.pop("counted", None)
+    assert len(Counted.asked) == 2  # the trainings'
+
+
+def test_transforms_combiner_and_schedules_of_the_command_line_reach_the_reward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path: None)
+    clip = "shaping.terms.count.transforms=[{name: clip, low: 0.25, high: 0.25001}]"
+    task = "shaping.task_transforms=[{name: sigmoid, reference: 1.0}]"  # CartPole pays 1: worth nothing then
+    assert train(tmp_path / "run", "shaping=count", clip, task, "total_timesteps=512") == 0
+    length = float(column(tmp_path / "run", "rollout/ep_len_mean")[-1])
+    assert float(column(tmp_path / "run", "reward/count")[-1]) == pytest.approx(0.25 * length, rel=1e-3)
+    assert float(column(tmp_path / "run", "reward/task")[-1]) == 0.0
+    paid = float(column(tmp_path / "run", "rollout/shaped_return_mean")[-1])
+    assert paid == pytest.approx(0.25 * length, rel=1e-3)
+
+
+def test_what_an_agent_was_paid_in_the_end_is_what_a_run_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path: None)
+    released = ["shaping=count", "shaping.task_weight=0", "shaping.episode.name=terminal_release"]
+    assert train(tmp_path / "run", *released, "total_timesteps=512") == 0
+    bonus = float(column(tmp_path / "run", "reward/count")[-1])
+    assert bonus > 0
+    assert float(column(tmp_path / "run", "rollout/shaped_return_mean")[-1]) == pytest.approx(bonus, rel=1e-5)
+
+
 def test_a_full_disk_while_training_loses_no_checkpoint_and_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
