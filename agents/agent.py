@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
@@ -19,6 +21,13 @@ from foundation.naming import nearest, unknown
 from foundation.registry import Registry
 
 AGENT_FILE = "agent.zip"
+ACTIONS: Mapping[Any, str] = {
+    spaces.Box: "continuous actions (Box)",
+    spaces.Discrete: "one discrete action (Discrete)",
+    spaces.MultiDiscrete: "several discrete actions (MultiDiscrete)",
+    spaces.MultiBinary: "switches (MultiBinary)",
+}
+"""The kinds of actions that there are, in words."""
 
 
 @dataclass
@@ -73,8 +82,22 @@ class Agent(ABC):
     presets: ClassVar[Mapping[str, type[AgentConfig]]] = {}
     """Name -> other settings: ``agent=name/preset``."""
 
-    def refuse(self, env: VecEnv, config: Any) -> None:  # noqa: B027 - optional
+    actions: ClassVar[tuple[type[spaces.Space[Any]], ...]] = tuple(ACTIONS)
+    """The kinds of actions that it can choose."""
+
+    def refuse(self, env: VecEnv, config: Any) -> None:
         """Raises ValueError, with the reason and what would do, where it cannot act in `env`."""
+        self.refuse_actions(env.action_space)
+
+    def refuse_actions(self, space: spaces.Space[Any]) -> None:
+        """Raises ValueError where it cannot choose actions of this space; names those that can."""
+        if not isinstance(space, self.actions):
+            wanted = " or ".join(ACTIONS[kind] for kind in self.actions)
+            able = [name for name in registry.names() if isinstance(space, registry.get(name).actions)]
+            others = f"Agents that can choose these: {', '.join(able)}." if able else "No agent can choose these."
+            raise ValueError(f"agent={self.name} needs {wanted}, and this environment's are {space}. {others}")
+        if isinstance(space, spaces.Box) and not np.isfinite([space.low, space.high]).all():
+            raise ValueError(f"continuous actions need finite bounds, and these are {space}: clip them")
 
     @abstractmethod
     def make(self, env: VecEnv, config: Any, *, seed: int | None, threads: int = 1) -> BaseAlgorithm:

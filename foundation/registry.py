@@ -76,8 +76,7 @@ class Registry(Generic[T]):
 
     def make(self, name: str, **arguments: Any) -> T:
         """An instance. Raises ValueError with the nearest names for an unknown name or argument."""
-        cls = self.get(name)
-        known = [parameter.name for parameter in _parameters(cls)]
+        cls, known = self.get(name), self.arguments(name)
         for argument in arguments:
             if argument not in known:
                 hint = nearest(argument, known) or f" It has {', '.join(known) or 'none'}."
@@ -87,6 +86,10 @@ class Registry(Generic[T]):
             raise ValueError(f"{self.kind} {name!r} needs a value for {', '.join(missing)}")
         made: T = _maker(cls)(**{key: _plain(value) for key, value in arguments.items()})
         return made
+
+    def arguments(self, name: str) -> tuple[str, ...]:
+        """The names of the arguments of a class's configuration."""
+        return tuple(parameter.name for parameter in _parameters(self.get(name)))
 
     def schema(self, name: str) -> type:
         """The constructor's arguments as a dataclass type, for OmegaConf as a structured config.

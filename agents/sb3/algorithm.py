@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -16,7 +15,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.agent import AGENT_FILE, Agent, AgentConfig, registry
+from agents.agent import AGENT_FILE, Agent, AgentConfig
 from agents.device import resolve_device
 from agents.features import SHARDED, features_for
 from agents.policies import LeanMultiInputPolicy
@@ -26,7 +25,6 @@ from foundation.naming import nearest
 
 POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 SCHEDULES = ("constant", "linear")
-ACTIONS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 AT_LEAST_0, AT_LEAST_1, ABOVE_0 = {"least": 0.0}, {"least": 1.0}, {"above": 0.0}
 SHARE = {"least": 0.0, "most": 1.0}
 
@@ -51,9 +49,6 @@ class SB3Agent(Agent):
     algorithm: ClassVar[type[BaseAlgorithm]]
     config: ClassVar[type[AgentConfig]] = SB3Config
 
-    actions: ClassVar[tuple[type[spaces.Space[Any]], ...]] = ACTIONS
-    """The kinds of actions that it can choose."""
-
     policy_arguments: ClassVar[tuple[str, ...]] = ()
     """Settings that go to the policy class."""
 
@@ -71,7 +66,7 @@ class SB3Agent(Agent):
 
     def refuse_spaces(self, env: VecEnv, policy: str) -> None:
         """Raises ValueError where it cannot act in `env` with this policy; `build` asks as well."""
-        refuse_actions(self, env.action_space)
+        self.refuse_actions(env.action_space)
         refuse_unreadable(env.observation_space, "observations")
         refuse_policy(policy, env.observation_space)
 
@@ -181,29 +176,6 @@ class SB3Agent(Agent):
             wide = "CnnPolicy" if is_image_space(space) else "MlpPolicy"
             policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else wide
         return self.policy_name(policy)
-
-
-def refuse_actions(agent: SB3Agent, space: spaces.Space[Any]) -> None:
-    """Raises ValueError where the agent cannot choose such actions; names those that can."""
-    if not isinstance(space, ACTIONS):
-        raise ValueError(f"No agent takes actions of the kind {space}; expected Box or (Multi)Discrete or MultiBinary.")
-    if not isinstance(space, agent.actions):
-        wanted = " or ".join(_WORDS[kind] for kind in agent.actions)
-        able = [name for name in registry.names() if isinstance(space, getattr(registry.get(name), "actions", ()))]
-        raise ValueError(
-            f"agent={agent.name} needs {wanted}, and this environment's are {space}. "
-            f"Agents that can choose these: {', '.join(able)}."
-        )
-    if isinstance(space, spaces.Box) and not np.isfinite([space.low, space.high]).all():
-        raise ValueError(f"continuous actions need a finite lower and upper bound, and these are {space}: clip them.")
-
-
-_WORDS: Mapping[Any, str] = {
-    spaces.Box: "continuous actions (Box)",
-    spaces.Discrete: "one discrete action (Discrete)",
-    spaces.MultiDiscrete: "several discrete actions (MultiDiscrete)",
-    spaces.MultiBinary: "switches (MultiBinary)",
-}
 
 
 def refuse_policy(policy: str, observations: spaces.Space[Any]) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -235,7 +234,7 @@ def build_reward(config: RunConfig) -> Reward:
 def _term(name: str, arguments: dict[str, Any], config: RunConfig, description: envs.EnvDescription) -> RewardTerm:
     kind = terms.get(name)
     _refuse_unreported(kind.requires, description, f"shaping={name}")
-    if takes_language_model(kind):
+    if "language_model" in terms.arguments(name):
         arguments["language_model"] = LanguageModel(**settings(config.llm))
     try:
         term = terms.make(name, **arguments)
@@ -246,11 +245,6 @@ def _term(name: str, arguments: dict[str, Any], config: RunConfig, description: 
     term.name = name
     _refuse_unreported(term.requires, description, f"shaping={name}")
     return term
-
-
-def takes_language_model(term: type) -> bool:
-    """Has the term's configuration an argument `language_model`?"""
-    return "language_model" in inspect.signature(getattr(term, "from_config", term)).parameters
 
 
 def _refuse_unreported(needed: Any, description: envs.EnvDescription, who: str) -> None:
@@ -336,8 +330,7 @@ def _withheld(config: RunConfig, signals: Sequence[str]) -> tuple[str, ...]:
 def _combiner(config: RunConfig, weights: Mapping[str, float | str], withheld: tuple[str, ...]) -> Combiner:
     """The combiner by its name; weights and withheld signals, where it takes them, else refused."""
     chosen = config.shaping.combiner
-    kind = combine.registry.get(chosen.name)
-    known = inspect.signature(getattr(kind, "from_config", kind)).parameters
+    known = combine.registry.arguments(chosen.name)
     arguments = dict(chosen.arguments)
     weighted = {signal: weight for signal, weight in weights.items() if weight != 1.0}
     for name, value, meant in (("weights", weights, weighted), ("withheld", withheld, withheld)):
@@ -370,4 +363,4 @@ def _weight(where: str, value: float | str) -> float | str:
     return value
 
 
-__all__ = ["Experiment", "Reward", "assemble", "build_reward", "takes_language_model"]
+__all__ = ["Experiment", "Reward", "assemble", "build_reward"]

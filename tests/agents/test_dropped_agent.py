@@ -101,6 +101,7 @@ def test_a_dropped_agent_is_listed_and_its_settings_are_checked(capsys: pytest.C
         ([*SETTINGS, "agent.sgima=1"], "Did you mean sigma"),
         ([*SETTINGS, "agent.sigma=-1"], "agent.sigma=-1.0: expected a number above 0"),
         (["agent=random_searc"], "Did you mean random_search"),
+        (["agent=random_search", "env=classic/pendulum", "shaping=none"], "needs one discrete action (Discrete)"),
     ):
         assert main(words) == 2
         assert says in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from gymnasium import spaces
 
 from agents.agent import Agent, AgentConfig, register
 from agents.algorithm import Algorithm
@@ -57,6 +58,7 @@ class RandomSearch(Algorithm):
 @register("random_search")
 class RandomSearchAgent(Agent):
     config = RandomSearchConfig
+    actions = (spaces.Discrete,)
 
     def make(self, env, config, *, seed, threads=1):
         return RandomSearch(env, seed=seed, sigma=config.sigma, kept=config.kept)
