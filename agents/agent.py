@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.players import EpisodeRecord, Masks, Player, action_masks, play
+from agents.spaces import refuse_unchoosable
 from agents.stored_rewards import StoredRewards, stored_rewards
 from foundation.checks import number
 from foundation.naming import nearest, unknown
@@ -96,8 +96,7 @@ class Agent(ABC):
             able = [name for name in registry.names() if isinstance(space, registry.get(name).actions)]
             others = f"Agents that can choose these: {', '.join(able)}." if able else "No agent can choose these."
             raise ValueError(f"agent={self.name} needs {wanted}, and this environment's are {space}. {others}")
-        if isinstance(space, spaces.Box) and not np.isfinite([space.low, space.high]).all():
-            raise ValueError(f"continuous actions need finite bounds, and these are {space}: clip them")
+        refuse_unchoosable(space)
 
     @abstractmethod
     def make(self, env: VecEnv, config: Any, *, seed: int | None, threads: int = 1) -> BaseAlgorithm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,12 +19,14 @@ from agents.agent import AGENT_FILE, Agent, AgentConfig
 from agents.device import resolve_device
 from agents.features import SHARDED, features_for
 from agents.policies import LeanMultiInputPolicy
-from agents.spaces import refuse_unreadable
-from foundation.checks import one_of
+from agents.spaces import refuse_small_images, refuse_unreadable
+from foundation.checks import one_of, whole
 from foundation.naming import nearest
 
 POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 SCHEDULES = ("constant", "linear")
+NETWORKS = ("pi", "vf", "qf")
+WIDEST = 16_384  # units of a layer: two such layers are a gigabyte
 AT_LEAST_0, AT_LEAST_1, ABOVE_0 = {"least": 0.0}, {"least": 1.0}, {"above": 0.0}
 SHARE = {"least": 0.0, "most": 1.0}
 
@@ -41,6 +43,11 @@ class SB3Config(AgentConfig):
     learning_rate_schedule: str = "constant"  # constant, linear (to 0 at the last step)
 
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"learning_rate": AT_LEAST_0}
+
+    def check(self) -> None:
+        super().check()
+        one_of("agent.learning_rate_schedule", self.learning_rate_schedule, SCHEDULES)
+        refuse_net_arch(self.net_arch)
 
 
 class SB3Agent(Agent):
@@ -124,6 +131,8 @@ class SB3Agent(Agent):
             extractor = _extractor(env.observation_space, features, arguments)
             if extractor is not None:
                 policy_kwargs["features_extractor_class"], policy_kwargs["features_extractor_kwargs"] = extractor
+            else:
+                refuse_small_images(env.observation_space, policy)
         sharded = policy_kwargs.get("features_extractor_class") in SHARDED
         if sharded:
             arguments = policy_kwargs["features_extractor_kwargs"]
@@ -176,6 +185,22 @@ class SB3Agent(Agent):
             wide = "CnnPolicy" if is_image_space(space) else "MlpPolicy"
             policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else wide
         return self.policy_name(policy)
+
+
+def refuse_net_arch(net_arch: Any) -> None:
+    """Raises ValueError for hidden layers that SB3 would build otherwise than they are written."""
+    if net_arch is None:
+        return
+    by_network = dict(net_arch) if isinstance(net_arch, Mapping) else {"": net_arch}
+    for network, widths in by_network.items():
+        if network not in ("", *NETWORKS):
+            raise ValueError(f"agent.net_arch has layers for {network!r}; networks are {', '.join(NETWORKS)}")
+        if isinstance(widths, str) or not isinstance(widths, Sequence):
+            raise ValueError(f"agent.net_arch={net_arch}: expected widths in a list, such as [64,64]")
+        for width in widths:
+            where = f"agent.net_arch{'.' + network if network else ''}"
+            if whole(where, width) > WIDEST:
+                raise ValueError(f"{where}={width}: expected at most {WIDEST} units in a layer")
 
 
 def refuse_policy(policy: str, observations: spaces.Space[Any]) -> None:

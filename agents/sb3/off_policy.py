@@ -50,6 +50,11 @@ class OffPolicyConfig(SB3Config):
         "tau": SHARE,
     }
 
+    def check(self) -> None:
+        super().check()
+        if self.gradient_steps == 0:
+            raise ValueError("agent.gradient_steps=0 learns nothing: expected 1 or more, or -1 for one a step")
+
 
 @dataclass
 class DQNConfig(OffPolicyConfig):
@@ -118,13 +123,21 @@ class TD3Config(OffPolicyConfig):
 class OffPolicyAgent(SB3Agent):
     """An agent that learns from a replay buffer, which is saved with it."""
 
+    def refuse_spaces(self, env: VecEnv, policy: str) -> None:
+        super().refuse_spaces(env, policy)
+        if isinstance(env.action_space, spaces.Box) and not env.action_space.shape:
+            raise ValueError(
+                f"The actions are one number without an axis ({env.action_space}); give it the shape (1,)."
+            )
+
     not_arguments = ("log_every",)
 
     def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
         noise = settings.pop("action_noise_std", 0.0)
         if noise:
-            size = int(np.prod(env.action_space.shape or ()))
-            settings["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, noise))
+            shape = env.action_space.shape
+            assert shape is not None
+            settings["action_noise"] = NormalActionNoise(np.zeros(shape), np.full(shape, noise))
         _refuse_replay_beyond_memory(env, int(settings.get("buffer_size", 1_000_000)))
         if isinstance(env, ShapedVecEnv) and env.rescored:
             dictionary = isinstance(env.observation_space, spaces.Dict)

@@ -38,7 +38,7 @@ class PPOConfig(SB3Config):
         **dict.fromkeys(("n_steps", "batch_size", "n_epochs"), AT_LEAST_1),
         **dict.fromkeys(("clip_range", "clip_range_vf", "max_grad_norm", "target_kl"), ABOVE_0),
         "gae_lambda": SHARE,
-        "vf_coef": AT_LEAST_0,
+        **dict.fromkeys(("ent_coef", "vf_coef"), AT_LEAST_0),
     }
 
 
@@ -101,7 +101,7 @@ class A2CConfig(SB3Config):
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "n_steps": AT_LEAST_1,
         "gae_lambda": SHARE,
-        "vf_coef": AT_LEAST_0,
+        **dict.fromkeys(("ent_coef", "vf_coef"), AT_LEAST_0),
         **dict.fromkeys(("max_grad_norm", "rms_prop_eps"), ABOVE_0),
     }
 
@@ -115,6 +115,9 @@ class PPOAgent(SB3Agent):
     actor_critic = True
     lean = True
 
+    single = True
+    """Does it leave a minibatch of one step as it is, whose advantage has no spread?"""
+
     def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
         if settings.get("normalize_advantage", True):
             if settings.get("batch_size", 64) < 2:
@@ -127,6 +130,13 @@ class PPOAgent(SB3Agent):
                     "n_envs=1 and agent.n_steps=1 make rollouts of one step, whose advantage cannot be normalised: "
                     "give more of either, or agent.normalize_advantage=false"
                 )
+            collected, batch = env.num_envs * settings.get("n_steps", 128), settings.get("batch_size", 64)
+            if not self.single and collected % batch == 1:
+                raise ValueError(
+                    f"{collected} steps a rollout (n_envs × agent.n_steps) in minibatches of {batch} leave one of a "
+                    "single step, whose advantage cannot be normalised: give another agent.batch_size or "
+                    "agent.n_steps, or agent.normalize_advantage=false"
+                )
         return settings
 
 
@@ -137,6 +147,7 @@ class MaskablePPOAgent(PPOAgent):
     algorithm = MaskablePPO
     config = MaskablePPOConfig
     lean = False
+    single = False
 
     def refuse_spaces(self, env: VecEnv, policy: str) -> None:
         _refuse_unmasked(env)
@@ -156,6 +167,16 @@ class RecurrentPPOAgent(PPOAgent):
     policy_arguments = ("lstm_hidden_size", "n_lstm_layers")
     lean = False
 
+    actions = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete)
+    single = False
+
+    def refuse_spaces(self, env: VecEnv, policy: str) -> None:
+        super().refuse_spaces(env, policy)
+        space = env.observation_space
+        entries = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
+        if any(isinstance(entry, spaces.MultiDiscrete) for entry in entries):
+            raise ValueError(f"agent=recurrent_ppo cannot read MultiDiscrete observations ({space}); use agent=ppo.")
+
     def policy_name(self, name: str) -> str:
         return name.replace("Policy", "LstmPolicy")
 
@@ -167,6 +188,14 @@ class A2CAgent(SB3Agent):
     algorithm = A2C
     config = A2CConfig
     lean = True
+
+    def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
+        if settings.get("normalize_advantage", False) and env.num_envs * settings.get("n_steps", 5) < 2:
+            raise ValueError(
+                "n_envs=1 and agent.n_steps=1 make rollouts of one step, whose advantage cannot be normalised: "
+                "give more of either, or agent.normalize_advantage=false"
+            )
+        return settings
 
 
 def _refuse_unmasked(env: VecEnv) -> None:
