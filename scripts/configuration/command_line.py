@@ -83,8 +83,19 @@ def check_command_line(overrides: Sequence[str], *, sweep: bool, check: Check) -
                 f"resume takes everything from the run's own config.yaml, so {', '.join(others)} cannot be given. "
                 "Only total_timesteps can; for other settings start a new run."
             )
+    places: list[str] = []
+    checked = 0
     for combination in itertools.islice(_combinations(parsed), _MOST_COMBINATIONS):
-        _check_combination(combination, None if resume else check)
+        run_dir = _check_combination(combination, None if resume else check)
+        checked += 1
+        if run_dir is not None and run_dir in places:
+            raise CommandLineError(
+                f"Every run of this sweep would go to run_dir={run_dir}. Leave run_dir out, or let it differ: "
+                "run_dir=runs/trial-${seed}."
+            )
+        places += [] if run_dir is None else [run_dir]
+    if not checked:
+        raise CommandLineError("This sweep has no combination to run: one of its lists is empty.")
 
 
 def _parse(text: str) -> Override:
@@ -109,13 +120,24 @@ def _check_name(override: Override) -> None:
                 f"~{key}: the group {key} cannot be left out. For shaping and tracking there is `none`."
             )
         for value in _values(override) if key in GROUPS else ():
-            for option in value if isinstance(value, list) and key == "shaping" else [value]:
+            options_given = value if isinstance(value, list) and key == "shaping" else [value]
+            for option in options_given:
                 _check_option(key, str(option))
+            _check_together([str(option) for option in options_given])
         return
     top = key.partition(".")[0]
     names = list(OmegaConf.structured(RunConfig))
     if top not in names:
         raise CommandLineError(f"There is no setting {top!r}.{nearest(top, names)} See --help.")
+
+
+def _check_together(chosen: Sequence[str]) -> None:
+    """May these options of the group shaping stand in one list?"""
+    for option in chosen:
+        if chosen.count(option) > 1:
+            raise CommandLineError(f"shaping=[{','.join(chosen)}] names {option} more than once.")
+        if option == "none" and len(chosen) > 1:
+            raise CommandLineError(f"shaping=[{','.join(chosen)}]: none is no term; leave it out beside others.")
 
 
 def _check_option(group: str, option: str) -> None:
@@ -156,7 +178,8 @@ def _combinations(parsed: Sequence[Override]) -> Iterator[list[str]]:
     yield from (list(chosen) for chosen in itertools.product(*alternatives))
 
 
-def _check_combination(overrides: list[str], check: Check | None) -> None:
+def _check_combination(overrides: list[str], check: Check | None) -> str | None:
+    """Refuse what cannot work. Returns the run directory that it names."""
     groups = [text for text in overrides if text.lstrip("+~").partition("=")[0] in GROUPS]
     settings = [text for text in overrides if text not in groups and not text.lstrip("+~").startswith("hydra")]
     GlobalHydra.instance().clear()
@@ -170,6 +193,7 @@ def _check_combination(overrides: list[str], check: Check | None) -> None:
             chosen = composed.hydra.runtime.choices
             config = from_container(to_container(OmegaConf.masked_copy(composed, list(RunConfig.__dataclass_fields__))))
             check(config, choices(config, chosen))
+            return config.run_dir
     except MissingMandatoryValue as error:
         missing = str(error).split("\n")[0].removeprefix("Structured config of type ")
         key = next((line.split(":", 1)[1].strip() for line in str(error).split("\n") if "full_key" in line), missing)
@@ -181,6 +205,7 @@ def _check_combination(overrides: list[str], check: Check | None) -> None:
         raise CommandLineError(str(error)) from error
     finally:
         GlobalHydra.instance().clear()
+    return None
 
 
 def _check_setting(config: DictConfig, override: Override) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ from shaping.terms import RewardTerm
 from shaping.terms import registry as terms
 from shaping.transforms import Transform
 
+MOST_THREADS = 8  # a core; thousands end the process without a word
+MOST_ENVIRONMENTS = 65_536
 _OWN_THREADS = torch.get_num_threads()  # before any agent changes it: a sweep builds several in one process
 TASK = "task"
 
@@ -173,6 +176,13 @@ def _check_run(config: RunConfig) -> None:
             whole(name, value)
     for name in ("seed", "workers", "evaluate_episodes"):
         whole(name, getattr(config, name), least=0)
+    cores = os.cpu_count() or 1
+    if config.torch_threads is not None and config.torch_threads > MOST_THREADS * cores:
+        raise ValueError(f"torch_threads={config.torch_threads} is too many for {cores} cores; give {cores} or less.")
+    if config.n_envs > MOST_ENVIRONMENTS:
+        raise ValueError(f"n_envs={config.n_envs} is too many for one machine; give at most {MOST_ENVIRONMENTS}.")
+    if config.run_dir is not None and not config.run_dir.strip():
+        raise ValueError("run_dir is empty (an unset variable of the shell?): give a folder, or leave run_dir out.")
     if config.seed >= 2**32:
         raise ValueError(f"seed={config.seed} is too large; it must be below 2**32, numpy's limit.")
     if config.workers > config.n_envs:
@@ -196,6 +206,8 @@ def build_reward(config: RunConfig) -> Reward:
     weights: dict[str, float | str] = {TASK: _weight("shaping.task_weight", config.shaping.task_weight)}
     chains = {TASK: _transforms("shaping.task_transforms", config.shaping.task_transforms)}
     for name, given in config.shaping.terms.items():
+        if given is None:
+            raise ValueError(f"shaping.terms.{name}=null: leave the term out of shaping=[...] instead.")
         arguments = {**EVERY_TERM, **settings(given)}
         shared = {option: arguments.pop(option) for option in EVERY_TERM}
         where = f"shaping.terms.{name}"

@@ -32,6 +32,7 @@ from scripts.running.run_directory import (
     RunDirectory,
     RunDirectoryError,
     load_run,
+    newest_checkpoint,
     read_configuration,
     refuse_unusable,
 )
@@ -79,6 +80,12 @@ def go_on(path: Path, total_timesteps: int | None = None) -> Training:
     """
     config, choices = read_configuration(path)
     if total_timesteps is not None:
+        checkpoint = newest_checkpoint(path)
+        if checkpoint is not None and total_timesteps < checkpoint.steps:
+            raise ValueError(
+                f"total_timesteps={total_timesteps}: {path} has {checkpoint.steps} steps already. Give more, or leave "
+                "total_timesteps out."
+            )
         config = replace(config, total_timesteps=total_timesteps)
     directory = RunDirectory.open(path)
     try:
@@ -204,8 +211,12 @@ class Training:
         return self.elapsed + time.monotonic() - self._session_start
 
     def save(self) -> None:
-        """Write a checkpoint; a failure is said and training goes on."""
+        """Write a checkpoint of weights that are finite; a failure is said and training goes on."""
         model = self.model
+        broken = not_finite(model)
+        if broken is not None:
+            print(f"no checkpoint at {model.num_timesteps} steps: {broken} holds NaN or infinity", flush=True)
+            return
 
         def write(folder: Path) -> None:
             self.agent.save(model, folder)
@@ -218,6 +229,15 @@ class Training:
                 f"WARNING: the checkpoint at {model.num_timesteps} steps could not be written: {error}\n"
                 "  Training goes on, and earlier checkpoints are untouched. Make room on the disk.",
                 flush=True,
+            )
+
+    def refuse_broken_weights(self) -> None:
+        """Raises FloatingPointError where learning has spoilt the agent for good."""
+        broken = not_finite(self.model)
+        if broken is not None:
+            raise FloatingPointError(
+                f"learning gave NaN or infinity in {broken}; the newest checkpoint is from before. Start anew with a "
+                "smaller agent.learning_rate, larger minibatches, or rewards that are clipped"
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -325,6 +345,18 @@ class Training:
                 signal.signal(number, handler)
 
 
+def not_finite(model: BaseAlgorithm) -> str | None:
+    """The name of a saved tensor that holds NaN or infinity; None where all are finite."""
+    waiting: list[tuple[str, Any]] = list(model.get_parameters().items())
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(f"{name}.{key}", entry) for key, entry in value.items()]
+        elif isinstance(value, torch.Tensor) and value.is_floating_point() and not torch.isfinite(value).all():
+            return name
+    return None
+
+
 class _StopTraining(Exception):
     """Leaves SB3's loop at a rollout's start."""
 
@@ -353,6 +385,7 @@ class Boundary(BaseCallback):
         if self._row_every is not None and steps - self._row_step >= self._row_every:
             self._write_row()
         if self._checkpoint_step < 0 or steps - self._checkpoint_step >= training.config.checkpoint_every:
+            training.refuse_broken_weights()
             training.save()
             self._checkpoint_step = steps
         self.console.update(steps, training.task_return(), training.success_rate())
@@ -375,6 +408,7 @@ class Boundary(BaseCallback):
         self.step, self.weights_are_whole = self.training.model.num_timesteps, True
         if self._row_every is not None and self.step > self._row_step:
             self._write_row()
+        self.training.refuse_broken_weights()
         self.training.save()
         self.console.update(self.step, self.training.task_return(), self.training.success_rate())
 

@@ -69,6 +69,12 @@ def refused(line: str, *, sweep: bool = False) -> str:
         ("shaping.terms.events.channels={door:2}", "its channels are none"),
         ("env.kwargs.crop_sise=5", "Did you mean crop_size"),
         ("agent.n_steps=0", "agent.n_steps=0: expected a number of at least 1"),
+        ("shaping=[events,events]", "names events more than once"),
+        ("shaping=[none,events]", "none is no term"),
+        ("torch_threads=100000", "too many for"),
+        ("n_envs=1000000", "too many for one machine"),
+        ("run_dir=", "run_dir is empty"),
+        ("shaping.terms.events=null", "leave the term out"),
         ("env.id=CartPol-v1", "CartPole-v1"),
         ("env.id=MiniHack-KeyRoom-S6-v0", "MiniHack-KeyRoom-S5-v0"),
         ("env.kwargs=3", "dictionary"),
@@ -118,6 +124,9 @@ def test_every_combination_of_a_sweep_is_checked() -> None:
     assert "Did you mean events" in refused("shaping=none,evnts seed=0,1", sweep=True)
     assert "not in this run" in refused("shaping=rnd,events shaping.terms.rnd.weight=1,2", sweep=True)
     assert "expected a whole number" in refused("seed=0,x", sweep=True)
+    assert "no combination" in refused("seed=range(0,0)", sweep=True)
+    assert "Every run of this sweep would go to run_dir=runs/x" in refused("run_dir=runs/x seed=0,1", sweep=True)
+    check_command_line(prepare(["run_dir=runs/x-${seed}", "seed=0,1"]), sweep=True, check=assemble)
 
 
 @pytest.mark.parametrize("option", [option for option in envs.options() if option != "custom"])

@@ -109,6 +109,13 @@ def test_a_finished_run_resumed_stays_as_it_is(finished: Path) -> None:
     assert summary(finished)["status"] == "finished"
 
 
+def test_a_run_cannot_be_resumed_to_fewer_steps_than_it_has(finished: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rows = steps_of(finished)
+    assert main([f"resume={finished}", f"total_timesteps={rows[-1] - 1}"]) == 2
+    assert f"has {rows[-1]} steps already" in capfd.readouterr().err
+    assert steps_of(finished) == rows
+
+
 def test_a_damaged_newest_checkpoint_costs_only_the_steps_after_the_one_before(finished: Path) -> None:
     checkpoint = latest_checkpoint(finished / "checkpoints")
     assert checkpoint is not None

@@ -17,8 +17,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 import yaml
 from gymnasium.envs.classic_control import CartPoleEnv
+from stable_baselines3 import PPO
 
 from scripts.running import training
 from scripts.running.checkpoints import latest_checkpoint
@@ -220,6 +222,41 @@ def test_what_an_agent_was_paid_in_the_end_is_what_a_run_says(tmp_path: Path, mo
     bonus = float(column(tmp_path / "run", "reward/count")[-1])
     assert bonus > 0
     assert float(column(tmp_path / "run", "rollout/shaped_return_mean")[-1]) == pytest.approx(bonus, rel=1e-5)
+
+
+def test_no_checkpoint_holds_weights_that_are_not_finite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Learning goes wrong after some updates: the run stops, an earlier checkpoint is the newest."""
+    update = PPO.train
+    updates = itertools.count()
+
+    def spoilt(model: PPO) -> None:
+        update(model)
+        if next(updates) == 3:
+            with torch.no_grad():
+                next(iter(model.policy.parameters()))[0] = float("nan")
+
+    monkeypatch.setattr(PPO, "train", spoilt)
+    monkeypatch.setattr(PPO, "collect_rollouts", _collect_whatever_the_weights(PPO.collect_rollouts))
+    run = tmp_path / "run"
+    assert train(run, "shaping=none", "total_timesteps=1000", "checkpoint_every=64") == 1
+    assert "learning gave NaN or infinity in policy" in summary(run)["error"]
+    assert newest(run) == 3 * 64
+    assert "smaller agent.learning_rate" in capfd.readouterr().out
+    assert load_run(run).load_agent().num_timesteps == 3 * 64
+
+
+def _collect_whatever_the_weights(collect: Callable[..., bool]) -> Callable[..., bool]:
+    """SB3 would notice NaN when it samples actions; in a larger network it may stay hidden."""
+
+    def collected(model: PPO, env: Any, callback: Any, *arguments: Any, **keywords: Any) -> bool:
+        if all(torch.isfinite(weights).all() for weights in model.policy.parameters()):
+            return collect(model, env, callback, *arguments, **keywords)
+        callback.on_rollout_start()
+        raise AssertionError("it went on with weights that are not finite")
+
+    return collected
 
 
 def test_a_full_disk_while_training_loses_no_checkpoint_and_training_goes_on(
