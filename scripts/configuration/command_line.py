@@ -25,7 +25,7 @@ from scripts.configuration.groups import GROUPS, RunConfig
 from scripts.configuration.store import choices, from_container, options, to_container
 
 _OPEN = re.compile(
-    r"(env\.kwargs|agent\.(policy_kwargs|net_arch)|shaping\.(combiner|episode)\.arguments|shaping\.terms\.\w+\.\w+)"
+    r"(env\.(kwargs|subgoals)|agent\.(policy_kwargs|net_arch)|shaping\.(combiner|episode)\.arguments|shaping\.terms\.\w+\.\w+)"
     r"(\.|$)"
 )
 """Settings that may be dictionaries of anything."""

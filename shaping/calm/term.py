@@ -67,6 +67,7 @@ class CalmTerm(RewardTerm):
     """
 
     card = {"task": "task", "subgoals": "subgoals"}
+    reads_rollout = False
 
     def __init__(
         self,

@@ -94,6 +94,7 @@ class OniTerm(RewardTerm):
     card = {"goal": "task"}
     defaults = {"weight": 0.1}
     presets = {name: {"function": name} for name in FUNCTIONS}
+    reads_rollout = False
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from omegaconf.errors import ConfigAttributeError, ValidationError
 import shaping
 from foundation.registry import import_all
 from shaping import (
+    Rollout,
     Schedule,
     ShapedVecEnv,
     WeightedSum,
@@ -280,3 +281,22 @@ def test_schedules_count_environment_steps(text, values):
 def test_bad_schedules_are_refused_with_the_term_they_weigh(text):
     with pytest.raises(ValueError, match="weight of 'events'"):
         WeightedSum({"events": text})
+
+
+class Unread(Rollout):
+    """A rollout that nobody may look at."""
+
+    def __len__(self):
+        raise AssertionError("the rollout was read")
+
+    __iter__ = __getitem__ = stack = __len__
+
+
+@pytest.mark.parametrize("name", [name for name in term_names() if not terms.registry.get(name).reads_rollout])
+def test_a_term_that_says_so_does_not_read_the_rollout_and_none_is_kept_for_it(name):
+    venv = shaped(name)
+    venv.reset()
+    venv.step(np.array([1] * venv.num_envs))
+    assert venv.take_rollout()._transitions == []
+    venv.terms[name].update(Unread([]))
+    venv.close()

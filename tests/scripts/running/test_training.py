@@ -227,7 +227,7 @@ def test_what_an_agent_was_paid_in_the_end_is_what_a_run_says(tmp_path: Path, mo
 def test_no_checkpoint_holds_weights_that_are_not_finite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Learning goes wrong after some updates: the run stops, an earlier checkpoint is the newest."""
+    """Learning goes wrong after some updates: the run stops; an earlier checkpoint is newest."""
     update = PPO.train
     updates = itertools.count()
 
