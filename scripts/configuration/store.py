@@ -11,10 +11,12 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 import agents
+import envs
 from scripts.configuration import terms
 from scripts.configuration.groups import DEFAULT_CHOICES, LLMS, TRACKERS, RunConfig, environments
 from scripts.configuration.help import help_text
 from shaping import term_names
+from shaping.terms import registry as reward_terms
 
 
 @dataclass
@@ -57,8 +59,20 @@ def options(group: str) -> tuple[str, ...]:
     return tuple(known[group])
 
 
+_handed_over: tuple[Any, ...] = ()  # what Hydra has
+
+
 def register() -> None:
-    """Hand every group and option to Hydra. May be called more than once."""
+    """Hand every group and option to Hydra; again where there are other parts than before."""
+    global _handed_over
+    parts = (
+        [(name, reward_terms.schema(name)) for name in term_names()],
+        list(agents.options().items()),
+        list(envs.options().items()),
+    )
+    if parts == _handed_over:
+        return
+    _handed_over = parts
     store = ConfigStore.instance()
     for option, env in environments().items():
         folder, _, name = option.rpartition("/")

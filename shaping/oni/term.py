@@ -83,8 +83,7 @@ class OniTerm(RewardTerm):
         beta: of the count decay; 0 pays every time, and what can be repeated is farmed.
         align: "post" pays a step for the message it brings; "pre" for the one before, as the
             paper's code does, which never pays the last message of an episode.
-        relabel: score a rollout's steps again at its end, with what is known by then (PPO, A2C,
-            RecurrentPPO).
+        relabel: score a rollout's steps again at its end, with what is known by then.
         patience: seconds in all that steps may wait for answers; inf makes runs repeatable.
 
     Raises:

@@ -19,7 +19,7 @@ from scripts.train import main
 REPOSITORY = Path(__file__).parents[3]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _registered() -> None:
     register()
 
