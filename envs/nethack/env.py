@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
 
 from envs.nethack.batch import FLOAT_REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
 from envs.nethack.observations import DEFAULT_ENTRIES
@@ -146,7 +147,7 @@ class NetHackEnv(gymnasium.Env[dict[str, Array], np.int64]):
         return reports
 
 
-class TellStepLimit(gymnasium.Wrapper[dict[str, Array], np.int64, dict[str, Array], np.int64]):
+class TellStepLimit(gymnasium.Wrapper[dict[str, Array], np.int64, dict[str, Array], np.int64], RecordConstructorArgs):
     """Tells the game of the limit that `gymnasium.make(max_episode_steps=...)` keeps to itself.
 
     gymnasium wraps a TimeLimit around the environment and never hands the number on; the task would
@@ -155,7 +156,8 @@ class TellStepLimit(gymnasium.Wrapper[dict[str, Array], np.int64, dict[str, Arra
     """
 
     def __init__(self, env: gymnasium.Env[dict[str, Array], np.int64]) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self)  # so that gymnasium can make a twin of it
+        gymnasium.Wrapper.__init__(self, env)
         inner: Any = env
         while isinstance(inner, gymnasium.Wrapper):
             if isinstance(inner, gymnasium.wrappers.TimeLimit):

@@ -155,9 +155,19 @@ def test_the_environment_checkers_of_gymnasium_and_sb3_pass(env_id):
         observation_keys=("glyphs_crop", "blstats", "message", "inv_glyphs"),
         disable_env_checker=True,
     )
-    gymnasium_check_env(env.unwrapped, skip_render_check=True)
+    gymnasium_check_env(env, skip_render_check=True)  # its wrappers, too
     sb3_check_env(env, warn=False)
     env.close()
+
+
+def test_gymnasium_makes_a_twin_with_the_same_limit_from_a_spec():
+    env = gymnasium.make("breadcrumb/MiniHack-Room-5x5-v0", max_episode_steps=7)
+    twin = gymnasium.make(env.spec)
+    for each in (env, twin):
+        each.reset(seed=1)
+        steps = [each.step(0)[3] for _ in range(7)]
+        assert steps == [False] * 6 + [True]
+        each.close()
 
 
 def test_every_task_that_is_not_refused_can_be_built_reset_and_stepped():
