@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Union
 
@@ -22,6 +22,7 @@ from agents.agent import AgentConfig, register
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
 from agents.stored_rewards import RescoredDictReplayBuffer, RescoredReplayBuffer, Rescoring
 from shaping import ShapedVecEnv
+from shaping.terms import FloatArray, Transitions
 
 Number = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
 REPLAY_FILE = "replay.pt"
@@ -123,14 +124,14 @@ class TD3Config(OffPolicyConfig):
 class OffPolicyAgent(SB3Agent):
     """An agent that learns from a replay buffer, which is saved with it."""
 
+    not_arguments = ("log_every",)
+
     def refuse_spaces(self, env: VecEnv, policy: str) -> None:
         super().refuse_spaces(env, policy)
         if isinstance(env.action_space, spaces.Box) and not env.action_space.shape:
             raise ValueError(
                 f"The actions are one number without an axis ({env.action_space}); give it the shape (1,)."
             )
-
-    not_arguments = ("log_every",)
 
     def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
         noise = settings.pop("action_noise_std", 0.0)
@@ -205,14 +206,19 @@ def _ask_again(model: Any, env: VecEnv) -> None:
     """Let terms that can be asked again be asked when the replay buffer is sampled."""
     if not isinstance(env, ShapedVecEnv) or not env.rescored:
         return
-    space = model.action_space
+    space, unpublish = model.action_space, env.shaper.unpublish
+
+    def rescore(batch: Transitions) -> FloatArray:
+        """Terms are given the environment's own observations, as when the steps were taken."""
+        own, own_next = unpublish(batch.observations), unpublish(batch.next_observations)
+        return env.rescore(replace(batch, observations=own, next_observations=own_next))
 
     def actions(stored: Any) -> Any:
         if isinstance(space, spaces.Box):
             stored = model.policy.unscale_action(stored)
         return stored.reshape(len(stored), *space.shape)
 
-    model.replay_buffer.rescoring = Rescoring(env.rescored, env.rescore, actions)
+    model.replay_buffer.rescoring = Rescoring(env.rescored, rescore, actions)
 
 
 def replay_bytes(observation_space: spaces.Space[Any], action_space: spaces.Space[Any], buffer_size: int) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from shaping import Schedule, ShapedVecEnv, combine, episodes, transforms
 from shaping.combine import Combiner
 from shaping.episodes import EpisodeTransform
 from shaping.llm import LanguageModel
+from shaping.parts import TASK
 from shaping.terms import RewardTerm
 from shaping.terms import registry as terms
 from shaping.transforms import Transform
@@ -35,7 +37,6 @@ from shaping.transforms import Transform
 MOST_THREADS = 8  # a core; thousands end the process without a word
 MOST_ENVIRONMENTS = 65_536
 _OWN_THREADS = torch.get_num_threads()  # before any agent changes it: a sweep builds several in one process
-TASK = "task"
 
 
 @dataclass(frozen=True)
@@ -308,8 +309,6 @@ def _transforms(where: str, given: Sequence[Any]) -> list[Transform]:
 
 
 def _copies(chain: Sequence[Transform]) -> list[Transform]:
-    import copy
-
     return [copy.deepcopy(transform) for transform in chain]
 
 

@@ -226,3 +226,32 @@ def test_replayed_steps_are_paid_what_the_term_says_now():
         cell = samples.next_observations.argmax(dim=1)
         expected = 0.5 * factor * cell + 2.0 * (cell == 4)
         torch.testing.assert_close(samples.rewards[:, 0], expected.float())
+
+
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_a_term_asked_again_sees_the_environments_own_observations_beside_one_that_publishes(dictionary):
+    from agents import build
+
+    class OwnCells(RewardTerm):
+        """Pays the new cell's number, and fails if what it sees is not the environment's own."""
+
+        def rescore(self, batch):
+            seen = batch.next_observations
+            if dictionary:
+                assert set(seen) == {"cells", "where"}
+                seen = seen["cells"]
+            assert seen.shape == (len(batch), 5)
+            return seen.argmax(axis=1).astype(float)
+
+        __call__ = rescore
+
+    terms = {"own": OwnCells(), "events": make_term("events", events=["middle"], rewards={"middle": 0.5})}
+    venv = ShapedVecEnv(corridors(2, length=5, dictionary=dictionary), terms, gamma=0.9)
+    assert "events" in venv.observation_space.spaces
+    model = build("dqn", venv, seed=0, buffer_size=200, learning_starts=10_000, gamma=0.9, train_freq=1)
+    model.learn(100)
+    stored = model.replay_buffer.rewards[: model.replay_buffer.pos].copy()
+    assert set(stored.ravel().tolist()) <= {0.0, 0.5, 1.0}  # the task's and the events'
+    samples = model.replay_buffer.sample(64)
+    cell = samples.next_observations["cells" if dictionary else "observation"].argmax(dim=1)
+    assert set((samples.rewards[:, 0] - cell).tolist()) <= {0.0, 0.5, 1.0}
