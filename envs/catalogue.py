@@ -8,6 +8,7 @@ found there. Any gymnasium id is in a family, too: see `envs.plain`.
 from __future__ import annotations
 
 import functools
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -255,9 +256,21 @@ def env_ids() -> list[str]:
 def family_of(env_id: str) -> tuple[Family, str]:
     """The family of an environment, and its canonical id. Our ids may leave out "breadcrumb/".
 
+    "module:ID" imports the module first, which registers the id, as `gymnasium.make` has it.
+
     Raises:
-        ValueError: for an id that nobody knows, with the nearest ones.
+        ValueError: for an id that nobody knows, with the nearest ones, or a module that cannot be
+            imported.
     """
+    module, _, env_id = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(
+                f"env.id={module}:{env_id}: the module {module} cannot be imported ({error}). Python must find it: "
+                "run from its folder, or add that to PYTHONPATH."
+            ) from error
     for family in families():
         name = family.canonical(env_id)
         if name is not None:

@@ -13,7 +13,8 @@ import numpy as np
 from envs.typing import IntArray
 from foundation.checks import one_of
 
-EVALUATION = 1 << 62
+BITS = 63  # of an episode's seed
+EVALUATION = 1 << (BITS - 1)
 """The bit of an episode seed that only evaluation's have: the two never share an episode."""
 SPLITS = ("train", "eval")
 
@@ -21,8 +22,8 @@ SPLITS = ("train", "eval")
 class EpisodeSeeds:
     """Seeds for the episodes of `n` environments, one after the other.
 
-    An episode's seed is a 62-bit hash of the stream's seed, the environment's index and the number
-    of the episode there, with the next bit set apart for evaluation.
+    An episode's seed is a hash of the stream's seed, the environment's index and the number of the
+    episode there, of one bit less than `bits`; the highest is set apart for evaluation.
 
     Args:
         n: environments.
@@ -30,15 +31,24 @@ class EpisodeSeeds:
         split: "train" or "eval".
         first: the index of the first environment, where others are elsewhere.
         begun: (n,) where to count the episodes that have begun; memory that processes share, say.
+        bits: of an episode's seed, at most 63.
 
     Raises:
         ValueError: another split.
     """
 
     def __init__(
-        self, n: int, seed: int = 0, split: str = "train", *, first: int = 0, begun: IntArray | None = None
+        self,
+        n: int,
+        seed: int = 0,
+        split: str = "train",
+        *,
+        first: int = 0,
+        begun: IntArray | None = None,
+        bits: int = BITS,
     ) -> None:
-        self._mark = EVALUATION if one_of("split", split, SPLITS) == "eval" else 0
+        self._mark = 1 << (bits - 1) if one_of("split", split, SPLITS) == "eval" else 0
+        self._surplus = np.uint64(65 - bits)  # bits of the hash that no seed has
         self._seed, self._first = seed, first
         self._begun = np.zeros(n, np.int64) if begun is None else begun
 
@@ -48,7 +58,7 @@ class EpisodeSeeds:
     def seed_of(self, index: int, episode: int) -> int:
         """The seed of one episode of environment `index`, counted from 0."""
         words = np.random.SeedSequence([self._seed % 2**63, self._first + index, episode])
-        return int(words.generate_state(1, np.uint64)[0] >> np.uint64(2)) | self._mark
+        return int(words.generate_state(1, np.uint64)[0] >> self._surplus) | self._mark
 
     def next(self, index: int) -> int:
         """The seed of the next episode of environment `index`."""

@@ -1,8 +1,13 @@
-"""Every gymnasium environment that is no other family's: built as SB3 would."""
+"""Every gymnasium environment that is no other family's: SB3's vector environments over it.
+
+SB3 seeds row i of seed s with s + i, so that neighbouring seeds of a study share most episodes.
+Here every row has a stream of its own, as in the other families.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -11,9 +16,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from envs.arguments import keywords
 from envs.catalogue import EnvDescription, Family, Option, Request, registry
+from envs.episode_seeds import EpisodeSeeds
 
-# SB3 seeds its training environments with seed, seed + 1, ...: evaluation begins far beyond.
-_EVALUATION_SEEDS = 2**30
+_BITS = 31  # of an episode's seed: environments hand theirs on to generators that take no more than 32
 
 
 @registry.register("gymnasium")
@@ -53,14 +58,86 @@ class PlainFamily(Family):
         return None if accepted is None else accepted | {"max_episode_steps", "disable_env_checker"}
 
     def make_vec(self, env_id: str, request: Request, **kwargs: Any) -> VecEnv:
-        """A DummyVecEnv, or with workers a SubprocVecEnv of one process a row."""
+        """In this process, or with workers in one process a row."""
         if request.render_mode is not None:
             kwargs["render_mode"] = request.render_mode
+        spec = gymnasium.spec(env_id)  # a worker process may not know the id
 
-        def build() -> gymnasium.Env[Any, Any]:
-            return gymnasium.make(env_id, **kwargs)
+        def build(index: int) -> EpisodeStream:
+            seeds = EpisodeSeeds(1, request.seed, request.split, first=index, bits=_BITS)
+            return EpisodeStream(gymnasium.make(spec, **kwargs), seeds)
 
-        builders: list[Callable[[], gymnasium.Env[Any, Any]]] = [build for _ in range(request.n_envs)]
-        venv: VecEnv = SubprocVecEnv(builders, start_method="spawn") if request.workers else DummyVecEnv(builders)
-        venv.seed(request.seed % _EVALUATION_SEEDS + (_EVALUATION_SEEDS if request.split == "eval" else 0))
-        return venv
+        builders: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(build, row) for row in range(request.n_envs)]
+        if not request.workers:
+            return PlainVecEnv(builders)
+        try:
+            return WorkerVecEnv(builders, start_method="spawn")
+        except (EOFError, ConnectionError) as error:
+            raise ValueError(
+                f"a worker process could not build {env_id}; its own error stands above. It has to find the module "
+                "of the environment as this process does; workers=0 builds it here."
+            ) from error
+
+
+class EpisodeStream(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Every reset plays the next episode of a stream of seeds; one with a seed plays that episode.
+
+    The `info` of a reset and of an episode's last step names the episode's seed, `episode_seed`.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], seeds: EpisodeSeeds) -> None:
+        super().__init__(env)
+        self.seeds = seeds
+        self._episode_seed = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self._episode_seed = self.seeds.next(0) if seed is None else seed
+        observation, info = self.env.reset(seed=self._episode_seed, options=options)
+        return observation, {**info, "episode_seed": self._episode_seed}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if terminated or truncated:
+            info = {**info, "episode_seed": self._episode_seed}
+        return observation, reward, terminated, truncated, info
+
+    def restart(self, seed: int) -> None:
+        """Go to the beginning of the stream of another seed."""
+        self.seeds.restart(seed)
+
+    def stream_state(self) -> dict[str, Any]:
+        """Where its stream stands."""
+        return self.seeds.state_dict()
+
+    def load_stream_state(self, state: Mapping[str, Any]) -> None:
+        """Go on there; takes effect at the next reset."""
+        self.seeds.load_state_dict(state)
+
+
+class _Streams(VecEnv):
+    """What SB3's two vector environments over `EpisodeStream`s do with seeds."""
+
+    def seed(self, seed: int | None = None) -> list[int | None]:
+        """Go to the beginning of the streams of `seed`; None leaves them. Call `reset` next."""
+        if seed is not None:
+            self.env_method("restart", seed)
+        return [seed] * self.num_envs
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where every row's stream stands; episodes in play are not continued."""
+        return {"streams": self.env_method("stream_state")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on in the streams. Raises ValueError for another number of rows."""
+        if len(state["streams"]) != self.num_envs:
+            raise ValueError(f"the state is of {len(state['streams'])} environments, these are {self.num_envs}")
+        for index, stream in enumerate(state["streams"]):
+            self.env_method("load_stream_state", stream, indices=index)
+
+
+class PlainVecEnv(_Streams, DummyVecEnv):
+    """SB3's DummyVecEnv with a stream of episode seeds a row."""
+
+
+class WorkerVecEnv(_Streams, SubprocVecEnv):
+    """SB3's SubprocVecEnv with a stream of episode seeds a row."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import TypeVar
 
 from foundation.naming import nearest
@@ -42,22 +43,24 @@ def number(
     Traceback (most recent call last):
     ValueError: rate=1.5: expected a number from 0 to 1
     """
-    fits = math.isfinite(value) and least <= value <= most
+    given: object = value  # a person's word may be of any type
+    fits = isinstance(given, Real) and math.isfinite(value) and least <= value <= most
     fits = fits and (above is None or value > above) and (below is None or value < below)
     if not fits:
         raise ValueError(f"{name}={value}: expected a number{_bounds(least, most, above, below)}")
     return value
 
 
-def whole(name: str, value: int, *, least: int = 1) -> int:
-    """`value`, where it is a whole number of at least `least`.
+def whole(name: str, value: int, *, least: int = 1, most: float = math.inf) -> int:
+    """`value`, where it is a whole number of at least `least` and at most `most`.
 
     >>> whole("orders", 0)
     Traceback (most recent call last):
     ValueError: orders=0: expected a whole number of at least 1
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name}={value}: expected a whole number of at least {least}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name}={value}: expected a whole number {bounds}")
     return value
 
 

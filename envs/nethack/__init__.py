@@ -22,7 +22,7 @@ from envs.nethack.events import EVENTS
 from envs.nethack.game import NetHackError
 from envs.nethack.observations import DEFAULT_ENTRIES
 from envs.nethack.stock import stock_vec_env
-from envs.nethack.tasks import stock_ids, task_arguments
+from envs.nethack.tasks import is_task, stock_id, stock_ids, task_arguments
 from envs.nethack.vec_env import NetHackVecEnv
 from envs.typing import Array
 
@@ -38,6 +38,15 @@ class NetHackFamily(Family):
     def ids(self) -> Sequence[str]:
         """All ids, those that `make_vec` refuses included: it says why."""
         return [NAMESPACE + name for name in stock_ids()]
+
+    def canonical(self, env_id: str) -> str | None:
+        """One of `ids()`, or any level that was registered with gymnasium since."""
+        name = super().canonical(env_id)
+        if name is None and is_task(stock_id(env_id)):
+            name = NAMESPACE + stock_id(env_id)
+        if name is not None and name not in gymnasium.registry:
+            self.register(name)
+        return name
 
     def options(self) -> Sequence[Option]:
         return OPTIONS

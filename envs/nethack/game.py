@@ -5,7 +5,7 @@ ends) and drives nle's binding itself. It repairs, once for everything above it,
 to observations:
 
 - `reset(seed=)` is ignored by both packages: the seeds of an episode are set here, level generator
-  included;
+  included, and neither the machine's clock nor the scores of earlier games reach it;
 - screens that end in --More-- are skipped and their messages lost: `messages` keeps them;
 - the screen is blank once the hero has died: the last one with a living game is put back;
 - buffers are reused between steps: callers own the arrays and know it.
@@ -71,6 +71,7 @@ class Game:
         self._dying = False
         self._let_go: Callable[[], object] | None = None
         self._binding = self.stock.nethack._pynethack
+        self._scores = os.path.join(self.stock.nethack._vardir, "record")
         keeps = keeper()
         if keeps is not None:
             # Also for a game that is dropped without being closed: its library must not outlive it.
@@ -98,6 +99,8 @@ class Game:
         if hasattr(stock, "minigrid_env"):  # MultiRoom: the rooms come from minigrid, compiled anew for each episode
             stock.minigrid_env.reset(seed=episode_seed)
             stock.update(stock.get_env_desc())
+        if os.path.getsize(self._scores):  # the names of dead heroes come back on statues and corpses
+            os.truncate(self._scores, 0)
         stock._episode += 1
         if stock.savedir and stock._episode % stock._save_ttyrec_every == 0:
             self._binding.reset(stock._ttyrec_pattern % stock._episode)

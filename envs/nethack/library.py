@@ -9,8 +9,9 @@ put back in microseconds.
 nle's binding calls `dlopen` through its table of imported functions. We put a function of ours
 there that passes everything on, except that a copy which it was told to keep stays loaded (we hold
 a reference of our own) and gets its variables back. All copies also share one set of code pages, so
-that many games fit into the processor's caches. Where the binding does not look as expected,
-nothing is changed and resets are nle's own.
+that many games fit into the processor's caches, and see a clock that stands still
+(`envs.nethack.clock`). Where the binding does not look as expected, nothing is changed: resets and
+clock are nle's own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from dataclasses import dataclass
 
 from nle import _pynethack
 from nle.nethack.nethack import DLPATH
+
+from envs.nethack import clock
 
 _DLOPEN = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
 _PROCEDURE = ctypes.CFUNCTYPE(None)
@@ -140,8 +143,8 @@ class _Keeper:
         process.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
         self._process = process
         self._library = _read_elf(DLPATH)
-        if len(self._library.variables) != 2:
-            raise ValueError("libnethack.so has no .data and .bss of its own")
+        if len(self._library.variables) != 2 or "time" not in self._library.slots:
+            raise ValueError("libnethack.so has no .data and .bss of its own, or asks nobody for the time")
         self._file = os.open(DLPATH, os.O_RDONLY | os.O_CLOEXEC)
         self._kept: dict[int, int] = {}
         self._fresh: dict[int, _Fresh] = {}
@@ -174,6 +177,7 @@ class _Keeper:
         elif handle and inode in self._kept:
             base = _mapped_at(inode)
             self._share_constants(base)
+            ctypes.c_void_p.from_address(base + self._library.slots["time"]).value = clock.TIME
             library = self._library
             variables = [(base + at, ctypes.string_at(base + at, size)) for at, size in library.variables]
             self._fresh[inode] = _Fresh(variables, _procedures(base, library.begin), _procedures(base, library.end))
@@ -195,5 +199,9 @@ def keeper() -> _Keeper | None:
     try:
         return _Keeper()
     except (ValueError, KeyError, OSError, struct.error) as error:
-        warnings.warn(f"NetHack's library is loaded anew at every reset, which is slower: {error!r}", stacklevel=2)
+        warnings.warn(
+            "NetHack's library is loaded anew at every reset, which is slower, and games see the machine's clock: "
+            f"{error!r}",
+            stacklevel=2,
+        )
         return None

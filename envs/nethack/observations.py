@@ -19,6 +19,7 @@ from nle.env.base import NLE_SPACE_ITEMS
 
 from envs.nethack.kernels import BLSTATS, STATS_LIMIT, crop, normalise_blstats
 from envs.typing import Array, IntArray
+from foundation.checks import whole
 from foundation.naming import nearest
 
 NLE_SPACES: dict[str, spaces.Box] = dict(NLE_SPACE_ITEMS)
@@ -48,10 +49,8 @@ class ObservationLayout:
                 raise ValueError(
                     f"observation_keys has no entry {entry!r}.{nearest(entry, ENTRIES)} There are {', '.join(ENTRIES)}."
                 )
-        if crop_size < 1 or crop_size % 2 == 0:
-            raise ValueError(
-                f"crop_size is {crop_size}; the window has the hero in its middle, so it must be odd and positive."
-            )
+        if whole("crop_size", crop_size) % 2 == 0:
+            raise ValueError(f"crop_size is {crop_size}; the window has the hero in its middle, so it must be odd.")
         self.entries = tuple(dict.fromkeys(entries))
         self.crop_size = crop_size
 

@@ -17,7 +17,7 @@ from gymnasium.envs.registration import load_env_creator
 with warnings.catch_warnings():  # minihack 1.0.2 imports pkg_resources, which says at each import that it will go away
     warnings.simplefilter("ignore")
     import minihack  # noqa: F401  (registers its ids)
-    import nle.env  # noqa: F401  (registers its ids)
+    import nle.env  # registers its ids
 
 from envs.arguments import keywords
 from envs.catalogue import NAMESPACE
@@ -34,12 +34,25 @@ REFUSED = {
 _NETHACK_TASKS = ("Score", "Staircase", "StaircasePet", "Oracle", "Gold", "Eat", "Scout", "Challenge")
 
 
-@functools.cache
 def stock_ids() -> tuple[str, ...]:
-    """The stock gymnasium ids of every task, refused ones included, as they were registered."""
+    """The stock gymnasium ids of every task, refused ones included, as they were registered.
+
+    MiniHack levels of a module of one's own are among them from the moment they are registered.
+    """
     nethack = [f"NetHack{task}-v0" for task in _NETHACK_TASKS]
     minihacks = [name for name in gymnasium.registry if name.startswith("MiniHack-")]
     return (*nethack, *EXTENDED_IDS, *minihacks)
+
+
+def is_task(name: str) -> bool:
+    """Is a registered id an environment of nle's, whatever it is called and whoever wrote it?"""
+    if name not in gymnasium.registry:
+        return False
+    try:
+        creator = _creator(name)
+    except Exception:  # whatever its module raises is told to who builds it
+        return False
+    return isinstance(creator, type) and issubclass(creator, nle.env.NLE)
 
 
 def stock_id(env_id: str) -> str:

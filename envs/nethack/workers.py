@@ -18,11 +18,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any, NoReturn
 
+import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from envs.episode_seeds import EpisodeSeeds
 from envs.nethack.batch import BatchConfig, GameBatch, failure
 from envs.nethack.game import NetHackError
+from envs.nethack.tasks import stock_id
 from envs.typing import Array, IntArray
 
 _ALIGNMENT = 64
@@ -92,6 +95,7 @@ class WorkerPool:
                 ours, theirs = context.Pipe()
                 arguments = (
                     config,
+                    gymnasium.spec(stock_id(config.env_id)),
                     self._memory.name,
                     layout,
                     index,
@@ -214,6 +218,7 @@ class _Failure:
 
 def _work(
     config: BatchConfig,
+    task: EnvSpec,
     memory_name: str,
     layout: Layout,
     index: int,
@@ -223,7 +228,11 @@ def _work(
     ready: Any,
     pipe: Connection,
 ) -> None:
-    """A worker's life: build the games, step or answer whenever `go` is released, and close."""
+    """A worker's life: build the games, step or answer whenever `go` is released, and close.
+
+    `task` is the game as the caller's gymnasium knows it: a level of somebody's own module, say.
+    """
+    gymnasium.registry.setdefault(task.id, task)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's business, which closes the pipe
     memory = SharedMemory(name=memory_name)
     shared = _views(memory, layout)
