@@ -20,6 +20,7 @@ from shaping.terms import Array, BoolArray, FloatArray, Info, Observations, Rewa
 
 Features = npt.NDArray[np.float32]
 
+WIDEST = 4096  # numbers in a layer; an orthogonal start of more takes minutes
 TABLE_ROWS = 2**13  # random vectors for (place, name); a power of 2. Two may share one: harmless among the thousands
 
 
@@ -72,9 +73,9 @@ class RNDTerm(RewardTerm):
         warm_up: int = 512,
     ) -> None:
         self.keys = None if keys is None else tuple(keys)
-        self.hidden = whole("hidden", hidden)
-        self.outputs = whole("outputs", outputs)
-        self.embedding = whole("embedding", embedding)
+        self.hidden = whole("hidden", hidden, most=WIDEST)
+        self.outputs = whole("outputs", outputs, most=WIDEST)
+        self.embedding = whole("embedding", embedding, most=WIDEST)
         self.learning_rate = number("learning_rate", learning_rate, above=0)
         self.share = number("share", share, above=0, most=1)
         self.batch_size = whole("batch_size", batch_size)

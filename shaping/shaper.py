@@ -85,6 +85,10 @@ class Shaper:
         """Every part by its path."""
         if len(self.parts) < len(paths):
             raise ValueError(f"two parts have one path among {', '.join(path for path, _ in paths)}; rename a term")
+        for path, part in self.parts.items():
+            other = next(name for name, known in self.parts.items() if known is part)
+            if other != path:
+                raise ValueError(f"one object is both {other} and {path}, and they would share its state: make two")
         setting = Setting(n_envs, observation_space, action_space, gamma, seed, None, self.signals)
         for path, part in self.parts.items():
             self._bind(path, part, setting, folder)

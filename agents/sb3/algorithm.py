@@ -48,6 +48,10 @@ class SB3Config(AgentConfig):
         super().check()
         one_of("agent.learning_rate_schedule", self.learning_rate_schedule, SCHEDULES)
         refuse_net_arch(self.net_arch)
+        if "net_arch" in self.policy_kwargs:
+            if self.net_arch is not None:
+                raise ValueError("agent.net_arch and agent.policy_kwargs.net_arch are both given: give one of them")
+            refuse_net_arch(self.policy_kwargs["net_arch"])
 
 
 class SB3Agent(Agent):

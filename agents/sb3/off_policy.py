@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.agent import AgentConfig, register
+from agents.memory import refuse_beyond_memory, step_bytes
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
 from agents.stored_rewards import RescoredDictReplayBuffer, RescoredReplayBuffer, Rescoring
 from shaping import ShapedVecEnv
@@ -26,11 +26,6 @@ from shaping.terms import FloatArray, Transitions
 
 Number = Union[int, float, str]  # noqa: UP007 - OmegaConf reads Union
 REPLAY_FILE = "replay.pt"
-_REPLAY_MEMORY_SHARE = 0.8
-"""A replay buffer may take this share of the memory that is free.
-
-SB3 allocates it lazily, so that the kernel would kill one that does not fit an hour into training.
-"""
 
 
 @dataclass
@@ -139,7 +134,7 @@ class OffPolicyAgent(SB3Agent):
             shape = env.action_space.shape
             assert shape is not None
             settings["action_noise"] = NormalActionNoise(np.zeros(shape), np.full(shape, noise))
-        _refuse_replay_beyond_memory(env, int(settings.get("buffer_size", 1_000_000)))
+        refuse_beyond_memory("agent.buffer_size", int(settings.get("buffer_size", 1_000_000)), step_bytes(env, 2))
         if isinstance(env, ShapedVecEnv) and env.rescored:
             dictionary = isinstance(env.observation_space, spaces.Dict)
             settings["replay_buffer_class"] = RescoredDictReplayBuffer if dictionary else RescoredReplayBuffer
@@ -219,46 +214,6 @@ def _ask_again(model: Any, env: VecEnv) -> None:
         return stored.reshape(len(stored), *space.shape)
 
     model.replay_buffer.rescoring = Rescoring(env.rescored, rescore, actions)
-
-
-def replay_bytes(observation_space: spaces.Space[Any], action_space: spaces.Space[Any], buffer_size: int) -> int:
-    """Bytes of a replay buffer of `buffer_size` transitions (each observation is kept twice)."""
-    if isinstance(observation_space, spaces.Dict):
-        observation = sum(_bytes(space) for space in observation_space.spaces.values())
-    else:
-        observation = _bytes(observation_space)
-    return buffer_size * (2 * observation + 8 * int(np.prod(action_space.shape or (1,))) + 12)
-
-
-def _bytes(space: spaces.Space[Any]) -> int:
-    return int(np.prod(space.shape or (1,))) * np.dtype(space.dtype or np.float32).itemsize
-
-
-def _refuse_replay_beyond_memory(env: VecEnv, buffer_size: int) -> None:
-    needed = replay_bytes(env.observation_space, env.action_space, buffer_size)
-    available = _memory_bytes() * _REPLAY_MEMORY_SHARE
-    if needed > available:
-        fitting = max(1, int(buffer_size * available / needed))
-        raise ValueError(
-            f"agent.buffer_size={buffer_size} transitions of this environment take {needed / 2**30:.1f} GiB, and "
-            f"{available / 2**30:.1f} GiB are free. Use agent.buffer_size={fitting} or less, or fewer observation keys."
-        )
-
-
-def _memory_bytes() -> int:
-    """Memory that this process can still take: the machine's, or its container's limit if lower."""
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                available = int(line.split()[1]) * 1024
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.exists():
-        text = limit.read_text().strip()
-        if text.isdigit():
-            available = min(available, int(text))
-    return available
 
 
 def _filled(buffer: Any) -> dict[str, Any]:

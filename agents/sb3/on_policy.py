@@ -13,6 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.agent import AgentConfig, register
+from agents.memory import refuse_beyond_memory, step_bytes
 from agents.players import MaskedPlayer, Masks, Player, has_action_masks
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
 
@@ -106,8 +107,16 @@ class A2CConfig(SB3Config):
     }
 
 
+class OnPolicyAgent(SB3Agent):
+    """An agent that learns from the rollout it has just collected."""
+
+    def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
+        refuse_beyond_memory("agent.n_steps", int(settings.get("n_steps", 1)), env.num_envs * step_bytes(env))
+        return settings
+
+
 @register("ppo")
-class PPOAgent(SB3Agent):
+class PPOAgent(OnPolicyAgent):
     """PPO (Schulman et al. 2017, arXiv 1707.06347)."""
 
     algorithm: ClassVar[type[BaseAlgorithm]] = PPO
@@ -137,7 +146,7 @@ class PPOAgent(SB3Agent):
                     "single step, whose advantage cannot be normalised: give another agent.batch_size or "
                     "agent.n_steps, or agent.normalize_advantage=false"
                 )
-        return settings
+        return super().arguments(env, settings)
 
 
 @register("maskable_ppo")
@@ -182,7 +191,7 @@ class RecurrentPPOAgent(PPOAgent):
 
 
 @register("a2c")
-class A2CAgent(SB3Agent):
+class A2CAgent(OnPolicyAgent):
     """Synchronous A3C (Mnih et al. 2016, arXiv 1602.01783)."""
 
     algorithm = A2C
@@ -195,7 +204,7 @@ class A2CAgent(SB3Agent):
                 "n_envs=1 and agent.n_steps=1 make rollouts of one step, whose advantage cannot be normalised: "
                 "give more of either, or agent.normalize_advantage=false"
             )
-        return settings
+        return super().arguments(env, settings)
 
 
 def _refuse_unmasked(env: VecEnv) -> None:

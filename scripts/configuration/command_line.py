@@ -14,8 +14,9 @@ from typing import Any
 
 from hydra import compose, initialize
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
@@ -33,6 +34,8 @@ Check = Callable[[RunConfig, Mapping[str, str]], object]
 """(configuration, choices) -> anything; raises ValueError for what cannot work."""
 
 _SCHEDULE = re.compile(r"(?<!['\"\w])((?:linear|exponential|piecewise)\([^()'\"]*\))")
+_FOREIGN = re.compile(r"(?:\$\{[^{}]*\}|[^,\[\]{}()=:])*[^\x00-\x7f](?:\$\{[^{}]*\}|[^,\[\]{}()=:])*")
+"""A value, or a list's entry, with letters that Hydra's grammar takes in quotes alone."""
 _MOST_COMBINATIONS = 500  # of a sweep that are checked before it starts
 
 
@@ -47,6 +50,8 @@ def prepare(overrides: Sequence[str]) -> list[str]:
         key, equals, value = text.partition("=")
         if equals:
             value = _SCHEDULE.sub(r"'\1'", value)
+            if not value.isascii() and "'" not in value and '"' not in value:
+                value = _FOREIGN.sub(r"'\g<0>'", value)
             entry = _OPEN.match(key)
             if entry and (entry[0].endswith(".") or value.startswith("{")):
                 key = "++" + key
@@ -153,8 +158,18 @@ def _values(override: Override) -> list[Any]:
     if override.is_sweep_override():
         if not override.is_discrete_sweep():
             return []
-        return [_plain(value) for value in override.sweep_iterator()]
+        return [_plain(value) for value in _alternatives(override)]
     return [override.value()]
+
+
+def _alternatives(override: Override) -> list[Any]:
+    """What a sweep's override goes through; glob(...) is of a group's options."""
+    chosen: Any = override.value()
+    if isinstance(chosen, Glob):
+        if override.key_or_group not in GROUPS:
+            raise CommandLineError(f"{override.input_line}: glob(...) chooses among options of {', '.join(GROUPS)}.")
+        return chosen.filter(list(options(override.key_or_group)))
+    return list(override.sweep_string_iterator())
 
 
 def _plain(value: Any) -> Any:
@@ -171,7 +186,7 @@ def _combinations(parsed: Sequence[Override]) -> Iterator[list[str]]:
             if not override.is_discrete_sweep():
                 continue  # an interval: its values are known only while it runs
             key = override.get_key_element()
-            alternatives.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            alternatives.append([f"{key}={value}" for value in _alternatives(override)])
         else:
             assert override.input_line is not None
             alternatives.append([override.input_line])
@@ -190,6 +205,7 @@ def _check_combination(overrides: list[str], check: Check | None) -> str | None:
                 _check_setting(base, _parse(text))
             composed = compose("train", overrides=[*groups, *settings], return_hydra_config=True)
         if check is not None:
+            HydraConfig.instance().set_config(composed)  # for values such as ${hydra:runtime.choices.shaping}
             chosen = composed.hydra.runtime.choices
             config = from_container(to_container(OmegaConf.masked_copy(composed, list(RunConfig.__dataclass_fields__))))
             check(config, choices(config, chosen))
@@ -205,6 +221,7 @@ def _check_combination(overrides: list[str], check: Check | None) -> str | None:
         raise CommandLineError(str(error)) from error
     finally:
         GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
     return None
 
 

@@ -230,11 +230,14 @@ def read_configuration(path: Path) -> tuple[RunConfig, dict[str, str]]:
 
 def refuse_unusable(path: Path) -> None:
     """Raises RunDirectoryError where a new run cannot go to `path`; makes nothing there."""
-    if (path / "config.yaml").exists():
-        raise _holds_a_run(path)
-    parent = path
-    while not parent.exists():
-        parent = parent.parent
+    try:
+        if (path / "config.yaml").exists():
+            raise _holds_a_run(path)
+        parent = path
+        while not parent.exists():
+            parent = parent.parent
+    except OSError as error:  # a name that is too long, or a folder that nobody may look into
+        raise RunDirectoryError(f"run_dir={_short(path)} cannot be: {error.strerror}. Give another run_dir.") from error
     if not parent.is_dir():
         raise RunDirectoryError(f"run_dir={path} cannot be made: {parent} is a file. Give another run_dir.")
     try:
@@ -252,6 +255,11 @@ def _probe(folder: Path) -> None:
         file.write(bytes(4096))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _short(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 100 else f"{text[:60]}...{text[-20:]}"
 
 
 def _holds_a_run(path: Path) -> RunDirectoryError:

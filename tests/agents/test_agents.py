@@ -13,8 +13,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 import agents
 from agents import build
+from agents.memory import step_bytes
 from agents.sb3.algorithm import SB3Agent, constructor_arguments
-from agents.sb3.off_policy import replay_bytes
 from tests.agents.worlds import Counted
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -146,9 +146,15 @@ def test_a_misspelt_hyper_parameter_is_a_value_error() -> None:
 
 def test_a_replay_buffer_beyond_memory_is_refused_with_the_size_that_fits() -> None:
     env = corridor()
-    assert replay_bytes(env.observation_space, env.action_space, 10) == 10 * (2 * 12 + 8 + 12)
+    assert step_bytes(env, observations=2) == 2 * 12 + 8 + 12
     with pytest.raises(ValueError, match=r"agent\.buffer_size=.* or less"):
         build("dqn", env, seed=0, device="cpu", buffer_size=10**12)
+
+
+@pytest.mark.parametrize("name", ["ppo", "a2c"])
+def test_a_rollout_beyond_memory_is_refused_with_the_size_that_fits(name: str) -> None:
+    with pytest.raises(ValueError, match=r"agent\.n_steps=.* GiB .* or less"):
+        build(name, corridor(), seed=0, device="cpu", n_steps=10**12)
 
 
 def test_a_linear_learning_rate_ends_at_zero() -> None:

@@ -87,6 +87,14 @@ def refused(line: str, *, sweep: bool = False) -> str:
         ("+foo=1", "no setting 'foo'"),
         ("seed", "name=value"),
         ("seed=1,2", "Add -m"),
+        ("shaping=glob(ev*)", "Add -m"),
+        ("agent.policy_kwargs={net_arch:[0]}", "net_arch=0: expected a whole number of at least 1"),
+        ("agent.policy_kwargs={net_arch:{foo:[64]}}", "layers for 'foo'"),
+        ("agent.policy_kwargs={net_arch:[8]} agent.net_arch=[8]", "give one of them"),
+        ("shaping=rnd shaping.terms.rnd.hidden=100000000", "hidden=100000000: expected a whole number from 1 to 4096"),
+        ("shaping=rnd shaping.terms.rnd.embedding=0", "embedding=0: expected a whole number from 1 to 4096"),
+        ("env.id=nowhere:Maze-v0", "the module nowhere cannot be imported"),
+        ("++shaping.terms.coutn.power=1", "Did you mean count"),
         ("resume=runs/x seed=3", "Only total_timesteps"),
     ],
 )
@@ -112,6 +120,12 @@ def test_a_wrong_setting_is_refused_with_what_is_right(line: str, says: str) -> 
         "env.kwargs={crop_size:5}",
         "shaping=potential shaping.terms.potential.truncation=zero",
         "agent.net_arch=[64,64]",
+        "agent.net_arch={pi:[64],vf:[64]}",
+        "agent.policy_kwargs={net_arch:[64]}",
+        "env.subgoals={open_the_door:opened_door}",
+        "shaping=calm shaping.terms.calm.subgoals={open_the_door:opened_door}",
+        "++shaping.terms.count.power=1.0",
+        "run_dir=runs/düne",
         "agent=sac env=classic/pendulum shaping=count",
     ],
 )
@@ -127,6 +141,28 @@ def test_every_combination_of_a_sweep_is_checked() -> None:
     assert "no combination" in refused("seed=range(0,0)", sweep=True)
     assert "Every run of this sweep would go to run_dir=runs/x" in refused("run_dir=runs/x seed=0,1", sweep=True)
     check_command_line(prepare(["run_dir=runs/x-${seed}", "seed=0,1"]), sweep=True, check=assemble)
+
+
+def test_a_glob_in_a_sweep_stands_for_the_options_that_it_matches() -> None:
+    places = ["env=classic/cartpole", "run_dir=runs/${hydra:runtime.choices.shaping}"]
+    check_command_line(prepare(["shaping=glob([co*,rn*])", *places]), sweep=True, check=assemble)
+    assert "no combination" in refused("shaping=glob(nothing*)", sweep=True)
+    assert "glob(...) chooses among options" in refused("seed=glob(*)", sweep=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "prepared"),
+    [
+        ("run_dir=runs/dünen", "run_dir='runs/dünen'"),
+        ("run_dir=runs/日 本", "run_dir='runs/日 本'"),
+        ("run_dir=runs/dünen-${seed}", "run_dir='runs/dünen-${seed}'"),
+        ("tracking.tags=[größe,plain]", "tracking.tags=['größe',plain]"),
+        ("tracking.group='größe'", "tracking.group='größe'"),
+        ("run_dir=runs/plain", "run_dir=runs/plain"),
+    ],
+)
+def test_letters_of_any_language_need_no_quotes(text: str, prepared: str) -> None:
+    assert prepare([text]) == [prepared]
 
 
 @pytest.mark.parametrize("option", [option for option in envs.options() if option != "custom"])
