@@ -122,6 +122,10 @@ class Agent(ABC):
     def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
         """What `save` wrote, to go on in `env`; None: to play only."""
 
+    def over_the_run(self, config: Any) -> tuple[str, ...]:
+        """Settings that go from the first step to the last: a longer run changes their course."""
+        return ()
+
     def row_every(self, config: Any) -> int | None:
         """Steps between rows of progress.csv, where rollouts are too short for one each."""
         return None

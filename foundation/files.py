@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,38 @@ def replace_text(path: Path, text: str, *, durable: bool = False) -> None:
 def replace_json(path: Path, content: Any, *, durable: bool = False) -> None:
     """Write `content` as JSON. Raises ValueError for NaN or infinity, which JSON does not know."""
     replace_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", durable=durable)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises:
+        ValueError: it is damaged, or holds something else; names the file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # bytes that are no text are one, too
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds no JSON object")
+    return content
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raises OSError where no file can be written into a folder, or it cannot be made.
+
+    Nothing is left there. For who works long before writing what came of it.
+    """
+    there = folder
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise NotADirectoryError(f"{folder} cannot be made: {there} is a file")
+    try:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".probe-"):
+            pass
+    except OSError as error:
+        raise PermissionError(f"nothing can be written to {folder}: {error.strerror}") from error
 
 
 def sync(path: Path) -> None:

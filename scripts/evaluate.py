@@ -1,9 +1,10 @@
 """How good the agent of a run is at its task, in episodes that it never trained on.
 
 python -m scripts.evaluate RUN [episodes=100] [n_envs=8] [deterministic=false] [gif=true] [seed=0]
+    [out=DIR]
 
 RUN is a run directory; its newest checkpoint plays. The reward is the task's alone, whatever the
-agent learned from. Writes RUN/evaluation.json and RUN/videos/episode.gif.
+agent learned from. Writes OUT/evaluation.json and OUT/videos/episode.gif (OUT is RUN unless said).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Arguments:
     deterministic: bool = False
     gif: bool = True
     seed: int = 0
+    out: str | None = None
 
 
 def main(command_line: Sequence[str]) -> None:

@@ -177,6 +177,9 @@ class SB3Agent(Agent):
             _set_threads(model.policy_kwargs.get("features_extractor_class") in SHARDED, threads)
         return model
 
+    def over_the_run(self, config: Any) -> tuple[str, ...]:
+        return ("agent.learning_rate",) if config.learning_rate_schedule == "linear" else ()
+
     def policy_name(self, name: str) -> str:
         """The algorithm's own word for one of `POLICIES`."""
         return name

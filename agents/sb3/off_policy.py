@@ -169,6 +169,9 @@ class DQNAgent(OffPolicyAgent):
     config: ClassVar[type[AgentConfig]] = DQNConfig
     actions = (spaces.Discrete,)
 
+    def over_the_run(self, config: Any) -> tuple[str, ...]:
+        return (*super().over_the_run(config), "the share of random actions (agent.exploration_fraction)")
+
 
 @register("qrdqn")
 class QRDQNAgent(DQNAgent):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from typing import Any
 import yaml
 
 from foundation.checks import whole
-from foundation.files import replace_text
+from foundation.files import read_json, replace_text
 from foundation.naming import unknown
 from scripts.experiments.claim import Claim, Comparison, Measurement, claims
 from scripts.results.comparison import Row, by_arm, row_of_run, twin
@@ -249,7 +248,7 @@ def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
 def _row(job: Job) -> Row:
     """A finished job as a row, evaluated if it was not yet."""
     done = job.run_dir / "evaluation.json"
-    evaluation = json.loads(done.read_text()) if done.is_file() else {}
+    evaluation = read_json(done) if done.is_file() else {}
     if evaluation.get("episodes", 0) < EVALUATION_EPISODES or done.stat().st_mtime < _finished_at(job.run_dir):
         print(f"evaluating {job.arm} seed {job.seed}", flush=True)
         evaluate_run(job.run_dir, episodes=EVALUATION_EPISODES, gif=False)
@@ -301,7 +300,7 @@ def _setting(overrides: Sequence[str], key: str) -> str:
 
 def _status(run_dir: Path) -> str | None:
     summary = run_dir / "summary.json"
-    return json.loads(summary.read_text()).get("status") if summary.is_file() else None
+    return read_json(summary).get("status") if summary.is_file() else None
 
 
 def _finished_at(run_dir: Path) -> float:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from foundation.files import read_json
 from scripts.results.curves import (
     LENGTH,
     RETURN,
@@ -23,6 +23,7 @@ from scripts.results.curves import (
     steps_to,
     thinned,
 )
+from scripts.running.run_directory import read_yaml
 
 STATISTICS = "stats"
 """metric=stats draws every statistic that the environment tells of its episodes."""
@@ -101,7 +102,7 @@ def read_runs(run_dirs: Sequence[Path]) -> tuple[list[Row], list[tuple[Path, str
     for run_dir in run_dirs:
         try:
             row, configuration = _read_run(run_dir)
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError) as error:
             left_out.append((run_dir, str(error)))
             continue
         rows.append(row)
@@ -137,7 +138,9 @@ def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
         raise FileNotFoundError("no run directory (no config.yaml)")
     if not summary_file.is_file():
         raise ValueError("not finished (no summary.json)")
-    summary = json.loads(summary_file.read_text())
+    summary = read_json(summary_file)
+    if not isinstance(summary.get("seed"), int):
+        raise ValueError(f"{summary_file} is damaged: it has no seed")
     if summary.get("status") != "finished":
         raise ValueError(f"not finished: its status is {summary.get('status')!r}")
     columns = read_progress(run_dir)
@@ -146,7 +149,7 @@ def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
     }
     metrics |= {name: value for name, value in summary.items() if name.startswith(f"{STATISTICS}_")}
     if (evaluation_file := run_dir / "evaluation.json").is_file():
-        evaluation = json.loads(evaluation_file.read_text())
+        evaluation = read_json(evaluation_file)
         metrics["eval_success_rate"] = evaluation.get("success_rate")
         metrics["eval_return_mean"] = evaluation.get("return_mean")
     if SUCCESS in columns:
@@ -211,8 +214,7 @@ def twin(command: str, rows: Sequence[Row]) -> str:
 
 def _read_run(run_dir: Path) -> tuple[Row, dict[str, Any]]:
     row = row_of_run(run_dir, "", {})
-    resolved = yaml.safe_load((run_dir / "config.yaml").read_text())
-    choices = yaml.safe_load((run_dir / "choices.yaml").read_text())
+    resolved, choices = read_yaml(run_dir / "config.yaml"), read_yaml(run_dir / "choices.yaml")
     choices = {group: name for group, name in choices.items() if group != "tracking"}
     configuration = {key: value for key, value in resolved.items() if key not in NOT_CONFIGURATION}
     return replace(row, config=choices), _flat(configuration)

@@ -30,9 +30,10 @@ def read_progress(run_dir: str | Path) -> dict[str, FloatArray]:
     names, rows = read_rows(path)
     if names and STEPS not in names:
         raise ValueError(f"{path} has no column {STEPS!r}; expected a progress.csv written by scripts.train")
+    if not names:
+        raise ValueError(f"{path} is empty: its run ended before the first rollout, or the file was cut")
     table = np.array([[_number(row.get(name)) for name in names] for row in rows], np.float64).reshape(-1, len(names))
-    if names:
-        table = table[np.isfinite(table[:, names.index(STEPS)])]
+    table = table[np.isfinite(table[:, names.index(STEPS)])]
     if not len(table):
         raise ValueError(f"{path} has no rows yet: wait for the first rollout")
     return {name: table[:, column] for column, name in enumerate(names)}

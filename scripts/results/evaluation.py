@@ -18,7 +18,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 import envs
 from agents import EpisodeRecord, action_masks
 from foundation.checks import whole
-from foundation.files import replace_json
+from foundation.files import refuse_unwritable, replace_json
 from scripts.results.clips import write_clip
 from scripts.results.intervals import interval, wilson
 from scripts.running.run_directory import Run, load_run
@@ -33,8 +33,9 @@ def evaluate_run(
     deterministic: bool = False,
     gif: bool = True,
     seed: int = 0,
+    out: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Let the newest checkpoint of a run play, and write what came of it to RUN/evaluation.json.
+    """Let the newest checkpoint of a run play, and write what came of it to evaluation.json.
 
     Every environment plays a number of episodes that is fixed before the first step. (Whoever takes
     the first `episodes` that finish takes the short ones.) Returns are those of the Monitor under
@@ -45,9 +46,10 @@ def evaluate_run(
         episodes: how many episodes to play.
         n_envs: environments side by side; no more than `episodes` are made.
         deterministic: take the likeliest action instead of sampling.
-        gif: also record `CLIP_EPISODES` episodes to RUN/videos/episode.gif.
+        gif: also record `CLIP_EPISODES` episodes to videos/episode.gif.
         seed: of the evaluation; its episodes are disjoint from those of training, whatever the
             number.
+        out: the folder for both files; None: the run directory.
 
     Returns:
         What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval`
@@ -61,10 +63,16 @@ def evaluate_run(
     Raises:
         ValueError: fewer than one episode or environment.
         FileNotFoundError: no such run, or one without a checkpoint.
+        PermissionError: nothing can be written where the results go; nothing was played then.
     """
     whole("episodes", episodes)
     whole("n_envs", n_envs)
     run = load_run(run_dir)
+    folder = run.path if out is None else Path(out)
+    try:
+        refuse_unwritable(folder)
+    except OSError as error:
+        raise PermissionError(f"{error}. Give another folder: out=DIR") from error
     with _separate_random_state():
         model = run.load_agent()
         started = time.perf_counter()
@@ -78,9 +86,9 @@ def evaluate_run(
             "video_note": "not asked for (gif=false)",
         }
         if gif:
-            result["video"], result["video_note"] = _record(run, model, seed, deterministic)
+            result["video"], result["video_note"] = _record(run, model, folder, seed, deterministic)
     result |= _columns(records)
-    replace_json(Path(run_dir) / "evaluation.json", result)
+    replace_json(folder / "evaluation.json", result)
     return result
 
 
@@ -144,8 +152,8 @@ def _columns(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
     return {name: values for name, values in columns.items() if any(value is not None for value in values)}
 
 
-def _record(run: Run, model: BaseAlgorithm, seed: int, deterministic: bool) -> tuple[str | None, str]:
-    """The clip's place in the run directory, or None and the reason: it fails no evaluation."""
+def _record(run: Run, model: BaseAlgorithm, folder: Path, seed: int, deterministic: bool) -> tuple[str | None, str]:
+    """The clip's place in the folder, or None and the reason: it fails no evaluation."""
     try:
         venv = run.venv(1, seed, "rgb_array")
     except Exception as error:
@@ -153,7 +161,7 @@ def _record(run: Run, model: BaseAlgorithm, seed: int, deterministic: bool) -> t
     try:
         player = run.agent.player(model, venv.num_envs, deterministic=deterministic, masks=action_masks(venv))
         trim = partial(envs.trim, run.config.env.id)
-        return "videos/episode.gif", write_clip(run.path / "videos" / "episode.gif", venv, player, CLIP_EPISODES, trim)
+        return "videos/episode.gif", write_clip(folder / "videos" / "episode.gif", venv, player, CLIP_EPISODES, trim)
     except Exception as error:
         return None, f"{error}"
     finally:

@@ -217,15 +217,34 @@ def read_configuration(path: Path) -> tuple[RunConfig, dict[str, str]]:
         RunDirectoryError: they are missing or are no run's.
     """
     try:
-        config = from_container(yaml.safe_load((path / "config.yaml").read_text()))
-        choices = yaml.safe_load((path / "choices.yaml").read_text())
+        choices = read_yaml(path / "choices.yaml")
+        for group in ("env", "shaping", "agent"):
+            if not isinstance(choices.get(group), str):
+                raise ValueError(f"{path / 'choices.yaml'} is damaged: it names no {group}")
+        config = from_container(read_yaml(path / "config.yaml"))
     except FileNotFoundError as error:
         raise RunDirectoryError(
             f"{path} is no run directory: it has no {Path(error.filename).name}. Give the folder that training made."
         ) from error
-    except (ValueError, TypeError, yaml.YAMLError) as error:
-        raise RunDirectoryError(f"{path}/config.yaml cannot be read: {error}") from error
+    except (ValueError, TypeError) as error:
+        raise RunDirectoryError(f"{path}: its configuration cannot be read: {error}") from error
     return config, choices
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        ValueError: it is damaged, or holds something else; names the file.
+        OSError: it is not there, or cannot be read.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds no mapping")
+    return content
 
 
 def refuse_unusable(path: Path) -> None:

@@ -7,7 +7,7 @@ import netrc
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ import numpy as np
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
-from scripts.running.progress_csv import STEPS, ProgressCsv
+from foundation.files import replace_text
+from scripts.running.losses import Losses
+from scripts.running.progress_csv import FILE, STEPS, ProgressCsv, read_rows
 
 _ROWS = 500  # of a table
 _WANDB_PATIENCE = 60.0  # seconds for the last upload
@@ -26,7 +28,9 @@ def make_logger(
     tracking: Mapping[str, Any],
     *,
     config: Mapping[str, Any],
+    losses: Losses,
     resume_from: int | None = None,
+    progress: Mapping[str, Any] | None = None,
 ) -> RunLogger:
     """SB3's logger over a run directory.
 
@@ -34,19 +38,26 @@ def make_logger(
         run_dir: the run directory.
         tracking: settings of the group `tracking`.
         config: the whole configuration, for W&B's table of runs.
+        losses: where a failed write is noted.
         resume_from: step of the checkpoint that training goes on from; what was logged later is
             removed or superseded.
+        progress: the state of progress.csv at that step.
     """
-    outputs: list[KVWriter] = [ProgressCsv(run_dir / "progress.csv", resume_from)]
+    rows = ProgressCsv(run_dir / FILE, resume_from, state=progress, losses=losses)
+    outputs: list[KVWriter] = [rows]
     if tracking["tensorboard"]:
-        outputs.append(ResumedTensorBoard(run_dir / "tensorboard", resume_from=resume_from))
+        outputs.append(ResumedTensorBoard(run_dir / "tensorboard", losses, resume_from=resume_from))
     if tracking["wandb"]:
-        outputs.append(WandbWriter(run_dir, tracking, config=config))
-    return RunLogger(str(run_dir), outputs)
+        outputs.append(WandbWriter(run_dir, tracking, config=config, history=read_rows(rows.path)[1]))
+    return RunLogger(str(run_dir), outputs, rows)
 
 
 class RunLogger(Logger):
     """SB3's logger with tables, and without iterations, counted anew at every resume."""
+
+    def __init__(self, folder: str, outputs: list[KVWriter], progress: ProgressCsv) -> None:
+        super().__init__(folder, outputs)
+        self.progress = progress
 
     def table(self, name: str, path: Path) -> None:
         """Hand a CSV file to W&B, where there is one: its first 500 rows."""
@@ -60,26 +71,63 @@ class RunLogger(Logger):
 
 
 class ResumedTensorBoard(TensorBoardOutputFormat):
-    """SB3's TensorBoard writer; a resume hides what was logged after the checkpoint."""
+    """SB3's TensorBoard writer; a resume hides what was logged after the checkpoint.
 
-    def __init__(self, folder: Path, *, resume_from: int | None = None) -> None:
+    It ends with the first row that cannot be written, and is noted.
+    """
+
+    def __init__(self, folder: Path, losses: Losses, *, resume_from: int | None = None) -> None:
         self.writer = SummaryWriter(log_dir=str(folder), purge_step=None if resume_from is None else resume_from + 1)
         self._is_closed = False
+        self._losses = losses
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        if not self._is_closed:
+            self._is_closed = not self._losses.attempt(
+                "tensorboard", lambda: super(ResumedTensorBoard, self).write(key_values, key_excluded, step)
+            )
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._losses.attempt("tensorboard", self.writer.close)
 
 
 class WandbWriter(KVWriter):
     """Weights & Biases, files in RUN/wandb. What goes wrong is said once and stops no training.
 
     Online with WANDB_API_KEY or a login (WANDB_MODE decides where it is set), offline otherwise;
-    never asks anything. A resumed run has the same id.
+    never asks anything. A resumed run has the same id, kept in RUN/wandb/id.txt; WANDB_RUN_ID,
+    which W&B's own sweeps set, chooses that of a new one. Offline, a resumed run is written whole
+    once more, from progress.csv, and the folders before are put aside: whoever synchronises the
+    newest has every row once.
+
+    Args:
+        run_dir: the run directory.
+        tracking: settings of the group `tracking`.
+        config: the whole configuration.
+        history: the rows before a resume, as progress.csv has them.
     """
 
-    def __init__(self, run_dir: Path, tracking: Mapping[str, Any], *, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        tracking: Mapping[str, Any],
+        *,
+        config: Mapping[str, Any],
+        history: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         self._run: Any = None
         self._failed = False
-        self._try(lambda: self._start(run_dir, tracking, config))
+        self._try(lambda: self._start(run_dir, tracking, config, history))
 
-    def _start(self, run_dir: Path, tracking: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    def _start(
+        self,
+        run_dir: Path,
+        tracking: Mapping[str, Any],
+        config: Mapping[str, Any],
+        history: Sequence[Mapping[str, str]],
+    ) -> None:
         folder = (run_dir / "wandb").resolve()
         folder.mkdir(exist_ok=True)
         for variable in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
@@ -87,9 +135,10 @@ class WandbWriter(KVWriter):
         os.environ.setdefault("WANDB_SILENT", "true")  # it advertises at every start otherwise
         import wandb  # here: it takes a second, and tracking=none does without
 
-        identity = folder / "id.txt"
-        if not identity.exists():
-            identity.write_text(secrets.token_hex(4) + "\n")
+        identity, mode = folder / "id.txt", wandb_mode()
+        known = identity.read_text().strip() if identity.exists() else os.environ.get("WANDB_RUN_ID")
+        if mode == "offline":
+            _put_aside(folder)
         self._run = wandb.init(
             project=tracking["project"],
             entity=tracking["entity"],
@@ -97,14 +146,17 @@ class WandbWriter(KVWriter):
             tags=list(tracking["tags"]) or None,
             name=run_dir.resolve().name,
             dir=str(run_dir.resolve()),
-            id=identity.read_text().strip(),
+            id=known or secrets.token_hex(4),
             resume="allow",
-            mode=wandb_mode(),
+            mode=mode,
             config=dict(config),
             settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False, init_timeout=30),
         )
         self._run.define_metric(STEPS)
         self._run.define_metric("*", step_metric=STEPS)
+        replace_text(identity, f"{self._run.id}\n")
+        for row in history if mode == "offline" else ():
+            self._run.log({name: _number(cell) for name, cell in row.items() if cell})
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         numbers = {key: value for key, value in key_values.items() if isinstance(value, np.ScalarType)}
@@ -146,6 +198,12 @@ class WandbWriter(KVWriter):
             self._failed = True
             self._run = None
             print(f"warning: W&B failed, training goes on without it: {_without_keys(str(error))}", flush=True)
+
+
+def _put_aside(folder: Path) -> None:
+    """Hide what earlier sessions wrote offline from ``wandb sync RUN/wandb/offline-run-*``."""
+    for old in folder.glob("offline-run-*"):
+        old.rename(old.with_name(f"superseded-{old.name}"))
 
 
 def wandb_mode() -> Any:

@@ -27,6 +27,7 @@ from scripts.configuration.store import settings, to_container
 from scripts.running.checkpoints import STATE_FILE, write_checkpoint
 from scripts.running.console import ConsoleProgress
 from scripts.running.experiment import Experiment, assemble
+from scripts.running.losses import Losses
 from scripts.running.run_directory import (
     Run,
     RunDirectory,
@@ -69,7 +70,7 @@ def begin(experiment: Experiment) -> Training:
 
 
 def go_on(path: Path, total_timesteps: int | None = None) -> Training:
-    """The next session of a run, from its newest checkpoint.
+    """The next session of a run, from its newest checkpoint, or from step 0 where it has none.
 
     Args:
         path: the run directory.
@@ -79,6 +80,7 @@ def go_on(path: Path, total_timesteps: int | None = None) -> Training:
         ValueError, RunDirectoryError: the run cannot go on, with the reason.
     """
     config, choices = read_configuration(path)
+    before = config.total_timesteps
     if total_timesteps is not None:
         checkpoint = newest_checkpoint(path)
         if checkpoint is not None and total_timesteps < checkpoint.steps:
@@ -89,12 +91,15 @@ def go_on(path: Path, total_timesteps: int | None = None) -> Training:
         config = replace(config, total_timesteps=total_timesteps)
     directory = RunDirectory.open(path)
     try:
-        run = load_run(path)
+        run = load_run(path) if any((path / "checkpoints").glob("step_*")) else None
+        if run is None:
+            print(f"{path} was stopped before its first checkpoint: it starts at step 0", flush=True)
         experiment = assemble(replace(config, run_dir=str(path)), choices)
+        _tell_new_course(experiment, before, 0 if run is None else run.checkpoint.steps)
         with _deaf_to_interrupts():
             env = experiment.build_env()
         try:
-            model = experiment.load_agent(run.checkpoint.path, env)
+            model = experiment.make_agent(env) if run is None else experiment.load_agent(run.checkpoint.path, env)
             training = Training(directory, experiment, env, model, run)
         except BaseException:
             env.close()
@@ -104,6 +109,18 @@ def go_on(path: Path, total_timesteps: int | None = None) -> Training:
     except BaseException:
         directory.close()
         raise
+
+
+def _tell_new_course(experiment: Experiment, before: int | None, steps: int) -> None:
+    """Say which settings jump, because they are spread over a run that is now longer or shorter."""
+    now = experiment.config.total_timesteps
+    changing = experiment.agent.over_the_run(experiment.settings)
+    if steps and changing and now != before:
+        print(
+            f"{' and '.join(changing)} go over total_timesteps: from here as at step {steps:,} of {now:,}, not of "
+            f"{before:,}",
+            flush=True,
+        )
 
 
 def _free_name(config: RunConfig, choices: Mapping[str, str]) -> Path:
@@ -142,20 +159,24 @@ class Training:
         self._resumed = resumed
         self._session_start = time.monotonic()
         self._error: str | None = None
+        self.losses = Losses()
 
     def run(self) -> int:
         """Learn until the end. Writes summary.json whatever happens; returns the exit code."""
-        resumed_step = None if self._resumed is None else self._resumed.checkpoint.steps
+        resumed = self._resumed
+        state = {} if resumed is None else resumed.state()
         print(f"run directory: {self.directory.path}", flush=True)
-        logger = make_logger(
+        self.logger = logger = make_logger(
             self.directory.path,
             settings(self.config.tracking),
             config=to_container(self.config),
-            resume_from=resumed_step,
+            losses=self.losses,
+            resume_from=None if resumed is None else resumed.checkpoint.steps,
+            progress=state.get("progress"),
         )
         self.model.set_logger(logger)
-        if self._resumed is not None:
-            self._restore(self._resumed)
+        if resumed is not None:
+            self._restore(state, resumed.checkpoint.steps)
         self._session_start = time.monotonic()
         self._write_summary("running")
         boundary = Boundary(self)
@@ -166,11 +187,12 @@ class Training:
                 status = self._learn(boundary, CallbackList(callbacks))
         finally:
             boundary.console.close()
-            with contextlib.suppress(Exception):  # a worker that died cannot be closed
-                self.env.close()  # and terms write their files
+            self._close_env()
             for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
                 logger.table(f"messages/{table.parent.name}", table)
             logger.close()
+            if self.losses.lost and status == "finished":
+                self._error = self.losses.told()
             self._write_summary(status)
             self.directory.close()
         if status == "failed":
@@ -178,7 +200,24 @@ class Training:
         elif status == "interrupted":
             print(f"interrupted; go on with: python -m scripts.train resume={self.directory.path}", flush=True)
             return 128 + (self.interrupted_by or signal.SIGINT)
+        elif self.losses.lost:
+            print(
+                f"error: every step was trained, but not everything was written: {self.losses.told()}\n"
+                f"  Make room, and go on from the newest checkpoint: python -m scripts.train "
+                f"resume={self.directory.path}",
+                flush=True,
+            )
+            return EXIT_CODES["failed"]
         return EXIT_CODES[status]
+
+    def _close_env(self) -> None:
+        """Close the environments; parts of the reward write their last files."""
+        try:
+            self.env.close()
+        except OSError as error:
+            self.losses.note("terms", error)
+        except Exception:  # a worker that died cannot be closed
+            return
 
     def _learn(self, boundary: Boundary, callback: BaseCallback) -> str:
         remaining = self.total - self.model.num_timesteps
@@ -222,14 +261,9 @@ class Training:
             self.agent.save(model, folder)
             torch.save(self.state_dict(), folder / STATE_FILE)
 
-        try:
-            write_checkpoint(self.directory.path / "checkpoints", model.num_timesteps, write)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            print(
-                f"WARNING: the checkpoint at {model.num_timesteps} steps could not be written: {error}\n"
-                "  Training goes on, and earlier checkpoints are untouched. Make room on the disk.",
-                flush=True,
-            )
+        self.logger.progress.sync()  # rows up to here are on the disk before the checkpoint that counts on them
+        folder = self.directory.path / "checkpoints"
+        self.losses.attempt("checkpoint", lambda: write_checkpoint(folder, model.num_timesteps, write))
 
     def refuse_broken_weights(self) -> None:
         """Raises FloatingPointError where learning has spoilt the agent for good."""
@@ -262,15 +296,15 @@ class Training:
             "successes": list(self.model.ep_success_buffer or []),
             "statistics": list(self.statistics),
             "seconds": self.seconds,
+            "progress": self.logger.progress.state_dict(),
         }
 
-    def _restore(self, run: Run) -> None:
-        state, model = run.state(), self.model
-        source = self.env.unwrapped
+    def _restore(self, state: Mapping[str, Any], steps: int) -> None:
+        model, source = self.model, self.env.unwrapped
         if state["env"] is not None:
             source.load_state_dict(state["env"])  # type: ignore[attr-defined]
         else:  # no state of its own: at least no episode that was played before
-            self.env.seed((self.config.seed + _RESEED + run.checkpoint.steps) % 2**31)
+            self.env.seed((self.config.seed + _RESEED + steps) % 2**31)
         self.env.load_state_dict(state["shaping"])
         if model.ep_info_buffer is not None and model.ep_success_buffer is not None:
             model.ep_info_buffer.clear()
@@ -321,10 +355,7 @@ class Training:
         }
         if self._error is not None:
             summary["error"] = self._error
-        try:
-            self.directory.write_summary(summary)
-        except OSError as error:
-            print(f"WARNING: summary.json could not be written: {error}", flush=True)
+        self.losses.attempt("summary.json", lambda: self.directory.write_summary(summary))
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

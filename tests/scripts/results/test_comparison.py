@@ -123,3 +123,37 @@ def test_what_cannot_be_compared_is_said(runs, tmp_path):
     (tmp_path / "bad.json").write_text('{"rows": []}')
     with pytest.raises(ValueError, match="no twin"):
         read_twin(tmp_path / "bad.json")
+
+
+DAMAGE = {
+    "choices.yaml": ["a: [", "[1, 2]", "\x00\x01"],
+    "config.yaml": ["a: [", "3"],
+    "summary.json": ["{", "[]", "{}", "null"],
+    "evaluation.json": ["{", "[]"],
+    "progress.csv": ["", "no,columns\n1,2\n"],
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in DAMAGE.items() for text in texts])
+def test_a_damaged_file_of_one_run_leaves_that_run_out_and_names_the_file(runs, name, text):
+    paths = sorted(runs.iterdir())
+    (paths[0] / name).write_text(text)
+    rows, left_out = read_runs(paths)
+    assert len(rows) == len(paths) - 1
+    [(path, reason)] = left_out
+    assert path == paths[0]
+    assert name in reason
+
+
+def test_bytes_that_are_no_text_leave_a_run_out(runs):
+    paths = sorted(runs.iterdir())
+    for name, path in zip(DAMAGE, paths, strict=False):
+        (path / name).write_bytes(b"\xff\xfe\x00")
+    _, left_out = read_runs(paths)
+    assert len(left_out) == min(len(paths), len(DAMAGE))
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_read(runs, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"file/out cannot be made: .*file is a file"):
+        compare([str(runs / "nothing*")], tmp_path / "file" / "out")

@@ -153,3 +153,15 @@ def test_what_cannot_be_evaluated_is_said(run_dir, tmp_path):
         main([str(run_dir), "episode=3"])
     with pytest.raises((ValueError, FileNotFoundError), match="run"):
         main([str(tmp_path)])
+
+
+def test_results_may_go_elsewhere_and_an_unwritable_place_is_said_before_anything_is_played(
+    run_dir, tmp_path, monkeypatch
+):
+    before = (run_dir / "evaluation.json").read_bytes() if (run_dir / "evaluation.json").exists() else None
+    result = evaluate_run(run_dir, episodes=2, gif=False, out=tmp_path / "elsewhere")
+    assert json.loads((tmp_path / "elsewhere" / "evaluation.json").read_text())["returns"] == result["returns"]
+    assert ((run_dir / "evaluation.json").read_bytes() if before else None) == before
+    monkeypatch.setattr("scripts.running.run_directory.Run.load_agent", lambda _: pytest.fail("it played"))
+    with pytest.raises(PermissionError, match="Give another folder: out=DIR"):
+        evaluate_run(run_dir, episodes=2, out="/proc/nowhere")

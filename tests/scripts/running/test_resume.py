@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +144,49 @@ def test_an_off_policy_agent_goes_on_with_its_replay_buffer(tmp_path: Path) -> N
     again = torch.load(checkpoint.path / "replay.pt", weights_only=False)
     assert again["pos"] == 400
     assert (again["arrays"]["actions"][:200] == replay["arrays"]["actions"][:200]).all()
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_at_step_0(
+    finished: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = (finished / "progress.csv").read_text()
+    shutil.rmtree(finished / "checkpoints")
+    assert main([f"resume={finished}"]) == 0
+    assert "stopped before its first checkpoint: it starts at step 0" in capfd.readouterr().out
+    assert steps_of(finished) == list(range(64, 641, 64))
+    columns = [column for column in rows.splitlines()[0].split(",") if not column.startswith("time/")]
+    assert columns == [c for c in read_rows(finished / "progress.csv")[0] if not c.startswith("time/")]
+
+
+def test_a_run_whose_every_checkpoint_is_damaged_does_not_start_anew_unasked(
+    finished: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = steps_of(finished)
+    for manifest in finished.glob("checkpoints/*/manifest.json"):
+        manifest.write_text("{")
+    with pytest.warns(UserWarning, match="damaged"):
+        assert main([f"resume={finished}"]) == 2
+    assert "no whole checkpoint" in capfd.readouterr().err
+    assert steps_of(finished) == rows
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (["agent.learning_rate_schedule=linear"], "agent.learning_rate go over total_timesteps"),
+        ([], None),
+    ],
+)
+def test_a_longer_run_says_which_settings_change_their_course(
+    settings: list[str], says: str | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main([*SETTINGS, *QUIET, *settings, f"run_dir={run}", "total_timesteps=64"]) == 0
+    capfd.readouterr()
+    assert main([f"resume={run}", "total_timesteps=128"]) == 0
+    said = capfd.readouterr().out
+    assert ("go over total_timesteps" in said) == (says is not None)
+    assert says is None or f"{says}: from here as at step 64 of 128, not of 64" in said
 
 
 def test_resume_of_an_older_checkpoint_format_is_refused(finished: Path, capfd: pytest.CaptureFixture[str]) -> None:

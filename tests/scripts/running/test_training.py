@@ -33,6 +33,7 @@ from shaping.calm.term import CalmTerm
 from shaping.llm import EmbeddedServer, Unavailable
 from shaping.terms import registry as reward_terms
 from tests.foundation.copies import copy, python
+from tests.scripts.running import wandb_files
 
 REPOSITORY = Path(__file__).parents[3]
 SMALL = ["env=classic/cartpole", "n_envs=2", "agent.n_steps=32", "agent.batch_size=32", "agent.n_epochs=1"]
@@ -271,8 +272,8 @@ def test_a_full_disk_while_training_loses_no_checkpoint_and_training_goes_on(
 
     monkeypatch.setattr(training, "write_checkpoint", full)
     run = tmp_path / "run"
-    assert train(run, "shaping=none", "total_timesteps=640", "checkpoint_every=64") == 0
-    assert "No space left" in capfd.readouterr().out
+    assert train(run, "shaping=none", "total_timesteps=640", "checkpoint_every=64") == 1
+    assert capfd.readouterr().out.count("WARNING: checkpoint could not be written") == 1
     assert summary(run)["steps"] == 640
     assert newest(run) == 192
 
@@ -366,6 +367,27 @@ def test_wandb_writes_offline_files_in_the_run_and_no_key_anywhere(tmp_path: Pat
     for path in [*tmp_path.rglob("*")]:
         if path.is_file():
             assert key.encode() not in path.read_bytes(), path
+
+
+def test_a_resumed_run_is_one_wandb_run_with_every_row_once_under_the_id_that_was_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_RUN_ID", "chosen01")
+    assert train(run, "shaping=none", "total_timesteps=128", "tracking=wandb") == 0
+    monkeypatch.setenv("WANDB_RUN_ID", "another1")  # of the sweep's next run
+    assert main([f"resume={run}", "total_timesteps=256"]) == 0
+    assert (run / "wandb" / "id.txt").read_text() == "chosen01\n"
+    [file] = (run / "wandb").glob("offline-run-*/*.wandb")
+    assert wandb_files.run_ids(file) == {"chosen01"}
+    rows = wandb_files.history(file)
+    assert [row["_step"] for row in rows] == [0, 1, 2, 3]
+    assert [row[STEPS] for row in rows] == [64, 128, 192, 256]
+    assert [row["rollout/ep_len_mean"] for row in rows] == pytest.approx(
+        [float(value) for value in column(run, "rollout/ep_len_mean")]
+    )
+    assert len(list((run / "wandb").glob("superseded-offline-run-*"))) == 1
 
 
 def test_wandb_is_offline_without_an_account_and_online_with_one(
