@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from envs.rocket.contest import Rules, play
-from envs.rocket.matches import TICKS_PER_SECOND, in_goal
+from envs.rocket.matches import scored
 from envs.rocket.recording import Recording
 from envs.rocket.rendering import picture
-from envs.rocket.starts import StartMixture
+from envs.rocket.simulator import TICKS_PER_SECOND
+from envs.rocket.start_mixture import StartMixture
 from foundation.checks import whole
 from scripts.results.clips import LAST_FRAME_SECONDS, Picture, captioned
 from scripts.rocket.players import player
@@ -60,7 +61,7 @@ def pictures(recordings: Sequence[Recording], reward: str = "") -> tuple[list[Pi
                 parts["reward"] = float(paid(view)[0, 0])
                 parts |= {name: float(values[0, 0]) for name, values in view.seen.items()}
                 view.forget_before()
-            goal = float(in_goal(states)[0])
+            goal = float(scored(states)[0])
             score[0] += goal > 0
             score[1] += goal < 0
             caption = f"point {number}    {score[0]} : {score[1]}    {step * pause:.1f} s"

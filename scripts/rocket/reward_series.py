@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.rocket.matches import TICKS_PER_SECOND
 from envs.rocket.recording import Recording
+from envs.rocket.simulator import TICKS_PER_SECOND
 from scripts.results.figures import COLOURS, figure, look, short_text
 from scripts.rocket.reward_field import BLUE, ORANGE
 from shaping.kinesthetic.composition import Expression

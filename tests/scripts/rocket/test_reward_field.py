@@ -56,7 +56,7 @@ def test_the_picture_and_its_numbers_are_written(tmp_path: Path, capsys: pytest.
 @pytest.fixture(scope="module")
 def recording() -> Recording:
     starts = [kickoff(np.random.default_rng(3), np.array([False, True]))]
-    [point] = play(lambda k, o: Kickoff(k), lambda k, o: ChaseBall(k), starts, Rules(seconds=30.0), record=True)
+    [point] = play(lambda k, o: Kickoff(), lambda k, o: ChaseBall(), starts, Rules(seconds=30.0), record=True)
     assert point.recording is not None
     return point.recording
 
