@@ -23,7 +23,9 @@ MakeDriver = Callable[[int, BoolArray], Driver]
 """(K arenas, which cars are orange (N,)) -> a driver for them."""
 
 
-LONGEST = 3600.0  # seconds of a point: a recording holds all its states in memory
+LONGEST = 600.0  # seconds of a point: a recording holds all its states in memory
+
+MOST_POINTS = 100_000  # of a contest
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,18 @@ def play_points(first: MakeDriver, second: MakeDriver, points: int, rules: Rules
     Raises:
         ValueError: an odd or impossible number of points.
     """
-    if points < 2 or points % 2:
-        raise ValueError(f"points={points}: expected an even number, as the teams change sides")
+    refuse_points(points)
     random, orange = np.random.default_rng(seed), np.repeat([False, True], rules.cars)
     kickoffs = [kickoff(random, orange) for _ in range(points // 2)]
     as_blue = [point.outcome for point in play(first, second, kickoffs, rules, seed)]
     as_orange = [-point.outcome for point in play(second, first, kickoffs, rules, seed)]
     return np.array(as_blue + as_orange)
+
+
+def refuse_points(points: int) -> None:
+    """Raises ValueError for an odd or impossible number of points."""
+    if not 2 <= points <= MOST_POINTS or points % 2:
+        raise ValueError(f"points={points}: expected an even number from 2 to {MOST_POINTS}, as the teams change sides")
 
 
 @contextmanager

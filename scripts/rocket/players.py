@@ -13,6 +13,7 @@ from envs.rocket.bots import BOTS
 from envs.rocket.contest import MakeDriver
 from envs.rocket.drivers import PlayerDriver
 from envs.typing import Array, BoolArray
+from foundation.checks import number
 from scripts.running.run_directory import Run, load_run
 
 
@@ -38,6 +39,11 @@ def player(word: str) -> tuple[str, MakeDriver]:
     return name, lambda k, orange: PlayerDriver(
         Cars(run, model), match.observation, match.actions, k, orange, match.tick_skip
     )
+
+
+def refuse_seed(seed: int) -> None:
+    """Raises ValueError for what numpy and torch cannot both be seeded with."""
+    number("seed", seed, least=0, most=2**32 - 1)
 
 
 class Cars:
