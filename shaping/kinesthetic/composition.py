@@ -170,7 +170,7 @@ def _too_deep() -> ValueError:
 
 
 def _refuse_infinite(reward: Expression, text: str) -> None:
-    """What overflows is refused now, not at the first step: tried out at the ball and far from it."""
+    """What overflows is refused now, not at the first step: tried at the ball and far from it."""
     with np.errstate(all="ignore"):
         values = reward(example())
     if not np.isfinite(values).all():
