@@ -3,12 +3,13 @@
 python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0]
     [out=outputs/tournament]
 
-PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose
-newest checkpoint plays, with sampled actions and what it was trained to see and do; NAME:PLAYER
-gives it a name. A point ends with a goal or, drawn, when time is over; sides change at half time.
+PLAYER is a bot (idle, random, chase_ball, goalie, kickoff), the run directory of an agent, whose
+newest checkpoint plays, or a checkpoint (RUN/checkpoints/step_..., of which a run keeps
+keep_checkpoints=), with sampled actions and what it was trained to see and do; NAME:PLAYER gives it
+a name. A point ends with a goal or, drawn, when time is over; sides change at half time.
 Agents decide as often as they were trained to; tick_skip= is the bots'. Prints the tables and
-writes OUT/tournament.json and OUT/tournament.png. Ratings are those of Weng
-and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
+writes OUT/tournament.json and OUT/tournament.png. Ratings are those of Weng and Lin 2011
+(Plackett-Luce, by openskill): skill ± 1.96 deviations.
 """
 
 from __future__ import annotations

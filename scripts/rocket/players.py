@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from envs.rocket.contest import MakeDriver
 from envs.rocket.drivers import PlayerDriver
 from envs.typing import Array, BoolArray
 from foundation.checks import number
+from scripts.running.checkpoints import checkpoint_at
 from scripts.running.run_directory import Run, load_run
 
 
@@ -30,15 +32,25 @@ def player(word: str) -> tuple[str, MakeDriver]:
         name, what = Path(word).name, word
     if what in BOTS:
         return name, lambda k, orange: BOTS[what]()
-    folder = Path(what)
-    if not (folder / "config.yaml").is_file():
-        raise ValueError(f"{word}: expected a bot ({', '.join(BOTS)}) or the run directory of an agent")
-    run = load_run(folder)
+    run = _run(word, Path(what))
     match = _match(run)
     model = run.load_agent()
     return name, lambda k, orange: PlayerDriver(
         Cars(run, model), match.observation, match.actions, k, orange, match.tick_skip
     )
+
+
+def _run(word: str, folder: Path) -> Run:
+    """The run of a folder, with its newest checkpoint, or with the one that the folder is."""
+    past = folder.parent.name == "checkpoints" and folder.is_dir()
+    directory = folder.parent.parent if past else folder
+    if not (directory / "config.yaml").is_file():
+        raise ValueError(
+            f"{word}: expected a bot ({', '.join(BOTS)}), the run directory of an agent, or one of its checkpoints "
+            "(RUN/checkpoints/step_...)"
+        )
+    run = load_run(directory)
+    return replace(run, checkpoint=checkpoint_at(folder)) if past else run
 
 
 def refuse_seed(seed: int) -> None:

@@ -223,7 +223,8 @@ class Training:
             torch.save(self.state_dict(), folder / STATE_FILE)
 
         try:
-            write_checkpoint(self.directory.path / "checkpoints", model.num_timesteps, write)
+            folder, keep = self.directory.path / "checkpoints", self.config.keep_checkpoints
+            write_checkpoint(folder, model.num_timesteps, write, keep)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             print(
                 f"WARNING: the checkpoint at {model.num_timesteps} steps could not be written: {error}\n"

@@ -531,6 +531,27 @@ def test_terms_are_paid_to_the_rows_alone():
     assert shaped.step(np.full(3, BOOST))[1].shape == (3,)
 
 
+@pytest.mark.parametrize("weight", [1.0, 0.0])
+def test_the_tasks_own_goal_is_paid_beside_lucys_reward_unless_its_weight_is_0(weight):
+    """The paper's agents get Lucy's reward alone."""
+    from shaping import ShapedVecEnv, WeightedSum, make_term
+
+    venv = envs.make_vec("Rocket1v1-v0", 2, report=["states"])
+    lucy = make_term("kinesthetic", reward="lucy", events="lucy", form="potential", team_spirit=0.3)
+    shaped = ShapedVecEnv(venv, {"kinesthetic": lucy}, combiner=WeightedSum({"task": weight}), gamma=0.99)
+    shaped.reset()
+    venv.begin(0, Start(ball_position=np.array([0.0, 5000.0, 100.0]), ball_velocity=np.array([0.0, 3000.0, 0.0]),
+                        car_position=np.array([[0, 4600.0, 17], [3000, 0, 17]])))  # fmt: skip
+    for _ in range(15):
+        _, rewards, dones, infos = shaped.step(np.array([NOTHING, NOTHING]))
+        if dones.any():
+            break
+    parts = [info["reward_terms"] for info in infos]
+    assert [part["task"] for part in parts] == [weight, -weight]
+    assert rewards == pytest.approx([part["task"] + part["kinesthetic"] for part in parts])
+    assert parts[0]["kinesthetic"] == pytest.approx(-parts[1]["kinesthetic"])
+
+
 @pytest.mark.parametrize("env_id", ["RocketShoot-v0", "RocketGoalie-v0", "Rocket1v1-v0"])
 def test_gymnasium_accepts_the_single_car(env_id):
     from gymnasium.utils.env_checker import check_env

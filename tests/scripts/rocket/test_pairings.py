@@ -121,6 +121,31 @@ def test_an_agent_decides_as_often_as_it_was_trained_to(run: Path, tmp_path: Pat
     assert (slow[:, 0] == slow[:, 1]).all(), "the first, which learned with 8 ticks, keeps what it does for two steps"
 
 
+def test_past_selves_of_a_run_play_against_it(tmp_path: Path) -> None:
+    run = tmp_path / "agent"
+    more = ["total_timesteps=512", "checkpoint_every=128", "keep_checkpoints=3"]
+    assert train([*TINY, *more, f"run_dir={run}"]) == 0
+    kept = sorted((run / "checkpoints").iterdir())
+    assert [folder.name for folder in kept] == [f"step_{steps:012d}" for steps in (256, 384, 512)]
+    orange = np.array([False, True])
+    models = [player(str(path))[1](1, orange)._player._model for path in (kept[0], kept[2], run)]  # type: ignore[attr-defined]
+    assert [model.num_timesteps for model in models] == [256, 512, 512]
+    match.main([f"then:{kept[0]}", f"now:{run}", "points=1", "seconds=1", "video=none", f"out={tmp_path}"])
+    (kept[1] / "agent.zip").unlink()
+    for path, words in ((kept[1], "agent.zip is missing"), (run / "checkpoints" / "step_1", "expected a bot")):
+        with pytest.raises(ValueError, match=words):
+            player(str(path))
+
+
+@pytest.mark.parametrize("keep", [0, -1])
+def test_a_run_that_keeps_no_checkpoint_is_refused(
+    keep: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train([*TINY, f"keep_checkpoints={keep}", f"run_dir={tmp_path / 'run'}"]) == 2
+    assert f"keep_checkpoints={keep}: expected a whole number of at least 1" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_points_of_players_of_chance_hang_on_the_seed(tmp_path: Path) -> None:
     for seed, out in ((1, "a"), (1, "b"), (2, "c")):
         match.main(["random", "points=1", "seconds=1", f"seed={seed}", "video=none", f"out={tmp_path / out}"])
