@@ -34,18 +34,8 @@ WINDOW = 100
 # What may differ between the seeds of one arm: who is told, where it lies, and what happens after
 # training.
 NOT_CONFIGURATION = {
-    *(
-        "seed",
-        "run_dir",
-        "resume",
-        "tracking",
-        "plots",
-        "video",
-        "evaluate_episodes",
-        "checkpoint_every",
-        "keep_checkpoints",
-        "log_every",
-    ),
+    *("seed", "run_dir", "resume", "tracking", "plots", "video", "evaluate_episodes", "checkpoint_every", "log_every"),
+    *("device", "torch_threads", "workers", "keep_checkpoints"),
 }
 
 
