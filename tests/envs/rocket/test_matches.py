@@ -609,6 +609,13 @@ def test_pettingzoos_agents_are_the_cars_that_no_bot_drives():
     env = rocket_v0(blue=2, orange=1, opponent="goalie", seconds=2.0)
     assert env.possible_agents == ["blue-0", "blue-1"]
     parallel_api_test(env, num_cycles=40)
+    chance = rocket_v0(blue=1, orange=1, opponent="random", report=["states"])
+    plays = []
+    for _ in range(2):
+        chance.reset(seed=9)
+        infos = [chance.step({"blue-0": NOTHING})[4]["blue-0"] for _ in range(10)]
+        plays.append([info["states"].car_position[0, 1] for info in infos])
+    assert np.array_equal(*plays), "the same seed is the same opponent"
     with pytest.raises(ValueError, match="nobody to play against"):
         rocket_v0(blue=1, orange=0, opponent="goalie")
     with pytest.raises(ValueError, match="opponent="):
