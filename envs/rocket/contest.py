@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -125,54 +125,65 @@ def play(
     """
     k, n = min(rules.arenas, len(starts)), rules.cars
     drivers = _Drivers([blue] if orange is None else [blue, orange], k, rules)
-    tick_skip = drivers.tick_skip
-    matches = Matches(k, n, n if orange else 0, tick_skip=tick_skip, mesh_dir=rules.mesh_dir)
+    pace = drivers.tick_skip
+    matches = Matches(k, n, n if orange else 0, tick_skip=pace, mesh_dir=rules.mesh_dir)
     seeds = np.random.default_rng(seed).integers(2**62, size=len(starts))
-    limit, patience = (max(1, round(s * TICKS_PER_SECOND / tick_skip)) for s in (rules.seconds, rules.no_touch_seconds))
+    limit, patience = (max(1, round(s * TICKS_PER_SECOND / pace)) for s in (rules.seconds, rules.no_touch_seconds))
     queues = [list(range(arena, len(starts), k)) for arena in range(k)]
     playing = np.full(k, -1)  # the point; -1: none
     steps, idle = np.zeros(k, np.int64), np.zeros(k, np.int64)
     points: list[Point | None] = [None] * len(starts)
-    tapes: list[list[tuple[Array, MatchStates]]] = [[] for _ in range(k)]
+    tapes: list[_Tape] = [_Tape() for _ in range(k)]
 
-    def begin(arenas: IntArray) -> None:
+    def begin(arenas: IntArray) -> MatchStates:
         for arena in arenas.tolist():
-            playing[arena] = queues[arena].pop(0) if queues[arena] else -1
-            matches.reset(arena, starts[max(0, playing[arena])])
-            tapes[arena] = []
+            playing[arena] = queues[arena].pop(0)
+            matches.reset(arena, starts[playing[arena]])
         steps[arenas] = idle[arenas] = 0
-        drivers.begin(arenas, seeds[np.maximum(0, playing[arenas])])
+        drivers.begin(arenas, seeds[playing[arenas]])
+        states = matches.states()
+        for arena in arenas.tolist():
+            tapes[arena] = _Tape([states.arena(arena)])
+        return states
 
-    begin(np.arange(k))
-    states = matches.states()
-    firsts = [states.arena(arena) for arena in range(k)]  # where each arena's point began
+    states = begin(np.arange(k))
     while (playing >= 0).any() or any(queues):
         controls = drivers(states, 1.0 - steps / limit)
         states = matches.step(controls)
         if record:
             for arena in np.flatnonzero(playing >= 0).tolist():
-                tapes[arena].append((controls[arena], states.arena(arena)))
+                tapes[arena].take(controls[arena], states.arena(arena))
         steps += 1
         idle = np.where(states.touched.any(axis=1), 0, idle + 1)
         goal = scored(states)
         ended = np.flatnonzero((playing >= 0) & ((goal != 0) | (steps >= limit) | (idle >= patience)))
         for arena in ended.tolist():
-            start = starts[playing[arena]]
-            recording = None
-            if record:
-                done, after = zip(*tapes[arena], strict=True)
-                states_of_it = MatchStates.joined([firsts[arena], *after])
-                recording = Recording(start, matches.orange, tick_skip, np.stack(done), states_of_it)
-            points[playing[arena]] = Point(int(goal[arena]), recording)
-            playing[arena] = -1
-        waiting = np.array([arena for arena in range(k) if playing[arena] < 0 and queues[arena]], np.int64)
+            point = playing[arena]
+            recording = tapes[arena].recording(starts[point], matches.orange, pace) if record else None
+            points[point] = Point(int(goal[arena]), recording)
+        playing[ended] = -1
+        waiting = np.flatnonzero((playing < 0) & np.array([len(queue) > 0 for queue in queues]))
         if len(waiting) and drivers.all_decide:
-            begin(waiting)
-            states = matches.states()
-            for arena in waiting.tolist():
-                firsts[arena] = states.arena(arena)
+            states = begin(waiting)
     matches.close()
     return [point for point in points if point is not None]
+
+
+@dataclass(frozen=True)
+class _Tape:
+    """What happens in an arena during a point: one state more than controls."""
+
+    states: list[MatchStates] = field(default_factory=list)
+    controls: list[Array] = field(default_factory=list)
+
+    def take(self, controls: Array, states: MatchStates) -> None:
+        """A step was played."""
+        self.controls.append(controls)
+        self.states.append(states)
+
+    def recording(self, start: Start, orange: BoolArray, tick_skip: int) -> Recording:
+        """Of the whole point."""
+        return Recording(start, orange, tick_skip, np.stack(self.controls), MatchStates.joined(self.states))
 
 
 class _Drivers:
