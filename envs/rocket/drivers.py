@@ -10,18 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.rocket.actions import ACTIONS
-from envs.rocket.observations import OBSERVATIONS, STEP_SECONDS
+from envs.rocket.observations import OBSERVATIONS
 from envs.rocket.saved_policy import SavedPolicy
+from envs.rocket.simulator import TICK_SKIP, TICKS_PER_SECOND
 from envs.rocket.states import MatchStates
 from envs.typing import Array, BoolArray, IntArray
 
 Controls = npt.NDArray[np.float32]
-Player = Callable[[Array, BoolArray], Array]
-"""(observations (rows, ...), which rows begin an episode (rows,)) -> actions (rows, ...)."""
+Player = Callable[[Array, BoolArray, BoolArray], Array]
+"""(observations (rows, ...), which rows begin an episode (rows,), which actions are of use (rows,
+actions)) -> actions (rows, ...)."""
 
 
 class Driver(ABC):
     """Drives some cars of every arena. `begin` and `acted` tell every driver; most need neither."""
+
+    tick_skip: int | None = None
+    """Physics ticks between its decisions; None: as often as it is asked."""
 
     @abstractmethod
     def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
@@ -33,8 +38,8 @@ class Driver(ABC):
             time_left: (K,) share of the episode's time, 1 to 0.
         """
 
-    def begin(self, arenas: IntArray) -> None:  # noqa: B027 - optional
-        """Episodes begin in these arenas."""
+    def begin(self, arenas: IntArray, seeds: IntArray) -> None:  # noqa: B027 - optional
+        """Episodes of these seeds begin in these arenas; what is random hangs on the seed."""
 
     def acted(self, controls: Controls) -> None:  # noqa: B027 - optional
         """All cars do this (K, N, 8) in the step that comes."""
@@ -49,7 +54,7 @@ class PlayerDriver(Driver):
         player: see `Player`.
         observation, actions: what it sees and does: names in `OBSERVATIONS` and `ACTIONS`.
         n_arenas, orange: K, and which cars are orange (N,).
-        step_seconds: between two decisions.
+        tick_skip: physics ticks between two decisions.
     """
 
     def __init__(
@@ -59,21 +64,28 @@ class PlayerDriver(Driver):
         actions: str,
         n_arenas: int,
         orange: BoolArray,
-        step_seconds: float = STEP_SECONDS,
+        tick_skip: int = TICK_SKIP,
     ) -> None:
+        self.tick_skip = tick_skip
         self._player = player
-        self._observer = OBSERVATIONS[observation](n_arenas, orange, step_seconds)
+        self._observer = OBSERVATIONS[observation](n_arenas, orange, tick_skip / TICKS_PER_SECOND)
         self._parser = ACTIONS[actions]()
         self._begins = np.ones(n_arenas, np.bool_)
 
     def __call__(self, states: MatchStates, cars: IntArray, time_left: Array) -> Controls:
         observed = self._observer(states, time_left)[:, cars]
         rows = observed.reshape(-1, *observed.shape[2:])
-        actions = self._player(rows, np.repeat(self._begins, len(cars)))
+        actions = self._player(rows, np.repeat(self._begins, len(cars)), self._masks(states, cars))
         self._begins[:] = False
         return self._parser(actions).reshape(*observed.shape[:2], 8)
 
-    def begin(self, arenas: IntArray) -> None:
+    def _masks(self, states: MatchStates, cars: IntArray) -> BoolArray:
+        # an environment whose observation needs no flips does not read them, and its masks neither
+        flips = states.has_flip if self._observer.reads_flips else states.on_ground
+        ground, boost, flip = (array[:, cars].reshape(-1) for array in (states.on_ground, states.boost, flips))
+        return self._parser.masks(ground, boost, flip)
+
+    def begin(self, arenas: IntArray, seeds: IntArray) -> None:
         self._begins[arenas] = True
         self._observer.begin(arenas)
 
@@ -99,13 +111,19 @@ class FrozenAgent(PlayerDriver):
         actions: str,
         n_arenas: int,
         orange: BoolArray,
-        step_seconds: float = STEP_SECONDS,
+        tick_skip: int = TICK_SKIP,
     ) -> None:
         policy = SavedPolicy(path)
-        super().__init__(policy, observation, actions, n_arenas, orange, step_seconds)
+        super().__init__(policy, observation, actions, n_arenas, orange, tick_skip)
         for what, name, theirs, ours in (
             ("observation", observation, policy.observation_space, self._observer.space),
             ("actions", actions, policy.action_space, self._parser.space),
         ):
             if theirs.shape != ours.shape or getattr(theirs, "n", None) != getattr(ours, "n", None):
                 raise ValueError(f"{path}: it was trained with {what} {theirs}, and {what}={name} is {ours}")
+        self._n_arenas, self._saved = n_arenas, policy
+
+    def begin(self, arenas: IntArray, seeds: IntArray) -> None:
+        super().begin(arenas, seeds)
+        if len(arenas) == self._n_arenas:  # one stream of actions serves all arenas
+            self._saved.seed(int(seeds[0]))

@@ -13,8 +13,8 @@ from pettingzoo import ParallelEnv
 
 from envs.catalogue import Request
 from envs.rocket.starts import Start
-from envs.rocket.vec_env import SELF, MatchConfig, RocketVecEnv
-from envs.typing import Array
+from envs.rocket.vec_env import MatchConfig, RocketVecEnv
+from envs.typing import Array, BoolArray
 
 
 class _OneMatch:
@@ -94,6 +94,10 @@ class RocketEnv(gymnasium.Env[Array, Any]):
         observations, rewards, terminated, truncated, infos = self._match.step(np.asarray([action]))
         return observations[0], float(rewards[0]), terminated, truncated, infos[0]
 
+    def action_masks(self) -> BoolArray:
+        """(actions,): see `RocketVecEnv.action_masks`; sb3-contrib asks for them."""
+        return np.asarray(self._match.venv.action_masks()[0])
+
     def render(self) -> Array | None:  # type: ignore[override]
         """The arena from above, or None without a render_mode."""
         return self._match.venv.render()
@@ -107,7 +111,8 @@ class RocketParallelEnv(ParallelEnv[str, Array, Any]):
     """Every car of a match is an agent: blue-0, blue-1, ..., orange-0, ...
 
     Args:
-        blue, orange: cars in the teams.
+        blue, orange: cars in the teams; with `opponent=`, a bot or a frozen agent drives the orange
+            ones, which are no agents then.
         report, events, render_mode: see `RocketVecEnv`.
         match: more of `MatchConfig`.
     """
@@ -124,9 +129,10 @@ class RocketParallelEnv(ParallelEnv[str, Array, Any]):
         render_mode: str | None = None,
         **match: Any,
     ) -> None:
-        config = MatchConfig(blue=blue, orange=orange, **{**match, "opponent": SELF})
+        config = MatchConfig(blue=blue, orange=orange, **match)
         self._match = _OneMatch(config, report, events, render_mode)
-        self.possible_agents = [*(f"blue-{i}" for i in range(blue)), *(f"orange-{i}" for i in range(orange))]
+        names = [*(f"blue-{i}" for i in range(blue)), *(f"orange-{i}" for i in range(orange))]
+        self.possible_agents = names[: config.rows]
         self.agents: list[str] = []
         self.render_mode = render_mode
         self._random = np.random.default_rng()
@@ -168,6 +174,10 @@ class RocketParallelEnv(ParallelEnv[str, Array, Any]):
         """Put the match into a situation and go on from there: observations by agent."""
         self.agents = list(self.possible_agents)
         return dict(zip(self.agents, self._match.venv.begin(0, start), strict=True))
+
+    def action_masks(self) -> dict[str, BoolArray]:
+        """Agent -> (actions,): see `RocketVecEnv.action_masks`."""
+        return dict(zip(self.agents, self._match.venv.action_masks(), strict=False))
 
     def render(self) -> Any:
         return self._match.venv.render()

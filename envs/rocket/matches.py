@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from collections.abc import Sequence
@@ -12,14 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from envs.rocket.simulator import simulator
-from envs.rocket.starts import TINY, Start, check, kickoff
+from envs.rocket.simulator import GOAL_LINE, TICK_SKIP, TICKS_PER_SECOND, simulator
+from envs.rocket.starts import CAR_REST, TINY, Start, check, kickoff
 from envs.rocket.states import EVENTS, MatchStates
 from envs.typing import Array, BoolArray
 from foundation.checks import whole
 
-GOAL_LINE = 5124.25 + 91.25  # y of the ball's centre beyond which RocketSim counts a goal
-TICKS_PER_SECOND = 120
 MOST_CARS = 3  # in a team
 # Columns of RocketSim's get_gym_state
 _SAVES, _SHOTS, _DEMOS, _PICKUPS, _DEMOED, _GROUND, _HIT, _BOOST = 3, 4, 5, 6, 7, 8, 9, 10
@@ -50,14 +49,13 @@ class Matches:
         blue: int = 1,
         orange: int = 1,
         *,
-        tick_skip: int = 8,
+        tick_skip: int = TICK_SKIP,
         mesh_dir: str | Path | None = None,
         flips: bool = True,
     ) -> None:
         whole("n_arenas", n_arenas)
         refuse_teams(blue, orange)
-        if tick_skip < 1 or TICKS_PER_SECOND % tick_skip:
-            raise ValueError(f"tick_skip={tick_skip}: expected a number that divides {TICKS_PER_SECOND}")
+        refuse_tick_skip(tick_skip)
         self._rs = simulator(mesh_dir)
         self.n_arenas, self.n_cars = n_arenas, blue + orange
         self.tick_skip = tick_skip
@@ -187,10 +185,12 @@ class Matches:
             ValueError: a situation that cannot be.
         """
         check(start, self.n_cars)
-        # Twice, with a tick between: wheels and contacts of the episode before survive set_state,
-        # not a tick elsewhere
-        self._place(arena, start)
-        self._arenas[arena].step(1)
+        # Three things of the episode before survive set_state: what drives the wheels, until a tick
+        # on the floor; contacts and springs, until a tick in the air. The third tick presses the
+        # springs as far as the start has them
+        for before in (_apart(self.n_cars, CAR_REST), _apart(self.n_cars, 1000.0), start):
+            self._place(arena, before)
+            self._arenas[arena].step(1)
         self._place(arena, start)
         self._read(arena)
         state = self._raw[arena]
@@ -271,10 +271,23 @@ class Matches:
         self._cars, self._arenas = [], []
 
 
+def refuse_tick_skip(tick_skip: int) -> None:
+    """Raises ValueError for a number of ticks that does not divide a second's."""
+    if whole("tick_skip", tick_skip) > TICKS_PER_SECOND or TICKS_PER_SECOND % tick_skip:
+        raise ValueError(f"tick_skip={tick_skip}: expected a number that divides {TICKS_PER_SECOND}")
+
+
 def refuse_teams(blue: int, orange: int) -> None:
     """Raises ValueError for teams that cannot play."""
     if not (0 <= blue <= MOST_CARS and 0 <= orange <= MOST_CARS and blue + orange >= 1):
         raise ValueError(f"blue={blue} orange={orange}: a team has 0 to {MOST_CARS} cars, and one has a car")
+
+
+@functools.cache
+def _apart(n_cars: int, height: float) -> Start:
+    """Everything at rest and apart from everything else, the cars at this height."""
+    cars = np.stack([np.linspace(-2500.0, 2500.0, n_cars), np.zeros(n_cars), np.full(n_cars, height)], axis=1)
+    return Start(ball_position=np.array([0.0, 3000.0, 1000.0]), car_position=cars)
 
 
 def _row(values: Array | None, index: int | None = None) -> Sequence[float]:
@@ -283,10 +296,13 @@ def _row(values: Array | None, index: int | None = None) -> Sequence[float]:
     return [float(value) for value in (values if index is None else values[index])]
 
 
-def in_goal(states: MatchStates) -> Array:
-    """(K,): 1 where the ball lies in the orange goal, -1 in the blue one, 0 elsewhere."""
-    y = states.ball_position[:, 1]
-    return np.where(np.abs(y) > GOAL_LINE, np.sign(y), 0.0)
+def scored(states: MatchStates) -> Array:
+    """(K,): 1 where blue scored in this step, -1 where orange did, 0 elsewhere.
+
+    By the goals that were counted: where a step is long, the ball may have bounced out again.
+    """
+    gained = states.events["team_goal"][:, 0] - states.events["concede"][:, 0]
+    return np.asarray(np.sign(gained) * (-1.0 if states.orange[0] else 1.0))
 
 
-__all__ = ["GOAL_LINE", "Matches", "in_goal"]
+__all__ = ["GOAL_LINE", "Matches", "scored"]

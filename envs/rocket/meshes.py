@@ -27,7 +27,7 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float64]
 Triangles = npt.NDArray[np.int64]
 
-FORMAT = 1  # of our meshes: change it with the code that makes them
+FORMAT = 2  # of our meshes: change it with the code that makes them
 UU_PER_UNIT = 50.0  # Bullet's unit
 
 
@@ -235,19 +235,21 @@ def _back(field: Field) -> tuple[Points, Triangles]:
 def _goal(field: Field) -> list[tuple[Points, Triangles]]:
     """Floor, back and roof of half the goal, swept along its section, and its side."""
     back, post = field.goal_back, field.goal_half_width
-    arc = _arc(-math.pi / 2, 0.0, (back - 240.0, 256.0), 240.0, field.chords)  # (y, z)
+    centre, roof = (back - 240.0, 256.0), (back - 147.0, 477.0)  # (y, z); the arc runs on to the roof
+    end = math.atan2(roof[1] - centre[1], roof[0] - centre[0])
+    chords = math.ceil(field.chords * (end + math.pi / 2) / (math.pi / 2))
+    arc = _arc(-math.pi / 2, end, centre, 240.0, chords)
     section = np.vstack(
-        [[field.back - 1.0, -1.0], [5354.0, -1.0], arc, [back, 430.0], [5853.0, 477.0], [5344.0, 640.0],
-         [field.back, field.goal_height]]
-    )  # fmt: skip
+        [[field.back - 1.0, -1.0], [5354.0, -1.0], arc, [5344.0, 640.0], [field.back, field.goal_height]]
+    )
     k = len(section)
     shell = np.concatenate([np.column_stack([np.full(k, x), section]) for x in (post, 0.0)])
     triangles = []
     for j in range(k - 1):
         triangles += [(j, k + j, k + j + 1), (j, k + j + 1, j + 1)]
-    centre = np.array([[post, 5500.0, 250.0]])
+    middle = np.array([[post, 5500.0, 250.0]])
     ring = np.column_stack([np.full(k + 1, post), np.vstack([section, section[:1]])])
-    return [(shell, np.array(triangles)), _fan(centre, ring, inward=np.array([-1.0, 0.0, 0.0]))]
+    return [(shell, np.array(triangles)), _fan(middle, ring, inward=np.array([-1.0, 0.0, 0.0]))]
 
 
 def _fan(centre: Points, ring: Points, inward: Points) -> tuple[Points, Triangles]:

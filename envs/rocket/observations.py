@@ -15,13 +15,14 @@ from abc import ABC, abstractmethod
 import numpy as np
 from gymnasium import spaces
 
+from envs.rocket.simulator import TICK_SKIP, TICKS_PER_SECOND
 from envs.rocket.states import BIG_PADS, PADS, MatchStates
 from envs.typing import Array, BoolArray
 
 POSITION, SPEED, SPIN = 2300.0, 2300.0, 5.5  # what lengths, velocities, angular velocities are divided by
 GOAL = np.array([0.0, 6000.0, 321.3875], np.float32)
 SLOTS = 6  # cars of Lucy's and Necto's matrices
-STEP_SECONDS = 8 / 120
+STEP_SECONDS = TICK_SKIP / TICKS_PER_SECOND
 TURN = np.array([-1.0, -1.0, 1.0], np.float32)
 
 
@@ -60,6 +61,12 @@ class Observation(ABC):
 
     def __init__(self, n_arenas: int, orange: BoolArray, step_seconds: float = STEP_SECONDS) -> None:
         self.n_arenas, self.orange = n_arenas, orange
+        n = len(orange)
+        self._viewers = np.arange(n)[:, None]
+        self._order = np.array(
+            [[viewer, *(c for c in range(n) if c != viewer and orange[c] == orange[viewer]),
+              *(c for c in range(n) if orange[c] != orange[viewer])] for viewer in range(n)]
+        )  # fmt: skip
 
     @property
     @abstractmethod
@@ -72,6 +79,10 @@ class Observation(ABC):
     @abstractmethod
     def __call__(self, states: MatchStates, time_left: Array) -> Array:
         """Observations (K, N, ...). ``time_left``: (K,) share of the episode's time, 1 to 0."""
+
+    def ordered(self, values: Array) -> Array:
+        """(K, N viewers, N cars, ...) in the arena's order -> itself, its mates, its opponents."""
+        return np.asarray(values[:, self._viewers, self._order])
 
     def acted(self, controls: Array) -> None:  # noqa: B027 - optional
         """The cars do this (K, N, 8), before the step."""
@@ -127,13 +138,7 @@ class FlatObservation(Observation):
 
     def __init__(self, n_arenas: int, orange: BoolArray, step_seconds: float = STEP_SECONDS) -> None:
         super().__init__(n_arenas, orange, step_seconds)
-        n = len(orange)
-        self._last = np.zeros((n_arenas, n, 8), np.float32)
-        # for each viewer: itself, its team, the others, in the order of the arena
-        self._order = np.array(
-            [[viewer, *(c for c in range(n) if c != viewer and orange[c] == orange[viewer]),
-              *(c for c in range(n) if orange[c] != orange[viewer])] for viewer in range(n)]
-        )  # fmt: skip
+        self._last = np.zeros((n_arenas, len(orange), 8), np.float32)
 
     @property
     def space(self) -> spaces.Box:
@@ -152,9 +157,8 @@ class FlatObservation(Observation):
             ],
             axis=-1,
         )  # fmt: skip
-        ordered = cars[:, np.arange(n)[:, None], self._order]
         k = len(states.ball_position)
-        parts = [ball, seen.pads(), self._last, ordered.reshape(k, n, -1)]
+        parts = [ball, seen.pads(), self._last, self.ordered(cars).reshape(k, n, -1)]
         return np.concatenate(parts, axis=-1).astype(np.float32)
 
     def acted(self, controls: Array) -> None:
@@ -167,6 +171,7 @@ class FlatObservation(Observation):
 class LucyObservation(Observation):
     """Lucy-SKG's matrix (8, 64): row 0 the query (itself), row 1 the ball, rows 2 to 7 the cars.
 
+    Cars come in the order itself, team mates, opponents.
     Columns: 0-3 flags itself, team mate, opponent, ball; 4-6 position, 7-9 velocity, 10-12 angular
     velocity, 13-15 forward, 16-18 up, 19 boost, 20 on the ground, 21 has a flip, 22 demolished;
     23-62 the last five actions, newest first, in the query alone; 63 is 1 in rows that hold nobody.
@@ -188,15 +193,19 @@ class LucyObservation(Observation):
         seen, n, k = Seen(states), len(self.orange), len(states.ball_position)
         rows = np.zeros((k, n, 2 + SLOTS, 64), np.float32)
         cars = rows[:, :, 2 : 2 + n]
-        same = self.orange[:, None] == self.orange[None]
-        cars[..., 0], cars[..., 1], cars[..., 2] = np.eye(n), same, ~same
-        cars[..., 4:7] = seen.cars(states.car_position) / POSITION
-        cars[..., 7:10] = seen.cars(states.car_velocity) / SPEED
-        cars[..., 10:13] = seen.cars(states.car_angular_velocity) / SPIN
-        cars[..., 13:16], cars[..., 16:19] = seen.cars(states.car_forward), seen.cars(states.car_up)
-        cars[..., 19:23] = _flags(states, n)
-        itself = np.arange(n)
-        rows[:, :, 0, :23] = cars[:, itself, itself, :23]
+        same = self.orange[:, None] == self.orange[self._order]
+        cars[:, :, 0, 0], cars[..., 1], cars[..., 2] = 1.0, same, ~same
+        cars[..., 4:23] = self.ordered(
+            np.concatenate(
+                [
+                    seen.cars(states.car_position) / POSITION, seen.cars(states.car_velocity) / SPEED,
+                    seen.cars(states.car_angular_velocity) / SPIN, seen.cars(states.car_forward),
+                    seen.cars(states.car_up), _flags(states, n),
+                ],
+                axis=-1,
+            )
+        )  # fmt: skip
+        rows[:, :, 0, :23] = cars[:, :, 0, :23]
         rows[:, :, 0, 23:63] = self._actions.reshape(k, n, -1)
         ball = rows[:, :, 1]
         ball[..., 3] = 1.0
@@ -216,6 +225,7 @@ class LucyObservation(Observation):
 class NectoObservation(Observation):
     """Necto's matrix (42, 33): the query (itself), the ball, six cars, then 34 boost pads.
 
+    Cars come in the order itself, team mates, opponents.
     Columns: 0-4 flags itself, team mate, opponent, ball, pad; 5-7 position, 8-10 velocity, 11-13
     forward, 14-16 up, 17-19 angular velocity; 20 boost (of a pad what it gives), 21 tens of seconds
     until a demolished car or a taken pad is back, 22 on the ground, 23 has a flip; 24-31 the last
@@ -238,9 +248,9 @@ class NectoObservation(Observation):
         # what never changes: flags, padding, where the pads are and what they give
         rows = np.zeros((n, 2 + SLOTS + len(PADS), self.COLUMNS), np.float32)
         rows[:, 1, 3] = 1.0
-        rows[:, 2 : 2 + n, 0], rows[:, 0, 0] = np.eye(n), 1.0
-        rows[:, 2 : 2 + n, 1] = orange[:, None] == orange[None]
-        rows[:, 2 : 2 + n, 2] = orange[:, None] != orange[None]
+        rows[:, 2, 0], rows[:, 0, 0] = 1.0, 1.0
+        rows[:, 2 : 2 + n, 1] = orange[:, None] == orange[self._order]
+        rows[:, 2 : 2 + n, 2] = orange[:, None] != orange[self._order]
         rows[:, 0, 1] = 1.0
         rows[:, 2 + n : 2 + SLOTS, -1] = 1.0
         pads = rows[:, 2 + SLOTS :]
@@ -254,15 +264,21 @@ class NectoObservation(Observation):
     def __call__(self, states: MatchStates, time_left: Array) -> Array:
         seen, n, k = Seen(states), len(self.orange), len(states.ball_position)
         rows = np.repeat(self._constant[None], k, axis=0)
-        cars, itself = rows[:, :, 2 : 2 + n], np.arange(n)
-        cars[..., 5:8] = seen.cars(states.car_position) / POSITION
-        cars[..., 8:11] = seen.cars(states.car_velocity) / SPEED
-        cars[..., 11:14], cars[..., 14:17] = seen.cars(states.car_forward), seen.cars(states.car_up)
-        cars[..., 17:20] = seen.cars(states.car_angular_velocity) / SPIN
-        cars[..., 20] = states.boost[:, None]
-        cars[..., 21] = self._cars(states.demolished)[:, None] / 10.0
-        cars[..., 22], cars[..., 23] = states.on_ground[:, None], states.has_flip[:, None]
-        rows[:, :, 0, 5:24] = cars[:, itself, itself, 5:24]
+        cars = rows[:, :, 2 : 2 + n]
+        away = self._cars(states.demolished) / 10.0
+        flags = np.stack([states.boost, away, states.on_ground, states.has_flip], axis=-1)
+        cars[..., 5:24] = self.ordered(
+            np.concatenate(
+                [
+                    seen.cars(states.car_position) / POSITION, seen.cars(states.car_velocity) / SPEED,
+                    seen.cars(states.car_forward), seen.cars(states.car_up),
+                    seen.cars(states.car_angular_velocity) / SPIN,
+                    np.broadcast_to(flags[:, None], (k, n, *flags.shape[1:])),
+                ],
+                axis=-1,
+            )
+        )  # fmt: skip
+        rows[:, :, 0, 5:24] = cars[:, :, 0, 5:24]
         rows[:, :, 0, 24:32] = self._last
         ball = rows[:, :, 1]
         ball[..., 5:8], ball[..., 8:11] = seen.ball_position / POSITION, seen.ball_velocity / SPEED

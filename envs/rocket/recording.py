@@ -46,9 +46,9 @@ class Recording:
         """The same from the start and the controls alone, played again by RocketSim.
 
         RocketSim goes through an arena's cars in an order that hangs on their memory addresses,
-        which matters where several cars meet. So what comes out is compared with what was recorded,
-        and played in another arena, at other addresses, where the ball goes elsewhere. With two
-        cars that finds the order; with six it may not.
+        which matters where several cars meet. So what comes out, cars and ball, is compared with
+        what was recorded, and played in another arena, at other addresses, where it differs. With
+        two cars that finds the order; with six it may not.
 
         Raises:
             ValueError: it always differs: by that order, on other meshes, or with another
@@ -70,14 +70,20 @@ class Recording:
         )
 
     def _simulated(self, matches: Matches) -> Iterator[MatchStates]:
-        """As long as the ball goes where it went."""
+        """As long as everything is as it was."""
         matches.reset(0, self.start)
-        yield matches.states()
-        for controls, ball in zip(self.controls, self.states.ball_position[1:], strict=True):
-            states = matches.step(controls[None])
-            if not np.array_equal(states.ball_position[0], ball):
+        states = matches.states()
+        for step, controls in enumerate(self.controls):
+            if not self._was(step, states):
                 return
             yield states
+            states = matches.step(controls[None])
+        if self._was(len(self.controls), states):
+            yield states
+
+    def _was(self, step: int, states: MatchStates) -> bool:
+        recorded = self.states.arena(step)
+        return all(np.array_equal(getattr(states, name), getattr(recorded, name)) for name in BY_ARENA)
 
     def save(self, path: Path) -> None:
         """Write an .npz, whole or not at all."""
@@ -117,6 +123,8 @@ class Recording:
         except Exception as error:
             raise ValueError(f"{path}: it is no recording of a match ({error})") from error
         steps, cars = len(recording.controls), len(recording.orange)
+        if not steps:
+            raise ValueError(f"{path}: the recording holds no step; record the match again")
         places = states.car_position.shape
         if recording.controls.shape != (steps, cars, 8) or places != (steps + 1, cars, 3):
             raise ValueError(

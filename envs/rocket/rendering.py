@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +21,12 @@ _PAD, _PAD_TAKEN = (250, 214, 70), (84, 92, 70)
 _CAR = np.array([[80, 0], [-50, 42], [-30, 0], [-50, -42]], np.float64) * 2.6  # drawn larger than life
 
 
-def picture(
-    states: MatchStates,
-    arena: int,
-    rewards: Mapping[str, float] | None = None,
-) -> npt.NDArray[np.uint8]:
+def picture(states: MatchStates, arena: int) -> npt.NDArray[np.uint8]:
     """One arena, (height, width, 3); the orange goal is at the top.
 
     Args:
         states: of all arenas.
         arena: which.
-        rewards: parts of a reward, written into the corner.
     """
     image = _field().copy()
     draw = ImageDraw.Draw(image)
@@ -48,9 +42,6 @@ def picture(
     draw.ellipse([x - 4, y - 4, x + 4, y + 4], fill=(20, 34, 24))
     draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=_BALL, width=2)
     _draw_height(draw, image, bz)
-    if rewards:
-        words = "\n".join(f"{name} {value:+.2f}" for name, value in rewards.items())
-        draw.multiline_text((6, 4), words, fill=(235, 235, 235), spacing=1)
     return np.asarray(image)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from envs.typing import Array, BoolArray
 
 
 class SavedPolicy:
-    """A player from an SB3 checkpoint (.zip), which samples its actions from torch's generator.
+    """A player from an SB3 checkpoint (.zip), which samples its actions.
 
-    A recurrent policy's states are kept from call to call, and are zero where an episode begins.
-    The exploration that an algorithm adds to its policy (DQN's epsilon) is not in the policy, and
+    It draws from torch's generator until it has a seed, and from a stream of its own from then on.
+    A recurrent policy's states are kept from call to call, and are zero where an episode begins; a
+    maskable policy's actions are among those of the masks. The exploration that an algorithm adds
+    to its policy (DQN's epsilon) is not in the policy, and
     is not played. Loading leaves the random states as they were.
 
     Args:
@@ -27,12 +30,28 @@ class SavedPolicy:
         self.observation_space = self._policy.observation_space
         self.action_space = self._policy.action_space
         self._states: Any = None
+        self._masked = "action_masks" in inspect.signature(self._policy.predict).parameters
+        self._random: Any = None  # the state of its own generator
 
-    def __call__(self, observations: Array, begins: BoolArray) -> Array:
-        """Actions (rows, ...) for observations (rows, ...); `begins` says where an episode does."""
-        actions, self._states = self._policy.predict(
-            observations, state=self._states, episode_start=begins, deterministic=False
-        )
+    def seed(self, seed: int) -> None:
+        """Draw from a stream of its own from now on, the one of this seed."""
+        import torch
+
+        self._random = torch.Generator().manual_seed(seed % 2**63).get_state()
+
+    def __call__(self, observations: Array, begins: BoolArray, masks: BoolArray) -> Array:
+        """See `envs.rocket.drivers.Player`."""
+        import torch
+
+        keywords = {"action_masks": masks} if self._masked else {}
+        with torch.random.fork_rng(devices=[], enabled=self._random is not None):
+            if self._random is not None:
+                torch.set_rng_state(self._random)
+            actions, self._states = self._policy.predict(
+                observations, state=self._states, episode_start=begins, deterministic=False, **keywords
+            )
+            if self._random is not None:
+                self._random = torch.get_rng_state()
         return actions
 
 

@@ -8,6 +8,12 @@ from typing import Any
 
 from envs.rocket.meshes import mesh_folder, read_cmf
 
+TICKS_PER_SECOND = 120
+TICK_SKIP = 8
+"""Ticks between two decisions, unless told: the community's, 15 decisions a second."""
+
+GOAL_LINE = 5124.25 + 91.25  # y of the ball's centre beyond which RocketSim counts a goal
+
 _lock = threading.Lock()
 _loaded: Path | None = None
 

@@ -1,17 +1,16 @@
-"""Where matches begin: kickoffs, random situations, shots, saves, recorded situations."""
+"""Where matches begin: kickoffs, random situations, shots, saves."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from envs.rocket.meshes import Field
-from foundation.checks import number, one_of
+from envs.rocket.simulator import GOAL_LINE
 
 Vector = npt.NDArray[np.float64]
 BALL_REST, CAR_REST = 93.15, 17.01  # heights on the floor
@@ -196,59 +195,12 @@ STARTS: Mapping[str, Callable[[Random, npt.NDArray[np.bool_]], Start]] = {
     "shoot": shoot,
     "penalty": penalty,
 }
-REPLAY = "replay"
-
-
-class StartMixture:
-    """Draws a start for every episode.
-
-    Args:
-        weights: name of a start -> its weight; "replay" draws from `replay_file`.
-        replay_file: an .npz with ball (M, 9: position, velocity, angular velocity) and cars (M, N,
-            13: position, velocity, angular velocity, yaw, pitch, roll, boost in 0..1).
-        n_cars: cars in an arena.
-
-    Raises:
-        ValueError: unknown names, weights that are none, a file that does not fit or holds
-            impossible situations.
-    """
-
-    def __init__(self, weights: Mapping[str, float], n_cars: int, replay_file: str | Path | None = None) -> None:
-        known = (*STARTS, REPLAY)
-        for name, weight in weights.items():
-            one_of("starts", name, known)
-            number(f"starts.{name}", weight, least=0.0)
-        total = float(sum(weights.values()))
-        if total <= 0:
-            raise ValueError("starts: no start has a weight above 0")
-        self._names = list(weights)
-        self._shares = np.array([weight / total for weight in weights.values()])
-        self._replay: tuple[Vector, Vector] | None = None
-        if weights.get(REPLAY, 0) > 0:
-            if replay_file is None:
-                raise ValueError("starts: replay needs replay_file=, an .npz of situations")
-            self._replay = _situations(Path(replay_file), n_cars)
-
-    def __call__(self, random: Random, orange: npt.NDArray[np.bool_]) -> Start:
-        name = self._names[int(random.choice(len(self._names), p=self._shares))]
-        if name != REPLAY:
-            return STARTS[name](random, orange)
-        assert self._replay is not None
-        row = int(random.integers(len(self._replay[0])))
-        return situation(self._replay[0][row], self._replay[1][row])
-
-
-def situation(ball: Vector, cars: Vector) -> Start:
-    """A start from one row of a replay file; see `StartMixture`."""
-    return Start(
-        ball_position=ball[:3], ball_velocity=ball[3:6], ball_angular_velocity=ball[6:9], car_position=cars[:, :3],
-        car_velocity=cars[:, 3:6], car_angular_velocity=cars[:, 6:9], yaw=cars[:, 9], pitch=cars[:, 10],
-        roll=cars[:, 11], boost=cars[:, 12],
-    )  # fmt: skip
 
 
 def check(start: Start, n_cars: int) -> None:
-    """Refuse situations that cannot be: numbers that are none, cars and balls outside the field.
+    """Refuse situations that cannot be: numbers that are none, places outside field and goals.
+
+    Nor may the ball be behind a goal line.
 
     Raises:
         ValueError: with what is wrong.
@@ -269,25 +221,18 @@ def check(start: Start, n_cars: int) -> None:
         raise ValueError(f"boost of a start is {start.boost}; expected 0 to 1")
     for what, places in (("the ball", start.ball_position[None]), ("a car", start.car_position)):
         for x, y, z in places.tolist():
-            if not (inside(x, y, 0.0) and 0 <= z <= Field().ceiling):
+            if not (_on_field(x, y, z) or _in_goal(x, y, z)):
                 # RocketSim leaves what stands behind a back wall there, and counts a goal for it at
                 # every tick
                 raise ValueError(f"{what} of a start is at ({x:.0f}, {y:.0f}, {z:.0f}), which is outside the field")
+    if abs(y := float(start.ball_position[1])) > GOAL_LINE:
+        raise ValueError(f"the ball of a start is at y {y:.0f}, behind the goal line: the point is over")
 
 
-def _situations(path: Path, n_cars: int) -> tuple[Vector, Vector]:
-    try:
-        with np.load(path) as file:
-            ball, cars = file["ball"].astype(np.float64), file["cars"].astype(np.float64)
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"replay_file={path}: it is no .npz with ball and cars ({error})") from error
-    if ball.ndim != 2 or ball.shape[1] != 9 or cars.shape != (len(ball), n_cars, 13) or not len(ball):
-        raise ValueError(
-            f"replay_file={path}: ball is {ball.shape} and cars {cars.shape}; expected (M, 9) and (M, {n_cars}, 13)"
-        )
-    for row in range(len(ball)):
-        try:
-            check(situation(ball[row], cars[row]), n_cars)
-        except ValueError as error:
-            raise ValueError(f"replay_file={path}, situation {row}: {error}") from None
-    return ball, cars
+def _on_field(x: float, y: float, z: float) -> bool:
+    return inside(x, y, 0.0) and 0 <= z <= Field().ceiling
+
+
+def _in_goal(x: float, y: float, z: float) -> bool:
+    field = Field()
+    return abs(x) <= field.goal_half_width and field.back <= abs(y) <= field.goal_back and 0 <= z <= field.goal_height

@@ -16,9 +16,11 @@ from envs.episode_seeds import EpisodeSeeds
 from envs.rocket.actions import ACTIONS
 from envs.rocket.bots import BOTS
 from envs.rocket.drivers import Driver, FrozenAgent
-from envs.rocket.matches import TICKS_PER_SECOND, Matches, in_goal, refuse_teams
+from envs.rocket.matches import Matches, refuse_teams, refuse_tick_skip, scored
 from envs.rocket.observations import OBSERVATIONS
-from envs.rocket.starts import Start, StartMixture
+from envs.rocket.simulator import TICK_SKIP, TICKS_PER_SECOND
+from envs.rocket.start_mixture import StartMixture
+from envs.rocket.starts import Start
 from envs.rocket.states import EVENTS, MatchStates
 from envs.rocket.workers import MatchWorkers
 from envs.typing import Array, BoolArray
@@ -42,10 +44,10 @@ class MatchConfig:
         no_touch_seconds: an episode in which nobody touched the ball for so long is over
             (truncation); None: never.
         starts: name of a start -> weight; see `StartMixture`.
-        replay_file: for the start "replay".
+        replay_file: for the start "replay": a recorded match, or situations; see `StartMixture`.
         opponent: who drives the orange cars: "self" makes them rows too, a name in `BOTS` or the
-            path of an SB3 checkpoint (.zip, of an agent that saw this observation and had these
-            actions) leaves only the blue ones.
+            path of an SB3 checkpoint (.zip, of an agent that was trained with this observation,
+            these actions and this tick_skip) leaves only the blue ones.
         mesh_dir: a folder of the game's own collision meshes; None for ours.
     """
 
@@ -53,7 +55,7 @@ class MatchConfig:
     orange: int = 1
     observation: str = "flat"
     actions: str = "lookup"
-    tick_skip: int = 8
+    tick_skip: int = TICK_SKIP
     seconds: float = 300.0
     no_touch_seconds: float | None = 45.0
     starts: Mapping[str, float] = field(default_factory=lambda: {"kickoff": 1.0})
@@ -63,6 +65,7 @@ class MatchConfig:
 
     def __post_init__(self) -> None:
         refuse_teams(self.blue, self.orange)
+        refuse_tick_skip(self.tick_skip)
         one_of("observation", self.observation, OBSERVATIONS)
         one_of("actions", self.actions, ACTIONS)
         opponent = str(self.opponent)
@@ -139,7 +142,7 @@ class RocketVecEnv(BatchedVecEnv):
         self._k, self._n, self._cars = k, rows, cars
         self.matches.rows[rows:] = False
         self._others = np.arange(rows, cars)
-        self._opponent = None if rows == cars else self._driver(config, request.seed)
+        self._opponent = None if rows == cars else self._driver(config)
         self._report_states = "states" in request.report
         self._events = request.events if "events" in request.report else ()
         self._episode_seeds = np.zeros(k, np.int64)
@@ -170,16 +173,16 @@ class RocketVecEnv(BatchedVecEnv):
         self._play(arena, episode_seed)
         return self._after_begin(np.array([arena]))
 
-    def _driver(self, config: MatchConfig, seed: int) -> Driver:
+    def _driver(self, config: MatchConfig) -> Driver:
         if str(config.opponent) in BOTS:
-            return BOTS[str(config.opponent)](seed)
+            return BOTS[str(config.opponent)]()
         return FrozenAgent(
             config.opponent,
             config.observation,
             config.actions,
             self._k,
             self.matches.orange,
-            config.tick_skip / TICKS_PER_SECOND,
+            config.tick_skip,
         )
 
     def _begin(self, arena: int) -> None:
@@ -198,7 +201,7 @@ class RocketVecEnv(BatchedVecEnv):
     def _after_begin(self, arenas: Array) -> Array:
         self._observer.begin(arenas)
         if self._opponent is not None:
-            self._opponent.begin(arenas)
+            self._opponent.begin(arenas, self._episode_seeds[arenas])
         self.states = self.matches.states()
         for arena in arenas.tolist():
             for row in range(arena * self._n, (arena + 1) * self._n):
@@ -226,7 +229,7 @@ class RocketVecEnv(BatchedVecEnv):
         if self._tally is not None:
             for column, event in enumerate(STATISTICS.values()):
                 self._tally[..., column] += states.events[event][:, :n]
-        goal = in_goal(states)
+        goal = scored(states)
         terminated = goal != 0
         over_time = self._steps >= self.config.max_steps
         if self._idle_limit is not None:

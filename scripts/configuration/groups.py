@@ -186,6 +186,7 @@ class RunConfig:
     n_envs: int = 8  # environments side by side
     workers: int = 0  # processes to spread them over; 0: this one
     checkpoint_every: int = 10_000  # environment steps between checkpoints
+    keep_checkpoints: int = 2  # so many of the newest stay; more to play against past selves
     run_dir: str | None = None  # null: runs/<env>-<shaping>-<agent>-s<seed>-<time>
     resume: str | None = None  # a run directory to go on with; everything else comes from it
     torch_threads: int | None = None  # null: torch's own choice
@@ -204,6 +205,7 @@ RUN_OPTIONS: Mapping[str, str] = {
     "n_envs": "environments side by side (8)",
     "workers": "processes to spread them over; 0 is this one (0)",
     "checkpoint_every": "environment steps between checkpoints (10000)",
+    "keep_checkpoints": "so many of the newest checkpoints stay (2)",
     "run_dir": "where the run goes (runs/<env>-<shaping>-<agent>-s<seed>-<time>)",
     "resume": "a run directory to go on with; only total_timesteps may be given beside it",
     "torch_threads": "threads of torch (torch's own choice)",

@@ -36,7 +36,7 @@ WINDOW = 100
 # training.
 NOT_CONFIGURATION = {
     *("seed", "run_dir", "resume", "tracking", "plots", "video", "evaluate_episodes", "checkpoint_every", "log_every"),
-    *("device", "torch_threads", "workers"),
+    *("device", "torch_threads", "workers", "keep_checkpoints"),
 }
 
 

@@ -18,7 +18,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 import envs
 from agents import EpisodeRecord, action_masks
 from foundation.checks import whole
-from foundation.files import refuse_unwritable, replace_json
+from foundation.files import folder_for, replace_json
 from scripts.results.clips import write_clip
 from scripts.results.intervals import interval, wilson
 from scripts.running.run_directory import Run, load_run
@@ -61,18 +61,14 @@ def evaluate_run(
         and `statistics`.
 
     Raises:
-        ValueError: fewer than one episode or environment.
+        ValueError: fewer than one episode or environment, or nothing can be written where the
+            results go; nothing was played then.
         FileNotFoundError: no such run, or one without a checkpoint.
-        PermissionError: nothing can be written where the results go; nothing was played then.
     """
     whole("episodes", episodes)
     whole("n_envs", n_envs)
     run = load_run(run_dir)
-    folder = run.path if out is None else Path(out)
-    try:
-        refuse_unwritable(folder)
-    except OSError as error:
-        raise PermissionError(f"{error}. Give another folder: out=DIR") from error
+    folder = folder_for(run.path if out is None else out, ("evaluation.json",))
     with _separate_random_state():
         model = run.load_agent()
         started = time.perf_counter()

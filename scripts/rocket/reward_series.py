@@ -5,20 +5,59 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
-from envs.rocket.matches import TICKS_PER_SECOND
+from envs.rocket.matches import scored
 from envs.rocket.recording import Recording
+from envs.rocket.simulator import TICKS_PER_SECOND
+from envs.rocket.states import MatchStates
+from foundation.checks import number
 from scripts.results.figures import COLOURS, figure, look, short_text
 from scripts.rocket.reward_field import BLUE, ORANGE
-from shaping.kinesthetic.composition import Expression
-from shaping.kinesthetic.states import View
-from shaping.terms import Array, BoolArray, FloatArray
+from shaping.kinesthetic import KinestheticTerm
+from shaping.terms import Array, BoolArray, FloatArray, Setting, Transitions
 
+GAMMA = 0.99  # an agent's discount, unless told
 MOST_SERIES = 6  # components drawn as series; distributions and correlations have all
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line's arguments: those of the term, by its names, and where to."""
+
+    reward: str = "lucy"
+    events: str = "none"
+    form: str = "direct"
+    discount: str = "one"
+    gamma: float | None = None
+    terminal: str = "keep"
+    negative_slope: float = 1.0
+    team_spirit: float | None = None
+    out: str = "outputs/reward"
+
+    def __post_init__(self) -> None:
+        if self.gamma is not None:
+            number("gamma", self.gamma, least=0.0, most=1.0)
+            if self.discount != "agent":
+                raise ValueError(f"gamma={self.gamma} is the agent's discount, which is read with discount=agent")
+        if self.form == "direct":
+            for name in ("discount", "terminal", "negative_slope"):
+                if (value := getattr(self, name)) != getattr(Arguments, name):
+                    raise ValueError(f"{name}={value} is of the potential form: give form=potential, too")
+
+    def term(self) -> KinestheticTerm:
+        """The term that pays.
+
+        Raises:
+            ValueError: what it refuses.
+        """
+        given: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return KinestheticTerm(**{name: value for name, value in given.items() if name not in ("gamma", "out")})
 
 
 @dataclass(frozen=True)
@@ -26,7 +65,7 @@ class Series:
     """A reward over recorded matches.
 
     Attributes:
-        names: "reward", then its components.
+        names: "reward", what is paid, then what it is made of.
         values: (steps, cars, names).
         match, step: (steps,).
         seconds: between steps.
@@ -43,8 +82,13 @@ class Series:
     orange: BoolArray
 
 
-def over_recordings(reward: Expression, events: Expression, recordings: Sequence[Recording]) -> Series:
-    """Both together, step by step, for every car.
+def over_recordings(term: KinestheticTerm, recordings: Sequence[Recording], gamma: float = GAMMA) -> Series:
+    """What the term pays, step by step, for every car, and what that is made of.
+
+    Args:
+        term: any form; of the potential form Φ is told, too, as the first component.
+        recordings: of the same teams.
+        gamma: the agent's discount, which discount="agent" takes.
 
     Raises:
         ValueError: recordings of different teams or steps.
@@ -53,25 +97,36 @@ def over_recordings(reward: Expression, events: Expression, recordings: Sequence
     rows: list[FloatArray] = []
     match, step, goals = [], [], []
     names: list[str] = []
-    for number, recording in enumerate(recordings, 1):
+    for point, recording in enumerate(recordings, 1):
         if recording.tick_skip != first.tick_skip or not np.array_equal(recording.orange, first.orange):
             raise ValueError("recordings of different teams or tick_skip cannot be drawn together: give them apart")
-        states = recording.play()
-        view = View(states[0])
-        for index, now in enumerate(states[1:], 1):
-            view = View(now, view, view.memory)
-            total = reward(view) + events(view)
-            names = ["reward", *view.seen]
-            rows.append(np.stack([total[0], *(values[0] for values in view.seen.values())], axis=-1))
-            match.append(number)
+        start, *played = recording.play()
+        cars = len(first.orange)
+        term.bind(Setting(cars, _NOTHING, _NOTHING, gamma, seed=0))
+        term.reset(np.zeros(cars), [{"states": start}] * cars, np.ones(cars, np.bool_))
+        for index, now in enumerate(played, 1):
+            goal = float(scored(now)[0])
+            paid = term(_transitions(now, over=goal != 0))
+            parts = {"Φ": term.potential, **term.components} if term.form == "potential" else term.components
+            names = ["reward", *parts]
+            rows.append(np.stack([paid, *(values[0] for values in parts.values())], axis=-1))
+            match.append(point)
             step.append(index)
-            scored = np.where(first.orange, -1.0, 1.0) * now.events["team_goal"][0]
-            goals.append(np.sign(scored.sum()))
-            view.before.forget_before()
+            goals.append(goal)
     return Series(
         names, np.stack(rows), np.array(match), np.array(step), first.tick_skip / TICKS_PER_SECOND, np.array(goals),
         first.orange,
     )  # fmt: skip
+
+
+_NOTHING = spaces.Box(0.0, 1.0, (1,))  # the term reads neither observations nor actions
+
+
+def _transitions(states: MatchStates, over: bool) -> Transitions:
+    cars = len(states.orange)
+    nothing = np.zeros(cars)
+    ends = np.full(cars, over), np.zeros(cars, np.bool_)
+    return Transitions(nothing, nothing, nothing, nothing, *ends, [{"states": states}] * cars)
 
 
 def car_names(orange: BoolArray) -> list[str]:

@@ -91,6 +91,18 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
+def checkpoint_at(path: Path) -> Checkpoint:
+    """The checkpoint of a folder, RUN/checkpoints/step_000000081920.
+
+    Raises:
+        ValueError: it is none, is damaged, or of another format.
+    """
+    damage = None if _NAME.fullmatch(path.name) else "its name is not step_ and twelve digits"
+    if damage := damage or _damage(path):
+        raise ValueError(f"{path} is no whole checkpoint: {damage}")
+    return Checkpoint(path, int(path.name.removeprefix("step_")))
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process left half-written. For who holds the run's lock alone."""
     if folder.is_dir():

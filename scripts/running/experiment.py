@@ -171,7 +171,7 @@ def assemble(config: RunConfig, choices: Mapping[str, str]) -> Experiment:
 
 
 def _check_run(config: RunConfig) -> None:
-    for name in ("n_envs", "checkpoint_every", "total_timesteps", "torch_threads"):
+    for name in ("n_envs", "checkpoint_every", "keep_checkpoints", "total_timesteps", "torch_threads"):
         value = getattr(config, name)
         if value is not None:
             whole(name, value)

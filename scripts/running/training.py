@@ -262,8 +262,8 @@ class Training:
             torch.save(self.state_dict(), folder / STATE_FILE)
 
         self.logger.progress.sync()  # rows up to here are on the disk before the checkpoint that counts on them
-        folder = self.directory.path / "checkpoints"
-        self.losses.attempt("checkpoint", lambda: write_checkpoint(folder, model.num_timesteps, write))
+        folder, keep = self.directory.path / "checkpoints", self.config.keep_checkpoints
+        self.losses.attempt("checkpoint", lambda: write_checkpoint(folder, model.num_timesteps, write, keep))
 
     def refuse_broken_weights(self) -> None:
         """Raises FloatingPointError where learning has spoilt the agent for good."""

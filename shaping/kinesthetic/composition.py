@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from shaping.kinesthetic.states import View, example
 from shaping.transitions import FloatArray
 
 COMBINERS = ("krc", "linear", "product")
+MOST_NESTED = 100
+"""Levels of an expression; a + b + c are two."""
 
 
 class Expression(ABC):
@@ -139,14 +142,66 @@ def parse(text: str) -> Expression:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
-        raise ValueError(f"the reward {text!r} cannot be read at character {error.offset}: {error.msg}") from None
+        raise ValueError(f"the reward {quoted(text)} cannot be read at character {error.offset}: {error.msg}") from None
+    except (RecursionError, MemoryError):  # Python's own limits
+        raise _too_deep() from None
+    _refuse_nesting(tree.body)
     value = _read(tree.body)
-    return value if isinstance(value, Expression) else Sum((), float(value))
+    reward = value if isinstance(value, Expression) else Sum((), value)
+    _refuse_infinite(reward, text)
+    return reward
+
+
+def _refuse_nesting(tree: ast.expr) -> None:
+    """What reads and pays it calls itself once a level, somewhere in a training run."""
+    level: list[ast.AST] = [tree]
+    for _ in range(MOST_NESTED):
+        level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> ValueError:
+    return ValueError(
+        f"it is nested more than {MOST_NESTED} levels deep; take signs and brackets away that do nothing, and bracket "
+        "parts of a long sum"
+    )
+
+
+def _refuse_infinite(reward: Expression, text: str) -> None:
+    """What overflows is refused now, not at the first step: tried at the ball and far from it."""
+    with np.errstate(all="ignore"):
+        values = reward(example())
+    if not np.isfinite(values).all():
+        raise _infinite(text)
+
+
+def _infinite(text: str) -> ValueError:
+    return ValueError(f"{quoted(text)} is not finite: a number in it is too large, or too near 0")
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, without its middle where it is long."""
+    short = reprlib.Repr()
+    short.maxstring = 160
+    return short.repr(text)
 
 
 def _read(node: ast.expr) -> Expression | float:
+    value = _value(node)
+    numbers = [value.constant, *(weight for weight, _ in value.terms)] if isinstance(value, Sum) else [value]
+    if not all(isinstance(each, Expression) or math.isfinite(each) for each in numbers):
+        raise _infinite(ast.unparse(node))
+    return value
+
+
+def _value(node: ast.expr) -> Expression | float:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return float(node.value)
+        try:
+            return float(node.value)
+        except OverflowError:
+            return math.inf
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         inner, sign = _read(node.operand), -1.0 if isinstance(node.op, ast.USub) else 1.0
         return _scaled(inner, sign) if isinstance(inner, Expression) else sign * inner
@@ -218,7 +273,7 @@ def _leaf(name: str, keywords: Sequence[ast.keyword]) -> Leaf:
             raise ValueError(f"{name} has no parameter {keyword.arg!r}.{hint}")
         arguments.append((keyword.arg, _number(keyword.value)))
     leaf = Leaf(name, tuple(arguments))
-    leaf(example())  # parameters that cannot work are refused now, not at the first step
+    _refuse_infinite(leaf, str(leaf))  # its parameters, too, refuse what cannot work
     return leaf
 
 

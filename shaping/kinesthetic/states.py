@@ -168,14 +168,14 @@ def along(vectors: FloatArray, way: FloatArray, distance: FloatArray) -> FloatAr
 
 
 def example() -> View:
-    """A car behind a resting ball, to try components out on."""
-    zero = np.zeros((1, 1))
+    """A car behind a resting ball, and one in it at each goal's back, to try components out on."""
+    zero, goals = np.zeros((3, 1)), np.stack([GOAL, GOAL * TURN])
     states = SimpleNamespace(
-        ball_position=np.array([[0.0, 0.0, 93.0]]),
-        ball_velocity=np.zeros((1, 3)),
-        car_position=np.array([[[0.0, -1000.0, 17.0]]]),
-        car_velocity=np.zeros((1, 1, 3)),
-        car_forward=np.array([[[0.0, 1.0, 0.0]]]),
+        ball_position=np.vstack([[0.0, 0.0, 93.0], goals]),
+        ball_velocity=np.zeros((3, 3)),
+        car_position=np.vstack([[0.0, -1000.0, 17.0], goals])[:, None],
+        car_velocity=np.zeros((3, 1, 3)),
+        car_forward=np.tile([0.0, 1.0, 0.0], (3, 1, 1)),
         boost=zero,
         on_ground=zero == 0,
         demolished=zero > 0,

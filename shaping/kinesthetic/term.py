@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from foundation.checks import number, one_of
-from shaping.kinesthetic.composition import Expression, parse
+from shaping.kinesthetic.composition import Expression, parse, quoted
 from shaping.kinesthetic.presets import EVENTS, REWARDS
 from shaping.kinesthetic.states import MatchStates, View
 from shaping.registry import register_term
@@ -41,6 +41,9 @@ class KinestheticTerm(RewardTerm):
 
     and with `team_spirit` τ: (1-τ) r + τ mean(team) - mean(opponents), which in one against one
     sums to zero.
+
+    The environment's own ±1 for goals is paid beside it, as beside every term. Lucy's and Necto's
+    authors have goals in E and pay nothing else: that is ``shaping.task_weight=0``.
 
     Args:
         reward: Φ: a name of `presets.REWARDS` or an expression.
@@ -80,6 +83,16 @@ class KinestheticTerm(RewardTerm):
         self.terminal = one_of("terminal", terminal, ("keep", "zero"))
         self.negative_slope = number("negative_slope", negative_slope)
         self.team_spirit = None if team_spirit is None else number("team_spirit", team_spirit, least=0, most=1)
+
+    @property
+    def potential(self) -> FloatArray:
+        """(K, N): Φ of the newest step."""
+        return self._potential
+
+    @property
+    def components(self) -> Mapping[str, FloatArray]:
+        """The text of a component -> its values (K, N) in the newest step, of Φ's and E's."""
+        return {} if self._before is None else self._before.seen
 
     def bind(self, setting: Setting) -> None:
         self._n_envs = setting.n_envs
@@ -196,7 +209,7 @@ def expression(text: str, presets: Mapping[str, str], argument: str) -> Expressi
         return parse(presets.get(text.strip(), text))
     except ValueError as error:
         stop = "" if str(error).endswith("?") else "."
-        raise ValueError(f"{argument}={text!r}: {error}{stop} Ready ones: {', '.join(presets)}") from None
+        raise ValueError(f"{argument}={quoted(text)}: {error}{stop} Ready ones: {', '.join(presets)}") from None
 
 
 def _metric(name: str) -> str:

@@ -149,6 +149,37 @@ def test_what_cannot_be_read_is_refused_with_what_is_right(text, words):
         make_term("kinesthetic", reward=text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e999*align", "1e999", "0*1e999", "align + 1e999", "1e308*10*align", "1e308*align + 1e308*align",
+        "(1e200*align)*1e200", "align/1e-320", "1" + "0" * 400 + "*align", "ball_y(exponent=1e999)",
+        "krc(align, align, eps=1e999)", "player_to_ball_distance(dispersion=1e-5)",
+        "ball_to_goal_distance(dispersion=1e-5, own_goal=True)",
+    ],
+)  # fmt: skip
+def test_a_reward_that_is_not_finite_is_refused_when_it_is_made(text):
+    with pytest.raises(ValueError, match=r"^reward=.*not finite.*Ready ones"):
+        make_term("kinesthetic", reward=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-" * 3000 + "align", "-" * 100_000 + "align", "(" * 90 + "-" * 200 + "align" + ")" * 90, "(" * 500 + ")" * 500,
+     "krc(align, " * 150 + "align" + ")" * 150, "+".join(["align"] * 400)],
+)  # fmt: skip
+def test_a_reward_that_is_nested_too_deeply_is_refused_in_a_short_sentence(text):
+    with pytest.raises(ValueError, match=r"nested|cannot be read") as refused:
+        make_term("kinesthetic", reward=text)
+    assert len(str(refused.value)) < 700
+
+
+def test_a_reward_may_be_nested_as_deeply_as_people_write():
+    term = bound(reward="+".join(["align"] * 90), events="-" * 90 + "touch")
+    start(term, at(0.0))
+    assert step(term, at(0.0))[0] == pytest.approx(90 * value("align"))
+
+
 def test_every_preset_is_an_expression():
     for text in (*REWARDS.values(), *EVENTS.values()):
         assert np.isfinite(parse(text)(View(situation(4, 3)))).all()

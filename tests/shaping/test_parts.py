@@ -224,6 +224,14 @@ def test_names_that_clash_are_refused():
         shaped(terms={"critic": Critic()}, transforms={"critic": [Clip()]})
 
 
+def test_one_object_cannot_be_two_parts():
+    term, clip = Constant(), Clip()
+    with pytest.raises(ValueError, match="one object is both a and b"):
+        shaped(terms={"a": term, "b": term})
+    with pytest.raises(ValueError, match="both a transform of a and a transform of b"):
+        shaped(terms={"a": Constant(), "b": Constant()}, transforms={"a": [clip], "b": [clip]})
+
+
 # Rescoring ----------------------------------------------------------------------------------------
 
 

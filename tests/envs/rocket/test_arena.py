@@ -50,6 +50,45 @@ def test_a_boosting_car_drives_from_the_floor_up_the_wall(x, y, yaw, least):
     assert drive(x, y, yaw) > least
 
 
+@pytest.mark.parametrize("x", [-600.0, 0.0, 450.0])
+@pytest.mark.parametrize("speed", [1400.0, 1900.0])
+def test_a_car_drives_through_the_goal_up_its_back_and_onto_its_roof(x, speed):
+    """The back's arc runs on to the roof; where it ended in an edge, cars stopped at 290 uu/s."""
+    matches = Matches(1, 1, 0, tick_skip=1, flips=False)
+    matches.reset(
+        0,
+        Start(
+            ball_position=np.array([3000.0, 0.0, 93.0]),
+            car_position=np.array([[x, 4300.0, CAR_REST]]),
+            car_velocity=np.array([[0.0, speed, 0.0]]),
+            yaw=np.array([np.pi / 2]),
+            boost=np.ones(1),
+        ),
+    )
+    ahead = np.array([[[1, 0, 0, 0, 0, 0, 1, 0]]], np.float32)
+    played = [matches.step(ahead) for _ in range(170)]
+    speeds = [float(np.linalg.norm(states.car_velocity)) for states in played]
+    y, z = np.array([states.car_position[0, 0, 1:] for states in played]).T
+    assert y.max() > 5900
+    assert z[y > 5700].max() > 430, "it is past where the arc once ended"
+    assert min(speeds) > 1000
+    assert min(np.subtract(speeds[4:], speeds[:-4])) > -700
+
+
+def test_the_goals_section_has_no_edge_that_a_car_meets_head_on():
+    _, (vertices, triangles) = next((name, mesh) for name, mesh in field_meshes(Field()) if name == "back_pp")
+    a, b, c = (vertices[triangles[:, column]] for column in range(3))
+    normals = np.cross(b - a, c - a)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    centres = (a + b + c) / 3
+    inside = (centres[:, 1] > 5360) & (np.abs(normals[:, 0]) < 0.01)  # floor, arc and roof, not the side
+    around = np.unwrap(np.arctan2(normals[inside][:, 2], normals[inside][:, 1]))
+    order = np.argsort(np.arctan2(centres[inside][:, 2] - 250, centres[inside][:, 1] - 5500))
+    turns = np.degrees(np.abs(np.diff(np.unwrap(around[order]))))
+    assert turns.max() < 15, turns
+    assert len(turns) > 20
+
+
 def test_thousands_of_throws_leave_the_field_through_the_goal_mouth_alone():
     field, rng, arenas = Field(), np.random.default_rng(0), 20
     matches = Matches(arenas, 1, 0, tick_skip=2, flips=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ import envs
 from envs.catalogue import Request
 from envs.rocket import MatchConfig, RocketVecEnv, rocket_v0
 from envs.rocket.actions import KeyboardActions, TableActions, lookup_table, shoot_table
+from envs.rocket.bots import BOTS
 from envs.rocket.drivers import FrozenAgent, PlayerDriver
-from envs.rocket.matches import Matches
+from envs.rocket.matches import GOAL_LINE, Matches
 from envs.rocket.saved_policy import SavedPolicy
-from envs.rocket.starts import CAR_REST, STARTS, Start, StartMixture, check
+from envs.rocket.start_mixture import StartMixture, angles
+from envs.rocket.starts import CAR_REST, STARTS, Start, check
 
 FORWARD, NOTHING, BOOST = 16, 8, 18
 TURN = np.array([-1.0, -1.0, 1.0])
@@ -101,19 +105,36 @@ def test_lucys_matrix_has_its_columns():
     states = venv.states
     for car, side in ((0, np.ones(3)), (1, TURN)):
         rows = observations[car]
-        itself = 2 + car
         assert rows[0, :4].tolist() == [1, 1, 0, 0]
         assert rows[1, :4].tolist() == [0, 0, 0, 1]
-        assert rows[itself, :4].tolist() == [1, 1, 0, 0]
-        assert rows[5 - itself, :4].tolist() == [0, 0, 1, 0]
+        assert rows[2, :4].tolist() == [1, 1, 0, 0]
+        assert rows[3, :4].tolist() == [0, 0, 1, 0]
         assert rows[:, 63].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
         place = states.car_position[0, car] * side
         assert rows[0, 4:7] == pytest.approx(place / 2300, abs=1e-5)
         assert rows[1, 4:7] == pytest.approx((states.ball_position[0] * side - place) / 2300, abs=1e-5)
-        assert not rows[itself, 4:10].any()
+        assert not rows[2, 4:10].any()
+        other = (states.car_position[0, 1 - car] - states.car_position[0, car]) * side
+        assert rows[3, 4:7] == pytest.approx(other / 2300, abs=1e-5)
         assert not rows[4:, :63].any()
         assert rows[0, 23:31].tolist() == lookup_table()[[BOOST, FORWARD][car]].tolist()
         assert not rows[0, 31:63].any()
+
+
+@pytest.mark.parametrize(("observation", "position"), [("lucy", slice(4, 7)), ("necto", slice(5, 8))])
+def test_cars_come_in_the_order_itself_team_mates_opponents_whoever_looks(observation, position):
+    venv = RocketVecEnv(MatchConfig(2, 3, observation=observation), Request(5))
+    venv.reset()
+    observations, *_ = venv.step(np.array([BOOST, FORWARD, NOTHING, BOOST, FORWARD]))
+    places = venv.states.car_position[0]
+    for viewer, expected in enumerate(([0, 1, 2, 3, 4], [1, 0, 2, 3, 4], [2, 3, 4, 0, 1], [3, 2, 4, 0, 1],
+                                       [4, 2, 3, 0, 1])):  # fmt: skip
+        rows, orange = observations[viewer], viewer >= 2
+        mates = 3 if orange else 2
+        assert rows[2:7, :3].tolist() == [[1, 1, 0], *[[0, 1, 0]] * (mates - 1), *[[0, 0, 1]] * (5 - mates)]
+        for row, car in zip(rows[2:7], expected, strict=True):
+            seen = (places[car] - places[viewer]) * (TURN if orange else 1)
+            assert row[position] == pytest.approx(seen / 2300, abs=1e-5)
 
 
 def test_nectos_matrix_has_its_columns_and_times_what_is_gone():
@@ -129,8 +150,8 @@ def test_nectos_matrix_has_its_columns_and_times_what_is_gone():
         place = states.car_position[0, car] * side
         assert rows[0, :5].tolist() == [1, 1, 0, 0, 0]
         assert rows[1, :5].tolist() == [0, 0, 0, 1, 0]
-        assert rows[2 + car, :5].tolist() == [1, 1, 0, 0, 0]
-        assert rows[3 - car, :5].tolist() == [0, 0, 1, 0, 0]
+        assert rows[2, :5].tolist() == [1, 1, 0, 0, 0]
+        assert rows[3, :5].tolist() == [0, 0, 1, 0, 0]
         assert (rows[8:, :5] == [0, 0, 0, 0, 1]).all()
         assert rows[:, 32].tolist() == [0] * 4 + [1] * 4 + [0] * 34
         assert rows[0, 5:8] == pytest.approx(place / 2300, abs=1e-5)
@@ -155,6 +176,10 @@ def test_action_tables_are_the_communitys():
     table = lookup_table()
     assert table.shape == (90, 8)
     assert len(np.unique(table, axis=0)) == 90
+    assert set(np.unique(table[:, 5:])) == {0, 1}, "jump, boost and handbrake are pressed or not"
+    assert table[:, 7].sum() == 28
+    pressed = [*range(1, 24, 2), 32, 33, 36, 37, 40, 41, 54, 55, 60, 61, 74, 75, 78, 79, 82, 83]
+    assert np.flatnonzero(table[:, 7]).tolist() == pressed
     assert table[NOTHING].tolist() == [0] * 8
     assert table[BOOST].tolist() == [1, 0, 0, 0, 0, 0, 1, 0]
     assert shoot_table().shape == (9, 8)
@@ -243,6 +268,31 @@ def test_situations_are_replayed_from_a_file(tmp_path):
         StartMixture({"replay": 1}, 3, file)
 
 
+@pytest.mark.parametrize(
+    "place",
+    [(0.0, 5150.0, 93.0), (800.0, -5200.0, 550.0)],
+)
+def test_a_ball_in_the_goals_mouth_is_no_goal_yet_and_a_start(place):
+    check(Start(ball_position=np.array(place), car_position=np.array([[600.0, 5900.0, 17.0], [0, -5600, 300]])), 2)
+
+
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "roll"),
+    [(0.5, 0.3, 0.8), (-2.0, -1.2, 3.0), (3.1, 0.0, -1.5), (1.0, np.pi / 2, 0.0), (-0.4, -np.pi / 2, 0.0)],
+)
+def test_angles_of_a_recorded_car_are_those_it_was_placed_with(yaw, pitch, roll):
+    """RocketSim's rotation is the judge; cars on walls stand upright: yaw and roll are one."""
+    matches = Matches(1, 1, 0)
+    start = Start(ball_position=np.array([0.0, 0.0, 93.0]), car_position=np.array([[500.0, 0.0, 700.0]]),
+                  yaw=np.array([yaw]), pitch=np.array([pitch]), roll=np.array([roll]))  # fmt: skip
+    matches.reset(0, start)
+    states = matches.states()
+    again = angles(states.car_forward[0].astype(float), states.car_up[0].astype(float))[0]
+    matches.reset(0, replace(start, yaw=again[:1], pitch=again[1:2], roll=again[2:]))
+    assert matches.states().car_forward[0] == pytest.approx(states.car_forward[0], abs=2e-4)
+    assert matches.states().car_up[0] == pytest.approx(states.car_up[0], abs=2e-4)
+
+
 def test_pictures_show_the_match():
     venv = envs.make_vec("Rocket2v2-v0", 4, render_mode="rgb_array")
     venv.reset()
@@ -289,7 +339,10 @@ def test_rows_that_fill_no_arena_and_bad_controls_are_refused():
     with pytest.raises(ValueError, match="shape"):
         matches.step(np.zeros((1, 1, 8), np.float32))
     for start, words in (
-        (Start(ball_position=np.array([0, 5300.0, 100]), car_position=np.zeros((2, 3))), "outside the field"),
+        (Start(ball_position=np.array([0, 5300.0, 100]), car_position=np.zeros((2, 3))), "behind the goal line"),
+        (Start(ball_position=np.array([950.0, 5150.0, 100]), car_position=np.zeros((2, 3))), "outside the field"),
+        (Start(ball_position=np.zeros(3), car_position=np.array([[0, -5500, 660.0], [0, 0, 17]])), "outside the field"),
+        (Start(ball_position=np.zeros(3), car_position=np.array([[0, 6010, 17.0], [0, 0, 17]])), "outside the field"),
         (Start(ball_position=np.array([0, np.nan, 100]), car_position=np.zeros((2, 3))), "not finite"),
         (Start(ball_position=np.zeros(3), car_position=np.zeros((1, 3))), "shape"),
     ):
@@ -359,7 +412,7 @@ def test_a_file_plays_what_its_algorithm_would_and_loading_it_draws_no_random_nu
         torch.manual_seed(1)
         expected, _ = agent.predict(observations, deterministic=False)
         torch.manual_seed(1)
-        actions = SavedPolicy(tmp_path / "agent.zip")(observations, np.ones(2, bool))
+        actions = SavedPolicy(tmp_path / "agent.zip")(observations, np.ones(2, bool), venv.action_masks())
         assert actions.tolist() == expected.tolist()
 
 
@@ -373,7 +426,7 @@ def test_a_recurrent_policys_states_are_kept_and_begin_anew_with_an_arena(tmp_pa
     states = matches.states()
     memory = []
     for begins in ([0, 1, 2], [], [1]):
-        driver.begin(np.array(begins, int))
+        driver.begin(np.array(begins, int), np.array(begins, int))
         driver(states, cars, left)
         memory.append(driver._player._states[0][0].copy())
     first, second, third = memory
@@ -385,18 +438,88 @@ def test_a_recurrent_policys_states_are_kept_and_begin_anew_with_an_arena(tmp_pa
 def test_a_driver_asks_any_player_and_says_which_rows_begin():
     asked = []
 
-    def player(observations, begins):
+    def player(observations, begins, masks):
         asked.append((observations.shape, begins.tolist()))
+        assert masks.shape == (len(observations), 90)
         return np.full(len(observations), BOOST)
 
     driver = PlayerDriver(player, "flat", "lookup", 2, np.array([False, True, True]))
     matches, cars = Matches(2, 1, 2), np.array([1, 2])
     for begins in ([0, 1], [], [1]):
-        driver.begin(np.array(begins, int))
+        driver.begin(np.array(begins, int), np.array(begins, int))
         controls = driver(matches.states(), cars, np.ones(2))
     assert controls.tolist() == [[lookup_table()[BOOST].tolist()] * 2] * 2
     assert [begins for _, begins in asked] == [[True] * 4, [False] * 4, [False, False, True, True]]
     assert {shape[0] for shape, _ in asked} == {4}
+
+
+@pytest.mark.parametrize("actions", ["lookup", "keyboard"])
+def test_a_masked_policy_never_boosts_in_vain_as_an_opponent(tmp_path, actions):
+    from sb3_contrib import MaskablePPO
+
+    venv = RocketVecEnv(MatchConfig(1, 1, actions=actions), Request(2))
+    MaskablePPO("MlpPolicy", venv, n_steps=8, batch_size=16, seed=1).save(tmp_path / "agent.zip")
+    driver = FrozenAgent(tmp_path / "agent.zip", "flat", actions, 64, np.array([False, True]))
+    matches, boost = Matches(64, 1, 1), np.tile([0.0, 1.0], 32)
+    for arena in range(64):
+        matches.reset(arena, replace(STARTS["kickoff"](np.random.default_rng(0), matches.orange), boost=boost[:2]))
+    controls = np.concatenate([driver(matches.states(), np.array([0, 1]), np.ones(64)) for _ in range(5)])
+    assert not controls[:, 0, 6].any(), "the first car has none"
+    assert controls[:, 1, 6].any()
+
+
+def test_an_opponent_of_files_and_one_of_chance_play_the_same_after_the_same_seed(tmp_path):
+    from stable_baselines3 import PPO
+
+    PPO("MlpPolicy", RocketVecEnv(MatchConfig(1, 1), Request(2)), n_steps=8, batch_size=16).save(tmp_path / "a.zip")
+    for opponent in ("random", tmp_path / "a.zip"):
+        env = gymnasium.make("breadcrumb/Rocket1v1-v0", opponent=opponent, report=["states"])
+        plays = []
+        for seed in (3, 3, 4):
+            env.reset(seed=seed)
+            plays.append([env.step(NOTHING)[4]["states"].car_position[0, 1] for _ in range(12)])
+        assert np.array_equal(plays[0], plays[1])
+        assert not np.array_equal(plays[0], plays[2])
+
+
+@pytest.mark.parametrize("opponent", ["random", "idle"])
+def test_a_vector_environment_that_is_seeded_again_plays_again(opponent):
+    venv = RocketVecEnv(MatchConfig(1, 1, opponent=opponent, seconds=1.0), Request(3, report=("states",)))
+    plays = []
+    for _ in range(2):
+        venv.seed(5)
+        venv.reset()
+        plays.append([venv.step(np.full(3, FORWARD))[3][0]["states"].car_position for _ in range(40)])
+    assert np.array_equal(*plays)
+
+
+def test_two_cars_of_chance_do_not_mirror_each_other():
+    driver, other = BOTS["random"](), BOTS["random"]()
+    states, seeds = Matches(2, 1, 1).states(), np.array([7, 8])
+    for bot in (driver, other):
+        bot.begin(np.array([0, 1]), seeds)
+    mine, theirs = (bot(states, np.array([car]), np.ones(2)) for car, bot in enumerate((driver, other)))
+    assert not np.array_equal(mine, theirs)
+    assert not np.array_equal(mine[0], mine[1]), "arenas have seeds of their own"
+
+
+@pytest.mark.parametrize("tick_skip", [8, 60, 120])
+@pytest.mark.parametrize("orange_goal", [True, False])
+def test_a_goal_pays_however_long_a_step_is(tick_skip, orange_goal):
+    side = np.ones(3) if orange_goal else TURN
+    venv = RocketVecEnv(MatchConfig(1, 1, tick_skip=tick_skip), Request(2, report=("states",)))
+    venv.reset()
+    venv.begin(0, Start(ball_position=np.array([0.0, 4000.0, 300.0]) * side,
+                        ball_velocity=np.array([0.0, 5500.0, 0.0]) * side,
+                        car_position=np.array([[3000.0, 0, 17], [-3000, 0, 17]])))  # fmt: skip
+    for _ in range(120 // tick_skip):
+        _, rewards, dones, infos = venv.step(np.array([NOTHING, NOTHING]))
+        if dones.any():
+            break
+    assert rewards.tolist() == ([1.0, -1.0] if orange_goal else [-1.0, 1.0])
+    assert not infos[0]["TimeLimit.truncated"]
+    out = abs(infos[0]["states"].ball_position[0, 1]) < GOAL_LINE
+    assert out == (tick_skip == 120), "the back of the goal throws it out again within a second"
 
 
 def test_terms_are_paid_to_the_rows_alone():
@@ -406,6 +529,27 @@ def test_terms_are_paid_to_the_rows_alone():
     shaped = ShapedVecEnv(venv, {"kinesthetic": make_term("kinesthetic", form="potential", reward="lucy")}, gamma=0.99)
     shaped.reset()
     assert shaped.step(np.full(3, BOOST))[1].shape == (3,)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.0])
+def test_the_tasks_own_goal_is_paid_beside_lucys_reward_unless_its_weight_is_0(weight):
+    """The paper's agents get Lucy's reward alone."""
+    from shaping import ShapedVecEnv, WeightedSum, make_term
+
+    venv = envs.make_vec("Rocket1v1-v0", 2, report=["states"])
+    lucy = make_term("kinesthetic", reward="lucy", events="lucy", form="potential", team_spirit=0.3)
+    shaped = ShapedVecEnv(venv, {"kinesthetic": lucy}, combiner=WeightedSum({"task": weight}), gamma=0.99)
+    shaped.reset()
+    venv.begin(0, Start(ball_position=np.array([0.0, 5000.0, 100.0]), ball_velocity=np.array([0.0, 3000.0, 0.0]),
+                        car_position=np.array([[0, 4600.0, 17], [3000, 0, 17]])))  # fmt: skip
+    for _ in range(15):
+        _, rewards, dones, infos = shaped.step(np.array([NOTHING, NOTHING]))
+        if dones.any():
+            break
+    parts = [info["reward_terms"] for info in infos]
+    assert [part["task"] for part in parts] == [weight, -weight]
+    assert rewards == pytest.approx([part["task"] + part["kinesthetic"] for part in parts])
+    assert parts[0]["kinesthetic"] == pytest.approx(-parts[1]["kinesthetic"])
 
 
 @pytest.mark.parametrize("env_id", ["RocketShoot-v0", "RocketGoalie-v0", "Rocket1v1-v0"])
@@ -429,6 +573,53 @@ def test_gymnasium_accepts_the_single_car(env_id):
     assert env.render().ndim == 3
     with pytest.raises(ValueError, match="one car acts here"):
         gymnasium.make("breadcrumb/Rocket2v2-v0", opponent="idle")
+
+
+def test_the_single_cars_say_which_actions_are_of_use():
+    from sb3_contrib.common.maskable.utils import get_action_masks
+
+    env = gymnasium.make("breadcrumb/Rocket1v1-v0")
+    env.reset(seed=1)
+    masks = get_action_masks(env)
+    assert masks.all(), "a car on the ground with boost can do anything"
+    table = lookup_table()
+    for _ in range(60):
+        env.step(BOOST)
+    assert not get_action_masks(env)[table[:, 6] > 0].any(), "its boost is gone"
+
+
+def test_all_cars_say_which_actions_are_of_use():
+    env = rocket_v0(blue=1, orange=1)
+    assert env.action_masks() == {}
+    env.reset(seed=1)
+    may_boost = []
+    for _ in range(40):
+        env.step({"blue-0": BOOST, "orange-0": NOTHING})
+        masks = env.action_masks()
+        assert list(masks) == ["blue-0", "orange-0"]
+        assert masks["orange-0"].all()
+        may_boost.append(bool(masks["blue-0"][BOOST]))
+    assert may_boost[0]
+    assert not all(may_boost), "its boost was gone"
+
+
+def test_pettingzoos_agents_are_the_cars_that_no_bot_drives():
+    from pettingzoo.test import parallel_api_test
+
+    env = rocket_v0(blue=2, orange=1, opponent="goalie", seconds=2.0)
+    assert env.possible_agents == ["blue-0", "blue-1"]
+    parallel_api_test(env, num_cycles=40)
+    chance = rocket_v0(blue=1, orange=1, opponent="random", report=["states"])
+    plays = []
+    for _ in range(2):
+        chance.reset(seed=9)
+        infos = [chance.step({"blue-0": NOTHING})[4]["blue-0"] for _ in range(10)]
+        plays.append([info["states"].car_position[0, 1] for info in infos])
+    assert np.array_equal(*plays), "the same seed is the same opponent"
+    with pytest.raises(ValueError, match="nobody to play against"):
+        rocket_v0(blue=1, orange=0, opponent="goalie")
+    with pytest.raises(ValueError, match="opponent="):
+        rocket_v0(opponent="messi")
 
 
 def test_pettingzoo_accepts_all_cars():

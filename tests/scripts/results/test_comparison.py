@@ -155,5 +155,5 @@ def test_bytes_that_are_no_text_leave_a_run_out(runs):
 
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_read(runs, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"file/out cannot be made: .*file is a file"):
+    with pytest.raises(ValueError, match=r"file/out cannot be made: .*file is a file"):
         compare([str(runs / "nothing*")], tmp_path / "file" / "out")

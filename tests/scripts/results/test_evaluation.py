@@ -163,5 +163,5 @@ def test_results_may_go_elsewhere_and_an_unwritable_place_is_said_before_anythin
     assert json.loads((tmp_path / "elsewhere" / "evaluation.json").read_text())["returns"] == result["returns"]
     assert ((run_dir / "evaluation.json").read_bytes() if before else None) == before
     monkeypatch.setattr("scripts.running.run_directory.Run.load_agent", lambda _: pytest.fail("it played"))
-    with pytest.raises(PermissionError, match="Give another folder: out=DIR"):
+    with pytest.raises(ValueError, match=r"cannot be written: .*give another out="):
         evaluate_run(run_dir, episodes=2, out="/proc/nowhere")

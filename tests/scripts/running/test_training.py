@@ -265,10 +265,10 @@ def test_a_full_disk_while_training_loses_no_checkpoint_and_training_goes_on(
 ) -> None:
     whole = training.write_checkpoint
 
-    def full(folder: Path, steps: int, writers: Any) -> Any:
+    def full(folder: Path, steps: int, writers: Any, keep: int) -> Any:
         if steps > 200:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return whole(folder, steps, writers)
+        return whole(folder, steps, writers, keep)
 
     monkeypatch.setattr(training, "write_checkpoint", full)
     run = tmp_path / "run"
