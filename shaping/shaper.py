@@ -545,10 +545,8 @@ def _class_name(part: Part) -> str:
 def _refuse_shared(terms: Mapping[str, RewardTerm], transforms: Mapping[str, Sequence[Transform]]) -> None:
     """Raises ValueError where one object is two parts, which would share its state."""
     places: dict[int, str] = {}
-    parts = [
-        *terms.items(),
-        *((f"a transform of {name}", part) for name, chain in transforms.items() for part in chain),
-    ]
+    chained = [(f"a transform of {name}", part) for name, chain in transforms.items() for part in chain]
+    parts: list[tuple[str, Part]] = [*terms.items(), *chained]
     for place, part in parts:
         other = places.setdefault(id(part), place)
         if other is not place:
