@@ -1,9 +1,11 @@
 """How good the agent of a run is at its task, in episodes that it never trained on.
 
 python -m scripts.evaluate RUN [episodes=100] [n_envs=8] [deterministic=false] [gif=true] [seed=0]
+    [trust=false]
 
 RUN is a run directory; its newest checkpoint plays. The reward is the task's alone, whatever the
-agent learned from. Writes RUN/evaluation.json and RUN/videos/episode.gif.
+agent learned from. Writes RUN/evaluation.json and RUN/videos/episode.gif. trust=true lets somebody
+else's run execute the code that it names: see docs/trust.md.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ class Arguments:
     deterministic: bool = False
     gif: bool = True
     seed: int = 0
+    trust: bool = False
 
 
 def main(command_line: Sequence[str]) -> None:

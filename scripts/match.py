@@ -5,9 +5,9 @@ python -m scripts.match PLAYER [PLAYER] [points=3] [starts=kickoff] [video=gif] 
 python -m scripts.match RECORDING.npz... [video=mp4] [reward=lucy] [out=outputs/match]
 
 PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars,
-seconds, no_touch_seconds, tick_skip, seed. Writes OUT/point-1.npz ..., every state bit for bit, and
-OUT/match.gif or OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its
-value and its parts for the first car stand in the picture.
+seconds, no_touch_seconds, tick_skip, seed, trust (as there). Writes OUT/point-1.npz ..., every
+state bit for bit, and OUT/match.gif or OUT/match.mp4. reward= is a kinesthetic reward, by name or
+as an expression: its value and its parts for the first car stand in the picture.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Arguments:
     video: str = "gif"
     reward: str = ""
     out: str = "outputs/match"
+    trust: bool = False
 
 
 def main(command_line: Sequence[str]) -> None:
@@ -55,7 +56,7 @@ def main(command_line: Sequence[str]) -> None:
         recordings = [Recording.load(Path(word)) for word in words]
     elif len(words) in (1, 2):
         rules = Rules(arguments.cars, arguments.seconds, arguments.no_touch_seconds, arguments.tick_skip)
-        recordings = record(words, arguments.points, arguments.starts, rules, arguments.seed)
+        recordings = record(words, arguments.points, arguments.starts, rules, arguments.seed, trust=arguments.trust)
         for number, recording in enumerate(recordings, 1):
             recording.save(out / f"point-{number}.npz")
             print(out / f"point-{number}.npz")

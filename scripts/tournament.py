@@ -1,11 +1,12 @@
 """Let Rocket players meet, each against each, over many kickoffs.
 
 python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0]
-    [out=outputs/tournament]
+    [out=outputs/tournament] [trust=false]
 
 PLAYER is a bot (idle, random, chase_ball, goalie, kickoff) or the run directory of an agent, whose
 newest checkpoint plays, with sampled actions and what it was trained to see and do; NAME:PLAYER
-gives it a name. A point ends with a goal or, drawn, when time is over; sides change at half time.
+gives it a name. trust=true lets runs of somebody else's execute the code that they name: see
+docs/trust.md. A point ends with a goal or, drawn, when time is over; sides change at half time.
 Prints the tables and writes OUT/tournament.json and OUT/tournament.png. Ratings are those of Weng
 and Lin 2011 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
 """
@@ -37,6 +38,7 @@ class Arguments:
     tick_skip: int = 8
     seed: int = 0
     out: str = OUT
+    trust: bool = False
 
 
 def main(command_line: Sequence[str]) -> None:
@@ -44,7 +46,7 @@ def main(command_line: Sequence[str]) -> None:
     words, arguments = parse(command_line, Arguments, __doc__)
     if len(words) < 2:
         raise ValueError(f"a tournament needs two players or more, such as: chase_ball goalie; got {words}")
-    players = dict(map(player, words))
+    players = dict(player(word, trust=arguments.trust) for word in words)
     if len(players) < len(words):
         raise ValueError(f"two of {', '.join(words)} have the same name; give one with NAME:PLAYER")
     rules = Rules(arguments.cars, arguments.seconds, arguments.no_touch_seconds, arguments.tick_skip)

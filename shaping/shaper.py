@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -141,6 +142,11 @@ class Shaper:
                 raise ValueError(
                     f"a term cannot be called {name!r}: that is the {'task' if name == TASK else name}'s own name; "
                     "give it another name"
+                )
+            if not name or name in (".", "..") or {"/", os.sep, "\0"} & set(name):
+                raise ValueError(
+                    f"a term cannot be called {name!r}: signals and files are named after it; give it a name without "
+                    "slashes"
                 )
             if name in entries:
                 raise ValueError(

@@ -87,6 +87,7 @@ class FrozenAgent(PlayerDriver):
 
     Args:
         path: a checkpoint of any of SB3's algorithms (.zip).
+        trust: see `SavedPolicy`.
 
     Raises:
         ValueError: the file holds no agent, or one that saw or did something else.
@@ -100,8 +101,9 @@ class FrozenAgent(PlayerDriver):
         n_arenas: int,
         orange: BoolArray,
         step_seconds: float = STEP_SECONDS,
+        trust: bool = False,
     ) -> None:
-        policy = SavedPolicy(path)
+        policy = SavedPolicy(path, trust=trust)
         super().__init__(policy, observation, actions, n_arenas, orange, step_seconds)
         for what, name, theirs, ours in (
             ("observation", observation, policy.observation_space, self._observer.space),

@@ -188,6 +188,7 @@ class RunConfig:
     checkpoint_every: int = 10_000  # environment steps between checkpoints
     run_dir: str | None = None  # null: runs/<env>-<shaping>-<agent>-s<seed>-<time>
     resume: str | None = None  # a run directory to go on with; everything else comes from it
+    trust: bool = False  # with resume: let somebody else's run execute code; see docs/trust.md
     torch_threads: int | None = None  # null: torch's own choice
     evaluate_episodes: int = 100  # of the final evaluation; 0: none
     gif: bool = True  # with the final evaluation
@@ -205,7 +206,8 @@ RUN_OPTIONS: Mapping[str, str] = {
     "workers": "processes to spread them over; 0 is this one (0)",
     "checkpoint_every": "environment steps between checkpoints (10000)",
     "run_dir": "where the run goes (runs/<env>-<shaping>-<agent>-s<seed>-<time>)",
-    "resume": "a run directory to go on with; only total_timesteps may be given beside it",
+    "resume": "a run directory to go on with; only total_timesteps and trust may be given beside it",
+    "trust": "with resume: let somebody else's run execute code, see docs/trust.md (false)",
     "torch_threads": "threads of torch (torch's own choice)",
     "evaluate_episodes": "episodes of the final evaluation; 0 is none (100)",
     "gif": "record a GIF with the final evaluation (true)",

@@ -33,6 +33,8 @@ def evaluate_run(
     deterministic: bool = False,
     gif: bool = True,
     seed: int = 0,
+    *,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Let the newest checkpoint of a run play, and write what came of it to RUN/evaluation.json.
 
@@ -48,6 +50,7 @@ def evaluate_run(
         gif: also record `CLIP_EPISODES` episodes to RUN/videos/episode.gif.
         seed: of the evaluation; its episodes are disjoint from those of training, whatever the
             number.
+        trust: let the run execute code, see `load_run`.
 
     Returns:
         What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval`
@@ -60,11 +63,12 @@ def evaluate_run(
 
     Raises:
         ValueError: fewer than one episode or environment.
+        Untrusted: the run was made elsewhere, names code, and is not trusted.
         FileNotFoundError: no such run, or one without a checkpoint.
     """
     whole("episodes", episodes)
     whole("n_envs", n_envs)
-    run = load_run(run_dir)
+    run = load_run(run_dir, trust=trust)
     with _separate_random_state():
         model = run.load_agent()
         started = time.perf_counter()

@@ -14,10 +14,15 @@ from envs.typing import Array, BoolArray
 from scripts.running.run_directory import Run, load_run
 
 
-def player(word: str) -> tuple[str, MakeDriver]:
+def player(word: str, *, trust: bool = False) -> tuple[str, MakeDriver]:
     """A name and what makes its driver, from the command line's word.
 
+    Args:
+        word: a bot or a run directory, maybe with NAME: before it.
+        trust: let a run execute code, see `load_run`.
+
     Raises:
+        Untrusted: the run was made elsewhere, names code, and is not trusted.
         ValueError: it is neither a bot nor a run of an agent that plays Rocket.
     """
     name, colon, what = word.partition(":")
@@ -28,7 +33,7 @@ def player(word: str) -> tuple[str, MakeDriver]:
     folder = Path(what)
     if not (folder / "config.yaml").is_file():
         raise ValueError(f"{word}: expected a bot ({', '.join(BOTS)}) or the run directory of an agent")
-    run = load_run(folder)
+    run = load_run(folder, trust=trust)
     observation, actions = _seen_and_done(run)
     model = run.load_agent()
     return name, lambda k, orange: PlayerDriver(Cars(run, model), observation, actions, k, orange)

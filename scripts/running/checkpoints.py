@@ -110,7 +110,7 @@ def _damage(path: Path) -> str | None:
     """What is wrong with a checkpoint, None when it is intact."""
     try:
         manifest = json.loads((path / MANIFEST).read_text())
-        version, files = manifest["format"], manifest["files"]
+        version, files = manifest["format"], dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"its {MANIFEST} cannot be read ({error})"
     if version != FORMAT:
@@ -120,6 +120,10 @@ def _damage(path: Path) -> str | None:
             f"{FORMAT}). Resume it with the version that wrote it, or start a new run."
         )
     for name, described in files.items():
+        if name in ("", "..") or name != Path(name).name:
+            return f"its {MANIFEST} names {name}, which lies outside"
+        if not isinstance(described, dict) or set(described) != {"bytes", "sha256"}:
+            return f"its {MANIFEST} does not say what {name} holds"
         file = path / name
         if not file.is_file():
             return f"{name} is missing"
