@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -143,10 +142,9 @@ class Shaper:
                     f"a term cannot be called {name!r}: that is the {'task' if name == TASK else name}'s own name; "
                     "give it another name"
                 )
-            if not name or name in (".", "..") or {"/", os.sep, "\0"} & set(name):
+            if "\0" in name or {"", ".", ".."} & set(name.split("/")):
                 raise ValueError(
-                    f"a term cannot be called {name!r}: signals and files are named after it; give it a name without "
-                    "slashes"
+                    f"a term cannot be called {name!r}: its files go to a folder of that name; give it a plain name"
                 )
             if name in entries:
                 raise ValueError(

@@ -63,8 +63,8 @@ def refuse_links(path: Path, *, trust: bool = False) -> None:
     for place in _places(root):
         if place.is_symlink() and not place.resolve().is_relative_to(root):
             raise Untrusted(
-                f"{path}: {place.relative_to(root)} is a link out of the run's folder, to {os.readlink(place)}, and what "
-                "is written to the run would go there. Remove it, or, if it is yours, say trust=true; see docs/trust.md."
+                f"{path}: {place.relative_to(root)} leads out of the run's folder, to {os.readlink(place)}, and what "
+                "we write there would go out. Remove it, or, if it is yours, say trust=true; see docs/trust.md."
             )
 
 
@@ -162,7 +162,8 @@ def _made_here(path: Path) -> bool:
 def _signature(key: bytes, text: str) -> str:
     """Of what a configuration says, but for what a resume may change."""
     container = {name: value for name, value in yaml.safe_load(text).items() if name not in _CHANGE_ON_RESUME}
-    return hmac.new(key, json.dumps(container, default=str).encode(), hashlib.sha256).hexdigest()
+    entries = json.dumps(sorted((where, str(value)) for where, value in _leaves(container, "")))
+    return hmac.new(key, entries.encode(), hashlib.sha256).hexdigest()
 
 
 def _key_file() -> Path:
