@@ -30,6 +30,8 @@ _CODE = re.compile(r"[^\W\d][\w.\-]*:\w[\w.\-/]*")  # package.module:function, m
 _OBSERVATION = "observation:"
 _WALKED = ("env.id", "env.kwargs", "env.potential", "shaping", "agent.policy_kwargs")
 _ASKED = ("base_url", "model_path", "cache")
+_WRITES_OR_COMPILES = {"record_to", "savedir", "des_file"}
+"""Arguments of environments that say where files go, or are a program for NetHack's compiler."""
 _CHANGE_ON_RESUME = ("total_timesteps", "run_dir", "resume", "trust")
 
 
@@ -50,8 +52,8 @@ def refuse_untrusted(path: Path, config: RunConfig, *, trust: bool = False) -> N
     if named and not _made_here(path):
         entries = ", ".join(f"{entry}={value}" for entry, value in named.items())
         raise Untrusted(
-            f"{path} was not made here, and its config.yaml names code to run, or a file or server of a language "
-            f"model: {entries}. If you trust whoever made it, say trust=true; see docs/trust.md."
+            f"{path} was not made here, and its config.yaml names code to run, a place to write to, or a file or "
+            f"server of a language model: {entries}. If you trust whoever made it, say trust=true; see docs/trust.md."
         )
 
 
@@ -125,7 +127,7 @@ def _is_code(entry: str, value: Any) -> bool:
     if not entry.startswith(_WALKED):
         return False
     last = entry.rpartition(".")[2]
-    if last == "trust":
+    if last == "trust" or (last in _WRITES_OR_COMPILES and entry.startswith("env.kwargs")):
         return bool(value)
     if not isinstance(value, str) or value.startswith(_OBSERVATION):
         return False
