@@ -17,7 +17,7 @@ from stable_baselines3.common.utils import get_device, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from agents.restoring import PLACES, Vacant, set_weights
+from agents.restoring import PLACES, Vacant, refuse_other_spaces, set_weights
 from foundation.plain_state import Untrusted
 from foundation.saved_model import SavedModel
 
@@ -172,6 +172,7 @@ class Algorithm(BaseAlgorithm):
         place = env if env is not None else Vacant(saved, trust=trust)
         policy = saved.object("policy_class", trust=trust)
         model = cls(place, policy=policy, device=device, _init_setup_model=False)
+        refuse_other_spaces(model, saved)
         kept = {name: saved.object(name, trust=trust) for name in saved.names if name not in PLACES | _REMADE}
         vars(model).update(kept)
         model._setup_model()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -101,14 +102,26 @@ def restore(model: BaseAlgorithm, saved: SavedModel, settings: set[str]) -> None
         settings: attributes that come from the configuration.
 
     Raises:
-        ValueError: the file's weights are not those of such a model.
+        ValueError: the other saw or did something else, or has other weights.
     """
+    refuse_other_spaces(model, saved)
     for name in saved.names:
         if name not in settings and name not in PLACES and name in vars(model):
             value = _counted(saved, name)
             if value is not None:
                 setattr(model, name, value)
     set_weights(model, saved)
+
+
+def refuse_other_spaces(model: BaseAlgorithm, saved: SavedModel) -> None:
+    """Raises ValueError where a file's model observed or did something else than this one."""
+    for name in ("observation_space", "action_space"):
+        with contextlib.suppress(KeyError, Untrusted):  # then its weights tell
+            theirs, ours = saved.object(name), getattr(model, name)
+            if theirs != ours:
+                raise ValueError(
+                    f"{saved.path} was trained with the {name.replace('_', ' ')} {theirs}; here it is {ours}"
+                )
 
 
 def set_weights(model: BaseAlgorithm, saved: SavedModel) -> None:

@@ -98,12 +98,16 @@ class SavedModel:
         Raises:
             Untrusted: it is something else than values, arrays, spaces, and classes of networks
                 that are installed, and is not trusted.
+            ValueError: it is damaged.
             KeyError: there is none.
         """
         entry = self._data[name]
         if not isinstance(entry, dict) or _PICKLED not in entry:
             return entry
-        content = base64.b64decode(entry[_PICKLED])
+        try:
+            content = base64.b64decode(entry[_PICKLED])
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{self.path} is damaged: its {name} cannot be read ({error})") from error
         try:
             return _classes(_Reader(io.BytesIO(content)).load())
         except Exception as error:

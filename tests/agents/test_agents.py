@@ -158,9 +158,26 @@ def test_weights_of_an_agent_that_is_configured_otherwise_are_refused(settings: 
     other = agents.configured("ppo", settings)
     with pytest.raises(ValueError, match=r"agent\.zip are not those of the agent that is configured"):
         agent.load(tmp_path, env, other)
-    sac, place = agents.get("sac"), corridor(continuous=True)
-    with pytest.raises(ValueError, match=r"it has policy, policy\.optimizer, and the agent actor\.optimizer"):
-        sac.load(tmp_path, place, agents.configured("sac", SMALL["sac"]))
+
+
+def test_the_networks_of_another_algorithm_are_refused_with_both_named(tmp_path: Any) -> None:
+    agent, other, env = agents.get("td3"), agents.get("sac"), corridor(continuous=True)
+    agent.save(agent.make(env, agents.configured("td3", SMALL["td3"]), seed=0), tmp_path)
+    with pytest.raises(ValueError, match=r"it has actor\.optimizer, .*, and the agent actor\.optimizer, .*ent_coef"):
+        other.load(tmp_path, env, agents.configured("sac", SMALL["sac"]))
+
+
+@pytest.mark.parametrize(
+    ("space", "other"),
+    [("observation_space", spaces.Box(-2, 2, (3,), np.float32)), ("action_space", spaces.Discrete(5))],
+)
+def test_a_model_does_not_go_on_where_it_would_see_or_do_something_else(space: str, other: Any, tmp_path: Any) -> None:
+    agent, config = agents.get("ppo"), agents.configured("ppo", {"net_arch": [8]})
+    agent.save(agent.make(corridor(entries=False), config, seed=0), tmp_path)
+    env = corridor(entries=False)
+    setattr(env, space, other)
+    with pytest.raises(ValueError, match=f"was trained with the {space.replace('_', ' ')}"):
+        agent.load(tmp_path, env, config)
 
 
 def test_every_agent_is_configured_by_its_own_settings_alone() -> None:

@@ -353,7 +353,10 @@ def test_the_key_is_the_users_alone_and_nothing_fails_where_it_cannot_be_kept(
         ({"shaping__terms": {"potential": {"potential": "my-module:f"}}}, ["shaping.terms.potential.potential"]),
         ({"env__kwargs": {"opponent": "a.zip", "trust": True}}, ["env.kwargs.trust"]),
         ({"env__kwargs": {"trust": False, "record_to": None}}, []),
-        ({"env__kwargs": {"record_to": "/anywhere", "des_file": "MAZE"}}, ["env.kwargs.record_to", "env.kwargs.des_file"]),
+        (
+            {"env__kwargs": {"record_to": "/anywhere", "des_file": "MAZE"}},
+            ["env.kwargs.record_to", "env.kwargs.des_file"],
+        ),
         ({"llm__base_url": "http://somewhere/v1"}, []),  # no term asks
         (
             {"shaping__terms": {"calm": {}}, "llm__base_url": "http://somewhere/v1", "llm__cache": "/x"},
