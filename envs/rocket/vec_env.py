@@ -182,7 +182,7 @@ class RocketVecEnv(BatchedVecEnv):
             self._k,
             self.matches.orange,
             config.tick_skip / TICKS_PER_SECOND,
-            config.trust,
+            config.trust is True,
         )
 
     def _begin(self, arena: int) -> None:

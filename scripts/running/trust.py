@@ -126,22 +126,22 @@ def sign(path: Path, config: RunConfig, text: str) -> None:
 def _is_code(entry: str, value: Any) -> bool:
     if not entry.startswith(_WALKED):
         return False
-    last = entry.rpartition(".")[2]
-    if last == "trust" or (last in _WRITES_OR_COMPILES and entry.startswith("env.kwargs")):
-        return bool(value)
+    parts = entry.split(".")
+    if "trust" in parts or (entry.startswith("env.kwargs") and _WRITES_OR_COMPILES & set(parts)):
+        return value is not None and value is not False
     if not isinstance(value, str) or value.startswith(_OBSERVATION):
         return False
-    if entry == "env.id" or last == "potential" or entry == "env.potential.entry":
+    if entry.startswith(("env.id", "env.potential")) or "potential" in parts[3:]:  # of shaping.terms.NAME
         return ":" in value  # whatever it is called
     return _CODE.fullmatch(value) is not None
 
 
 def _leaves(container: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Every value in dictionaries and lists, with where it stands."""
-    if isinstance(container, Mapping):
+    """Every value in dictionaries and lists, with where it stands; empty ones are values."""
+    if isinstance(container, Mapping) and container:
         for key, value in container.items():
             yield from _leaves(value, f"{where}.{key}" if where else str(key))
-    elif isinstance(container, list | tuple):
+    elif isinstance(container, list | tuple) and container:
         for index, value in enumerate(container):
             yield from _leaves(value, f"{where}.{index}")
     else:

@@ -348,15 +348,16 @@ def test_the_key_is_the_users_alone_and_nothing_fails_where_it_cannot_be_kept(
         ({}, []),
         ({"shaping__terms": {"potential": {"potential": "observation:where"}}}, []),
         ({"shaping__terms": {"events": {"weight": "piecewise(0:1,100:0)"}}}, []),
+        ({"shaping__terms": {"potential": {"weight": "piecewise(0:1,100:0)", "potential": "explored"}}}, []),
         ({"agent__device": "cuda:1", "env__task": "Note: find the key"}, []),
         ({"env__kwargs": {"opponent": "self", "ratio": "10:3"}}, []),
         ({"shaping__terms": {"potential": {"potential": "my-module:f"}}}, ["shaping.terms.potential.potential"]),
         ({"env__kwargs": {"opponent": "a.zip", "trust": True}}, ["env.kwargs.trust"]),
         ({"env__kwargs": {"trust": False, "record_to": None}}, []),
-        (
-            {"env__kwargs": {"record_to": "/anywhere", "des_file": "MAZE"}},
-            ["env.kwargs.record_to", "env.kwargs.des_file"],
-        ),
+        ({"env__kwargs": {"record_to": "/anywhere"}}, ["env.kwargs.record_to"]),
+        ({"env__kwargs": {"des_file": "MAZE"}}, ["env.kwargs.des_file"]),
+        ({"env__kwargs": {"trust": [[]]}}, ["env.kwargs.trust.0"]),
+        ({"env__kwargs": {"trust": {"a": "x"}}}, ["env.kwargs.trust.a"]),
         ({"llm__base_url": "http://somewhere/v1"}, []),  # no term asks
         (
             {"shaping__terms": {"calm": {}}, "llm__base_url": "http://somewhere/v1", "llm__cache": "/x"},
