@@ -119,8 +119,18 @@ class Agent(ABC):
         model.save(folder / AGENT_FILE)
 
     @abstractmethod
-    def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
-        """What `save` wrote, to go on in `env`; None: to play only."""
+    def load(
+        self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1, trust: bool = False
+    ) -> BaseAlgorithm:
+        """What `save` wrote, to go on in `env`; None: to play only.
+
+        The files may be anybody's, so nothing in them is unpickled unless `trust` says so: see
+        `foundation.plain_state`, and docs/trust.md. SB3's own `load` unpickles.
+
+        Raises:
+            Untrusted: it cannot be read without, and is not trusted.
+            ValueError: it is damaged, or of an agent that is configured otherwise.
+        """
 
     def over_the_run(self, config: Any) -> tuple[str, ...]:
         """Settings that go from the first step to the last: a longer run changes their course."""

@@ -5,23 +5,33 @@ from __future__ import annotations
 import sys
 import time
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import MaybeCallback
-from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.utils import get_device, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from agents.restoring import PLACES, Vacant, refuse_other_spaces, set_weights
+from foundation.plain_state import Untrusted
+from foundation.saved_model import SavedModel
+
+_REMADE = frozenset({"lr_schedule"})
+"""SB3's own objects, made again at every start."""
 
 
 class Algorithm(BaseAlgorithm):
     """An algorithm that learns in rounds.
 
     A subclass has `collect`, `train` and `predict`, and keeps what it knows in attributes: numbers,
-    arrays, generators, networks named in `networks`. They are saved and loaded with it.
+    strings, arrays, numpy's generators, lists and dicts of them, and networks named in `networks`.
+    They are saved and loaded with it, without unpickling anything else; what is neither is named in
+    `_excluded_save_params` and built in `setup`.
 
     A round is what lies between two consistent moments: an episode of every candidate, a
     generation. Callbacks are told of it as of SB3's rollouts, so checkpoints, metrics and resume
@@ -122,6 +132,54 @@ class Algorithm(BaseAlgorithm):
         self.logger.record("time/time_elapsed", int(seconds), exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.dump(step=self.num_timesteps)
+
+    def save(self, path: Any, exclude: Iterable[str] | None = None, include: Iterable[str] | None = None) -> None:
+        """Write SB3's file of a model.
+
+        Raises:
+            TypeError: an attribute could only be read by unpickling whatever it is.
+        """
+        super().save(path, exclude, include)
+        saved = SavedModel(path)
+        for name in saved.names:
+            try:
+                if name not in _REMADE:
+                    saved.object(name)
+            except Untrusted as error:
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a {type(getattr(self, name)).__qualname__}, which could only be "
+                    "loaded by unpickling it, and no file of somebody else's should be. Keep numbers, strings, arrays, "
+                    "numpy's generators, lists and dicts, or name it in _excluded_save_params and build it in setup."
+                ) from error
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, path: Any, env: VecEnv | None = None, device: str = "auto", *, trust: bool = False
+    ) -> Self:
+        """The model of a file, to go on in `env`; None: to play only.
+
+        Args:
+            path: of the file.
+            env: the stack to go on in.
+            device: of networks.
+            trust: see `SavedModel.object`.
+
+        Raises:
+            Untrusted: an attribute could only be read by unpickling it, and is not trusted.
+            ValueError: the file is damaged, or another algorithm's.
+        """
+        saved = SavedModel(path, get_device(device))
+        place = env if env is not None else Vacant(saved, trust=trust)
+        policy = saved.object("policy_class", trust=trust)
+        model = cls(place, policy=policy, device=device, _init_setup_model=False)
+        refuse_other_spaces(model, saved)
+        kept = {name: saved.object(name, trust=trust) for name in saved.names if name not in PLACES | _REMADE}
+        vars(model).update(kept)
+        model._setup_model()
+        set_weights(model, saved)
+        if env is None:
+            model.env = None
+        return model
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return list(self.networks), []

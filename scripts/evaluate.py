@@ -1,10 +1,11 @@
 """How good the agent of a run is at its task, in episodes that it never trained on.
 
 python -m scripts.evaluate RUN [episodes=100] [n_envs=8] [deterministic=false] [gif=true] [seed=0]
-    [out=DIR]
+    [out=DIR] [trust=false]
 
 RUN is a run directory; its newest checkpoint plays. The reward is the task's alone, whatever the
 agent learned from. Writes OUT/evaluation.json and OUT/videos/episode.gif (OUT is RUN unless said).
+trust=true lets somebody else's run execute the code that it names: see docs/trust.md.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Arguments:
     gif: bool = True
     seed: int = 0
     out: str | None = None
+    trust: bool = False
 
 
 def main(command_line: Sequence[str]) -> None:

@@ -6,9 +6,9 @@ python -m scripts.match RECORDING.npz... [video=mp4] [reward=lucy] [out=outputs/
 
 PLAYER is what scripts.tournament takes; one alone plays without opponents. Further options: cars,
 seconds, no_touch_seconds, tick_skip (of the bots; agents decide as often as they were trained to),
-seed. Writes OUT/point-1.npz ..., every state bit for bit, and OUT/match.gif or OUT/match.mp4.
-reward= is a kinesthetic reward, by name or as an expression: its value and its parts for the first
-car stand beside the picture.
+seed, trust (as there). Writes OUT/point-1.npz ..., every state bit for bit, and OUT/match.gif or
+OUT/match.mp4. reward= is a kinesthetic reward, by name or as an expression: its value and its parts
+for the first car stand beside the picture.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Arguments:
     video: str = "gif"
     reward: str = ""
     out: str = "outputs/match"
+    trust: bool = False
 
 
 def main(command_line: Sequence[str]) -> None:
@@ -65,7 +66,7 @@ def main(command_line: Sequence[str]) -> None:
     if words and all(word.endswith(".npz") for word in words):
         recordings = [Recording.load(Path(word)) for word in words]
     elif len(words) in (1, 2):
-        recordings = record(words, arguments.points, arguments.starts, rules, arguments.seed)
+        recordings = record(words, arguments.points, arguments.starts, rules, arguments.seed, trust=arguments.trust)
         for name, recording in zip(saved, recordings, strict=True):
             recording.save(out / name)
             print(out / name)

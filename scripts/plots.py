@@ -1,6 +1,8 @@
 """Pictures of one run: learning curve, parts of the reward, losses, and what its terms keep.
 
-python -m scripts.plots RUN...
+python -m scripts.plots RUN... [trust=false]
+
+trust=true draws into a run in which a link leads out of its folder: see docs/trust.md.
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ from scripts.results.run_pictures import plot_run
 
 @dataclass(frozen=True)
 class Arguments:
-    """None."""
+    """The command line's arguments."""
+
+    trust: bool = False
 
 
 def main(command_line: Sequence[str]) -> None:
     """The command line."""
-    places, _ = parse(command_line, Arguments, __doc__)
+    places, arguments = parse(command_line, Arguments, __doc__)
     if not places:
         raise ValueError("expected a run directory: python -m scripts.plots RUN...")
     for place in places:
-        for path in plot_run(place):
+        for path in plot_run(place, trust=arguments.trust):
             print(path)
 
 

@@ -1,12 +1,13 @@
 """Let Rocket players meet, each against each, over many kickoffs.
 
 python -m scripts.tournament PLAYER PLAYER... [points=200] [cars=1] [seconds=60] [seed=0]
-    [out=outputs/tournament]
+    [out=outputs/tournament] [trust=false]
 
 PLAYER is a bot (idle, random, chase_ball, goalie, kickoff), the run directory of an agent, whose
 newest checkpoint plays, or a checkpoint (RUN/checkpoints/step_..., of which a run keeps
 keep_checkpoints=), with sampled actions and what it was trained to see and do; NAME:PLAYER gives it
-a name. A point ends with a goal or, drawn, when time is over; sides change at half time.
+a name. trust=true lets runs of somebody else's execute the code that they name: see docs/trust.md.
+A point ends with a goal or, drawn, when time is over; sides change at half time.
 Agents decide as often as they were trained to; tick_skip= is the bots'. Prints the tables and
 writes OUT/tournament.json and OUT/tournament.png. Ratings are those of Weng and Lin 2011
 (Plackett-Luce, by openskill): skill ± 1.96 deviations.
@@ -39,6 +40,7 @@ class Arguments:
     tick_skip: int = TICK_SKIP
     seed: int = 0
     out: str = OUT
+    trust: bool = False
 
 
 def main(command_line: Sequence[str]) -> None:
@@ -50,7 +52,7 @@ def main(command_line: Sequence[str]) -> None:
     out = folder_for(arguments.out, ("tournament.json", "tournament.png"))
     if len(words) < 2:
         raise ValueError(f"a tournament needs two players or more, such as: chase_ball goalie; got {words}")
-    players = dict(map(player, words))
+    players = dict(player(word, trust=arguments.trust) for word in words)
     if len(players) < len(words):
         raise ValueError(f"two of {', '.join(words)} have the same name; give one with NAME:PLAYER")
     pairings = play_all(players, arguments.points, rules, arguments.seed, verbose=True)

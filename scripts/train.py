@@ -85,7 +85,7 @@ def _run(composed: DictConfig, assembled: list[Experiment]) -> int:
     try:
         config = from_container(to_container(composed))
         if config.resume is not None:
-            training = go_on(Path(config.resume), config.total_timesteps)
+            training = go_on(Path(config.resume), config.total_timesteps, trust=config.trust)
         else:
             known = next((experiment for experiment in assembled if experiment.config == config), None)
             training = begin(known or assemble(config, choices(config, HydraConfig.get().runtime.choices)))

@@ -143,6 +143,10 @@ class Shaper:
                     f"a term cannot be called {name!r}: that is the {'task' if name == TASK else name}'s own name; "
                     "give it another name"
                 )
+            if "\0" in name or {"", ".", ".."} & set(name.split("/")):
+                raise ValueError(
+                    f"a term cannot be called {name!r}: its files go to a folder of that name; give it a plain name"
+                )
             if name in entries:
                 raise ValueError(
                     f"a term cannot be called {name!r}: the observations have an entry of that name; rename it"

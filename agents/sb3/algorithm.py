@@ -19,9 +19,11 @@ from agents.agent import AGENT_FILE, Agent, AgentConfig
 from agents.device import resolve_device
 from agents.features import SHARDED, features_for
 from agents.policies import LeanMultiInputPolicy
+from agents.restoring import Vacant, restore
 from agents.spaces import refuse_small_images, refuse_unreadable
 from foundation.checks import one_of, whole
 from foundation.naming import nearest
+from foundation.saved_model import SavedModel
 
 POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 SCHEDULES = ("constant", "linear")
@@ -171,10 +173,18 @@ class SB3Agent(Agent):
         """
         return settings
 
-    def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
-        model = self.algorithm.load(folder / AGENT_FILE, env=env, device=resolve_device(config.device))
-        if env is not None:
-            _set_threads(model.policy_kwargs.get("features_extractor_class") in SHARDED, threads)
+    def load(
+        self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1, trust: bool = False
+    ) -> BaseAlgorithm:
+        """Made of `config` anew, so that nothing of the file's has to be unpickled."""
+        saved = SavedModel(folder / AGENT_FILE, resolve_device(config.device))
+        torchs_own = torch.get_num_threads()
+        place = env if env is not None else Vacant(saved, trust=trust)
+        model = self.make(place, config, seed=_seed(saved), threads=threads)
+        restore(model, saved, constructor_arguments(self.algorithm))
+        if env is None:
+            model.env = None
+            torch.set_num_threads(torchs_own)
         return model
 
     def over_the_run(self, config: Any) -> tuple[str, ...]:
@@ -258,6 +268,11 @@ def _extractor(
             f"features_extractor_kwargs ({', '.join(arguments)}). Name an extractor: agent.features=NAME."
         )
     return extractor
+
+
+def _seed(saved: SavedModel) -> int | None:
+    seed = saved.object("seed") if "seed" in saved.names else None
+    return seed if isinstance(seed, int) else None
 
 
 def _set_threads(sharded: bool, threads: int) -> None:

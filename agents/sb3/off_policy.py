@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Union
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from sb3_contrib import QRDQN
 from stable_baselines3 import DQN, SAC, TD3
@@ -21,6 +20,7 @@ from agents.agent import AgentConfig, register
 from agents.memory import refuse_beyond_memory, step_bytes
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
 from agents.stored_rewards import RescoredDictReplayBuffer, RescoredReplayBuffer, Rescoring
+from foundation.plain_state import read_state, write_state
 from shaping import ShapedVecEnv
 from shaping.terms import FloatArray, Transitions
 
@@ -147,14 +147,16 @@ class OffPolicyAgent(SB3Agent):
 
     def save(self, model: Any, folder: Path) -> None:
         super().save(model, folder)
-        torch.save(_filled(model.replay_buffer), folder / REPLAY_FILE)
+        write_state(_filled(model.replay_buffer), folder / REPLAY_FILE)
 
-    def load(self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1) -> BaseAlgorithm:
-        model = super().load(folder, env, config, threads=threads)
+    def load(
+        self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1, trust: bool = False
+    ) -> BaseAlgorithm:
+        if env is None:  # who plays only stores nothing
+            return super().load(folder, env, replace(config, buffer_size=1), threads=threads, trust=trust)
+        model = super().load(folder, env, config, threads=threads, trust=trust)
         assert isinstance(model, OffPolicyAlgorithm)
-        if env is not None:
-            _refill(model.replay_buffer, torch.load(folder / REPLAY_FILE, weights_only=False))
-            _ask_again(model, env)
+        _refill(model.replay_buffer, read_state(folder / REPLAY_FILE, trust=trust))
         return model
 
     def row_every(self, config: Any) -> int:

@@ -99,6 +99,7 @@ class FrozenAgent(PlayerDriver):
 
     Args:
         path: a checkpoint of any of SB3's algorithms (.zip).
+        trust: see `SavedPolicy`.
 
     Raises:
         ValueError: the file holds no agent, or one that saw or did something else.
@@ -112,8 +113,9 @@ class FrozenAgent(PlayerDriver):
         n_arenas: int,
         orange: BoolArray,
         tick_skip: int = TICK_SKIP,
+        trust: bool = False,
     ) -> None:
-        policy = SavedPolicy(path)
+        policy = SavedPolicy(path, trust=trust)
         super().__init__(policy, observation, actions, n_arenas, orange, tick_skip)
         for what, name, theirs, ours in (
             ("observation", observation, policy.observation_space, self._observer.space),

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from envs.typing import Array, BoolArray
+from foundation.plain_state import Untrusted
+from foundation.saved_model import SavedModel
 
 
 class SavedPolicy:
@@ -15,18 +17,20 @@ class SavedPolicy:
     It draws from torch's generator until it has a seed, and from a stream of its own from then on.
     A recurrent policy's states are kept from call to call, and are zero where an episode begins; a
     maskable policy's actions are among those of the masks. The exploration that an algorithm adds
-    to its policy (DQN's epsilon) is not in the policy, and
-    is not played. Loading leaves the random states as they were.
+    to its policy (DQN's epsilon) is not in the policy, and is not played. Loading leaves the random
+    states as they were, and runs nothing of the file's: its policy is one of SB3's or of ours.
 
     Args:
         path: of the file.
+        trust: take any policy, unpickled, which runs whatever the file says.
 
     Raises:
+        Untrusted: its policy could only be unpickled, and is not trusted.
         ValueError: it holds no agent.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._policy = _load(path)
+    def __init__(self, path: str | Path, *, trust: bool = False) -> None:
+        self._policy = _load(path, trust)
         self.observation_space = self._policy.observation_space
         self.action_space = self._policy.action_space
         self._states: Any = None
@@ -55,24 +59,26 @@ class SavedPolicy:
         return actions
 
 
-def _load(path: str | Path) -> Any:
+def _load(path: str | Path, trust: bool) -> Any:
     import torch
-    from stable_baselines3.common.save_util import load_from_zip_file
 
     needed = ("policy_class", "observation_space", "action_space", "policy_kwargs")
     try:
-        data, parameters, _ = load_from_zip_file(path, device="cpu")
-        if data is None or "policy" not in parameters:
+        saved = SavedModel(path)
+        if "policy" not in saved.parameters:
             raise ValueError("there is no policy in it")
-        if lacking := [name for name in needed if name not in data]:
+        if lacking := [name for name in needed if name not in saved.names]:
             raise ValueError(f"it lacks {', '.join(lacking)}")
+        cls, observations, actions, arguments = (saved.object(name, trust=trust) for name in needed)
+        arguments = {name: value for name, value in arguments.items() if name != "device"}
+        if "use_sde" in saved.names and saved.object("use_sde") is True:
+            arguments["use_sde"] = True
+        with torch.random.fork_rng(devices=[]):
+            policy = cls(observations, actions, lambda _: 0.0, **arguments)
+        policy.load_state_dict(saved.parameters["policy"])
+    except Untrusted:
+        raise
     except Exception as error:
         raise ValueError(f"{path}: it holds no agent of SB3's ({error})") from error
-    arguments = {name: value for name, value in data["policy_kwargs"].items() if name != "device"}
-    if data.get("use_sde"):
-        arguments["use_sde"] = True
-    with torch.random.fork_rng(devices=[]):
-        policy = data["policy_class"](data["observation_space"], data["action_space"], lambda _: 0.0, **arguments)
-    policy.load_state_dict(parameters["policy"])
     policy.set_training_mode(False)
     return policy

@@ -49,6 +49,7 @@ class MatchConfig:
             path of an SB3 checkpoint (.zip, of an agent that was trained with this observation,
             these actions and this tick_skip) leaves only the blue ones.
         mesh_dir: a folder of the game's own collision meshes; None for ours.
+        trust: unpickle an opponent's file, whatever it says; see docs/trust.md.
     """
 
     blue: int = 1
@@ -62,6 +63,7 @@ class MatchConfig:
     replay_file: str | Path | None = None
     opponent: str | Path = SELF
     mesh_dir: str | Path | None = None
+    trust: bool = False
 
     def __post_init__(self) -> None:
         refuse_teams(self.blue, self.orange)
@@ -183,6 +185,7 @@ class RocketVecEnv(BatchedVecEnv):
             self._k,
             self.matches.orange,
             config.tick_skip,
+            config.trust is True,
         )
 
     def _begin(self, arena: int) -> None:

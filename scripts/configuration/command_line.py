@@ -36,6 +36,7 @@ Check = Callable[[RunConfig, Mapping[str, str]], object]
 _SCHEDULE = re.compile(r"(?<!['\"\w])((?:linear|exponential|piecewise)\([^()'\"]*\))")
 _FOREIGN = re.compile(r"(?:\$\{[^{}]*\}|[^,\[\]{}()=:])*[^\x00-\x7f](?:\$\{[^{}]*\}|[^,\[\]{}()=:])*")
 """A value, or a list's entry, with letters that Hydra's grammar takes in quotes alone."""
+BESIDE_RESUME = ("resume", "total_timesteps", "trust")
 _MOST_COMBINATIONS = 500  # of a sweep that are checked before it starts
 
 
@@ -80,13 +81,11 @@ def check_command_line(overrides: Sequence[str], *, sweep: bool, check: Check) -
             )
     resume = [override for override in parsed if override.key_or_group == "resume"]
     if resume and resume[0].value() is not None:
-        others = [
-            str(o.input_line) for o in parsed if o.key_or_group not in ("resume", "total_timesteps") and not _hydras(o)
-        ]
+        others = [str(o.input_line) for o in parsed if o.key_or_group not in BESIDE_RESUME and not _hydras(o)]
         if others:
             raise CommandLineError(
                 f"resume takes everything from the run's own config.yaml, so {', '.join(others)} cannot be given. "
-                "Only total_timesteps can; for other settings start a new run."
+                "Only total_timesteps and trust can; for other settings start a new run."
             )
     places: list[str] = []
     checked = 0

@@ -189,6 +189,7 @@ class RunConfig:
     keep_checkpoints: int = 2  # so many of the newest stay; more to play against past selves
     run_dir: str | None = None  # null: runs/<env>-<shaping>-<agent>-s<seed>-<time>
     resume: str | None = None  # a run directory to go on with; everything else comes from it
+    trust: bool = False  # with resume: let somebody else's run execute code; see docs/trust.md
     torch_threads: int | None = None  # null: torch's own choice
     evaluate_episodes: int = 100  # of the final evaluation; 0: none
     gif: bool = True  # with the final evaluation
@@ -207,7 +208,8 @@ RUN_OPTIONS: Mapping[str, str] = {
     "checkpoint_every": "environment steps between checkpoints (10000)",
     "keep_checkpoints": "so many of the newest checkpoints stay (2)",
     "run_dir": "where the run goes (runs/<env>-<shaping>-<agent>-s<seed>-<time>)",
-    "resume": "a run directory to go on with; only total_timesteps may be given beside it",
+    "resume": "a run directory to go on with; only total_timesteps and trust may be given beside it",
+    "trust": "with resume: let somebody else's run execute code, see docs/trust.md (false)",
     "torch_threads": "threads of torch (torch's own choice)",
     "evaluate_episodes": "episodes of the final evaluation; 0 is none (100)",
     "gif": "record a GIF with the final evaluation (true)",

@@ -34,6 +34,8 @@ def evaluate_run(
     gif: bool = True,
     seed: int = 0,
     out: str | Path | None = None,
+    *,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Let the newest checkpoint of a run play, and write what came of it to evaluation.json.
 
@@ -50,6 +52,7 @@ def evaluate_run(
         seed: of the evaluation; its episodes are disjoint from those of training, whatever the
             number.
         out: the folder for both files; None: the run directory.
+        trust: let the run execute code, see `load_run`.
 
     Returns:
         What evaluation.json holds: `episodes`, `return_mean`, `return_iqm`, `return_interval`
@@ -63,11 +66,12 @@ def evaluate_run(
     Raises:
         ValueError: fewer than one episode or environment, or nothing can be written where the
             results go; nothing was played then.
+        Untrusted: the run was made elsewhere, names code, and is not trusted.
         FileNotFoundError: no such run, or one without a checkpoint.
     """
     whole("episodes", episodes)
     whole("n_envs", n_envs)
-    run = load_run(run_dir)
+    run = load_run(run_dir, trust=trust)
     folder = folder_for(run.path if out is None else out, ("evaluation.json",))
     with _separate_random_state():
         model = run.load_agent()

@@ -19,12 +19,12 @@ def finish(path: Path, config: RunConfig) -> None:
     lines = [f"finished: {path}"]
     if config.evaluate_episodes:
         try:
-            result = evaluate_run(path, episodes=config.evaluate_episodes, gif=config.gif)
+            result = evaluate_run(path, config.evaluate_episodes, gif=config.gif, trust=True)  # just trained
             lines += [describe(result), f"  evaluation   {path / 'evaluation.json'}"]
         except Exception as error:
             lines.append(f"  WARNING: the final evaluation failed: {_logged(path, error)}")
     try:
-        plot_run(path)
+        plot_run(path, trust=True)
         lines.append(f"  plots        {path / 'plots'}")
     except Exception as error:
         lines.append(f"  WARNING: plotting failed: {_logged(path, error)}")

@@ -19,24 +19,31 @@ from scripts.results.curves import (
 )
 from scripts.results.figures import figure, look, panels, rate_axis, step_axis
 from scripts.results.message_picture import draw_messages
+from scripts.running.trust import refuse_links
 
 _MAX_LOSSES = 9
 _UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", "train/clip_range_vf"}
 
 
-def plot_run(run_dir: str | Path) -> list[Path]:
+def plot_run(run_dir: str | Path, *, trust: bool = False) -> list[Path]:
     """Draw learning_curve.png, rewards.png, statistics.png and losses.png into RUN/plots.
 
     They come from RUN/progress.csv, and messages.png from every term that keeps a table of
     messages. A picture whose columns the run does not have is left out.
 
+    Args:
+        run_dir: a run directory.
+        trust: follow links that lead out of it.
+
     Returns:
         What was written.
 
     Raises:
+        Untrusted: a link leads out of it, and is not trusted.
         FileNotFoundError: the run has no progress.csv.
         ValueError: it has no rows.
     """
+    refuse_links(Path(run_dir), trust=trust)
     folder = Path(run_dir) / "plots"
     columns = read_progress(run_dir)
     drawn = (

@@ -22,7 +22,9 @@ from shaping.kinesthetic import REWARDS, expression
 from shaping.kinesthetic.states import View
 
 
-def record(words: Sequence[str], points: int, start: str, rules: Rules, seed: int) -> list[Recording]:
+def record(
+    words: Sequence[str], points: int, start: str, rules: Rules, seed: int, *, trust: bool = False
+) -> list[Recording]:
     """Points between the players that the words name, side by side.
 
     Args:
@@ -31,13 +33,14 @@ def record(words: Sequence[str], points: int, start: str, rules: Rules, seed: in
         start: how a point begins.
         rules: of the match; its number of arenas is that of the points.
         seed: of the starts and the players.
+        trust: see `player`.
 
     Raises:
         ValueError: what cannot be played.
     """
     from stable_baselines3.common.utils import set_random_seed
 
-    makers = [player(word)[1] for word in words]
+    makers = [player(word, trust=trust)[1] for word in words]
     orange = np.array([False] * rules.cars + [True] * rules.cars * (len(makers) - 1))
     mixture, random = StartMixture({start: 1.0}, len(orange)), np.random.default_rng(seed)
     starts = [mixture(random, orange) for _ in range(points)]

@@ -19,12 +19,17 @@ from scripts.running.checkpoints import checkpoint_at
 from scripts.running.run_directory import Run, load_run
 
 
-def player(word: str) -> tuple[str, MakeDriver]:
+def player(word: str, *, trust: bool = False) -> tuple[str, MakeDriver]:
     """A name and what makes its driver, from the command line's word.
 
     An agent sees, does and decides as often as it was trained to.
 
+    Args:
+        word: a bot, a run directory or one of its checkpoints, maybe with NAME: before it.
+        trust: let a run execute code, see `load_run`.
+
     Raises:
+        Untrusted: the run was made elsewhere, names code, and is not trusted.
         ValueError: it is neither a bot nor a run of an agent that plays Rocket.
     """
     name, colon, what = word.partition(":")
@@ -32,7 +37,7 @@ def player(word: str) -> tuple[str, MakeDriver]:
         name, what = Path(word).name, word
     if what in BOTS:
         return name, lambda k, orange: BOTS[what]()
-    run = _run(word, Path(what))
+    run = _run(word, Path(what), trust)
     match = _match(run)
     model = run.load_agent()
     return name, lambda k, orange: PlayerDriver(
@@ -40,7 +45,7 @@ def player(word: str) -> tuple[str, MakeDriver]:
     )
 
 
-def _run(word: str, folder: Path) -> Run:
+def _run(word: str, folder: Path, trust: bool) -> Run:
     """The run of a folder, with its newest checkpoint, or with the one that the folder is."""
     past = folder.parent.name == "checkpoints" and folder.is_dir()
     directory = folder.parent.parent if past else folder
@@ -49,7 +54,7 @@ def _run(word: str, folder: Path) -> Run:
             f"{word}: expected a bot ({', '.join(BOTS)}), the run directory of an agent, or one of its checkpoints "
             "(RUN/checkpoints/step_...)"
         )
-    run = load_run(directory)
+    run = load_run(directory, trust=trust)
     return replace(run, checkpoint=checkpoint_at(folder)) if past else run
 
 

@@ -14,8 +14,11 @@ from pathlib import Path
 
 from foundation.files import sync
 
-FORMAT = 1
-"""Version of what a checkpoint holds. Raised whenever one version could misread the other's."""
+FORMAT, OLDEST = 2, 1
+"""Version of what a checkpoint holds, and the oldest that is read.
+
+Raised whenever one version could misread the other's. In 2 states hold no pickled arrays.
+"""
 
 MANIFEST, STATE_FILE = "manifest.json", "state.pt"
 _NAME = re.compile(r"step_(\d{12})")
@@ -122,16 +125,20 @@ def _damage(path: Path) -> str | None:
     """What is wrong with a checkpoint, None when it is intact."""
     try:
         manifest = json.loads((path / MANIFEST).read_text())
-        version, files = manifest["format"], manifest["files"]
+        version, files = manifest["format"], dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"its {MANIFEST} cannot be read ({error})"
-    if version != FORMAT:
+    if version not in range(OLDEST, FORMAT + 1):
         age = "an older" if isinstance(version, int) and version < FORMAT else "a newer"
         raise CheckpointFormatError(
-            f"{path} was written by {age} version of Breadcrumb (checkpoint format {version}; this one reads format "
-            f"{FORMAT}). Resume it with the version that wrote it, or start a new run."
+            f"{path} was written by {age} version of Breadcrumb (checkpoint format {version}; this one reads formats "
+            f"{OLDEST} to {FORMAT}). Resume it with the version that wrote it, or start a new run."
         )
     for name, described in files.items():
+        if name in ("", "..") or name != Path(name).name:
+            return f"its {MANIFEST} names {name}, which lies outside"
+        if not isinstance(described, dict) or set(described) != {"bytes", "sha256"}:
+            return f"its {MANIFEST} does not say what {name} holds"
         file = path / name
         if not file.is_file():
             return f"{name} is missing"

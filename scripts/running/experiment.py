@@ -143,9 +143,9 @@ class Experiment:
         self.agent.refuse(env, self.settings)
         return self.agent.make(env, self.settings, seed=self.config.seed, threads=self._threads)
 
-    def load_agent(self, folder: Path, env: ShapedVecEnv | None = None) -> BaseAlgorithm:
+    def load_agent(self, folder: Path, env: ShapedVecEnv | None = None, *, trust: bool = False) -> BaseAlgorithm:
         """The agent's model from a checkpoint's folder, to go on in `env`; None: to play only."""
-        return self.agent.load(folder, env, self.settings, threads=self._threads)
+        return self.agent.load(folder, env, self.settings, threads=self._threads, trust=trust)
 
     def shaping_callback(self, model: BaseAlgorithm, env: ShapedVecEnv) -> ShapingCallback:
         """What lets the parts of the reward learn and writes pay that has changed."""
@@ -177,6 +177,8 @@ def _check_run(config: RunConfig) -> None:
             whole(name, value)
     for name in ("seed", "workers", "evaluate_episodes"):
         whole(name, getattr(config, name), least=0)
+    if config.trust:
+        raise ValueError("trust=true is for runs that there are already: give it with resume=RUN, or leave it out.")
     cores = os.cpu_count() or 1
     if config.torch_threads is not None and config.torch_threads > MOST_THREADS * cores:
         raise ValueError(f"torch_threads={config.torch_threads} is too many for {cores} cores; give {cores} or less.")

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -28,10 +27,12 @@ import agents
 import envs
 from agents import Agent
 from foundation.files import replace_text
+from foundation.plain_state import read_state
 from scripts.configuration.groups import RunConfig
 from scripts.configuration.store import from_container, to_container
 from scripts.running.checkpoints import Checkpoint, CheckpointFormatError, latest_checkpoint, remove_unfinished
 from scripts.running.experiment import Experiment, assemble
+from scripts.running.trust import refuse_interpolations, refuse_untrusted, sign
 from shaping import ShapedVecEnv
 
 SMALLEST_FREE_SPACE = 64 * 2**20  # bytes; a run of the default configuration writes some 20 MiB
@@ -127,6 +128,7 @@ class RunDirectory:
         """Write choices.yaml, then config.yaml, which makes the folder a run directory."""
         replace_text(self.path / "choices.yaml", yaml.safe_dump(dict(choices), sort_keys=False), durable=True)
         text = yaml.safe_dump(to_container(config), sort_keys=False, allow_unicode=True)
+        sign(self.path, config, text)
         replace_text(self.path / "config.yaml", text, durable=True)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
@@ -142,10 +144,11 @@ class Run:
     config: RunConfig
     choices: Mapping[str, str]
     checkpoint: Checkpoint  # the newest whole one
+    trust: bool = False  # may what is in its files be unpickled?
 
     def state(self) -> dict[str, Any]:
         """state.pt: terms, environments' seeds, random states, logger."""
-        state: dict[str, Any] = torch.load(self.checkpoint.state_file, weights_only=False)
+        state: dict[str, Any] = read_state(self.checkpoint.state_file, trust=self.trust)
         return state
 
     def experiment(self) -> Experiment:
@@ -176,7 +179,7 @@ class Run:
 
     def load_agent(self, env: ShapedVecEnv | None = None) -> BaseAlgorithm:
         """The trained agent's model; without `env` to play only."""
-        return self.experiment().load_agent(self.checkpoint.path, env)
+        return self.experiment().load_agent(self.checkpoint.path, env, trust=self.trust)
 
     @property
     def agent(self) -> Agent:
@@ -184,18 +187,24 @@ class Run:
         return agents.get(self.choices["agent"])
 
 
-def load_run(run_dir: str | Path) -> Run:
+def load_run(run_dir: str | Path, *, trust: bool = False) -> Run:
     """The run in a directory, with its newest whole checkpoint.
 
+    Args:
+        run_dir: the directory, which may be anybody's; see docs/trust.md.
+        trust: let it run code: what its configuration names by module, and pickles in its files.
+
     Raises:
+        Untrusted: it was made elsewhere, names code, and is not trusted.
         RunDirectoryError: no run directory, no whole checkpoint, or one of another format.
     """
     path = Path(run_dir)
     config, choices = read_configuration(path)
+    refuse_untrusted(path, config, trust=trust)
     checkpoint = newest_checkpoint(path)
     if checkpoint is None:
         raise RunDirectoryError(f"{path} has no whole checkpoint; it stopped before the first. Start the run anew.")
-    return Run(path, config, choices, checkpoint)
+    return Run(path, config, choices, checkpoint, trust)
 
 
 def newest_checkpoint(path: Path) -> Checkpoint | None:
@@ -221,7 +230,9 @@ def read_configuration(path: Path) -> tuple[RunConfig, dict[str, str]]:
         for group in ("env", "shaping", "agent"):
             if not isinstance(choices.get(group), str):
                 raise ValueError(f"{path / 'choices.yaml'} is damaged: it names no {group}")
-        config = from_container(read_yaml(path / "config.yaml"))
+        container = read_yaml(path / "config.yaml")
+        refuse_interpolations(container)
+        config = replace(from_container(container), trust=False)  # it is not the run that says whether it is trusted
     except FileNotFoundError as error:
         raise RunDirectoryError(
             f"{path} is no run directory: it has no {Path(error.filename).name}. Give the folder that training made."

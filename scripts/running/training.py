@@ -22,6 +22,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
+from foundation.plain_state import write_state
 from scripts.configuration.groups import RunConfig
 from scripts.configuration.store import settings, to_container
 from scripts.running.checkpoints import STATE_FILE, write_checkpoint
@@ -38,6 +39,7 @@ from scripts.running.run_directory import (
     refuse_unusable,
 )
 from scripts.running.tracking import make_logger
+from scripts.running.trust import refuse_untrusted
 from shaping import ShapedVecEnv
 
 WINDOW = 100  # episodes in the statistics, as SB3's
@@ -69,18 +71,21 @@ def begin(experiment: Experiment) -> Training:
     return Training(directory, experiment, env, model)
 
 
-def go_on(path: Path, total_timesteps: int | None = None) -> Training:
+def go_on(path: Path, total_timesteps: int | None = None, *, trust: bool = False) -> Training:
     """The next session of a run, from its newest checkpoint, or from step 0 where it has none.
 
     Args:
         path: the run directory.
         total_timesteps: environment steps of the whole run, where other than it says.
+        trust: see `load_run`. The run counts as made here from then on.
 
     Raises:
+        Untrusted: reading it would run what it says, and it is not trusted.
         ValueError, RunDirectoryError: the run cannot go on, with the reason.
     """
     config, choices = read_configuration(path)
     before = config.total_timesteps
+    refuse_untrusted(path, config, trust=trust)
     if total_timesteps is not None:
         checkpoint = newest_checkpoint(path)
         if checkpoint is not None and total_timesteps < checkpoint.steps:
@@ -91,7 +96,7 @@ def go_on(path: Path, total_timesteps: int | None = None) -> Training:
         config = replace(config, total_timesteps=total_timesteps)
     directory = RunDirectory.open(path)
     try:
-        run = load_run(path) if any((path / "checkpoints").glob("step_*")) else None
+        run = load_run(path, trust=trust) if any((path / "checkpoints").glob("step_*")) else None
         if run is None:
             print(f"{path} was stopped before its first checkpoint: it starts at step 0", flush=True)
         experiment = assemble(replace(config, run_dir=str(path)), choices)
@@ -99,7 +104,10 @@ def go_on(path: Path, total_timesteps: int | None = None) -> Training:
         with _deaf_to_interrupts():
             env = experiment.build_env()
         try:
-            model = experiment.make_agent(env) if run is None else experiment.load_agent(run.checkpoint.path, env)
+            if run is None:
+                model = experiment.make_agent(env)
+            else:
+                model = experiment.load_agent(run.checkpoint.path, env, trust=trust)
             training = Training(directory, experiment, env, model, run)
         except BaseException:
             env.close()
@@ -259,7 +267,7 @@ class Training:
 
         def write(folder: Path) -> None:
             self.agent.save(model, folder)
-            torch.save(self.state_dict(), folder / STATE_FILE)
+            write_state(self.state_dict(), folder / STATE_FILE)
 
         self.logger.progress.sync()  # rows up to here are on the disk before the checkpoint that counts on them
         folder, keep = self.directory.path / "checkpoints", self.config.keep_checkpoints

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
+import zipfile
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 import agents
 from agents import build
 from agents.memory import step_bytes
+from agents.restoring import Vacant
 from agents.sb3.algorithm import SB3Agent, constructor_arguments
+from foundation.saved_model import SavedModel
 from tests.agents.worlds import Counted
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -81,6 +86,98 @@ def test_every_agent_learns_saves_loads_and_plays(name: str, entries: bool, tmp_
     np.testing.assert_array_equal(first, second)
     if masks is not None:
         assert set(first.tolist()) <= {0, 2}
+
+
+@pytest.mark.parametrize("plays", [False, True])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_model_is_loaded_without_unpickling_as_sb3_would_by_unpickling(
+    name: str, plays: bool, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent: Any = agents.get(name)
+    settings = {"net_arch": [8], "learning_rate_schedule": "linear", **SMALL[name]}
+    config = agents.configured(name, settings)
+    env = corridor(continuous=name in ("sac", "td3"), masks=name == "maskable_ppo")
+    model = agent.make(env, config, seed=3)
+    model.learn(200)
+    agent.save(model, tmp_path)
+    place = None if plays else env
+    expected = agent.algorithm.load(tmp_path / "agent.zip", env=place, device="cpu")
+    after = torch.get_rng_state()
+    monkeypatch.setattr("cloudpickle.loads", refused)
+    monkeypatch.setattr("pickle.loads", refused)
+    loaded = agent.load(tmp_path, place, config)
+    assert torch.equal(torch.get_rng_state(), after)
+    assert loaded.env is expected.env
+    for key, value in vars(expected).items():
+        if isinstance(value, int | float | str | None) and not key.startswith("_last") and key != "buffer_size":
+            assert vars(loaded)[key] == value, key
+        elif key.endswith("schedule") or key == "clip_range":
+            assert vars(loaded)[key](0.3) == value(0.3), key
+    assert list(loaded.ep_info_buffer) == list(expected.ep_info_buffer)
+    for part, state in expected.get_parameters().items():
+        assert repr(loaded.get_parameters()[part]) == repr(state), part
+    if name == "sac":
+        assert loaded.log_ent_coef == expected.log_ent_coef
+
+
+def refused(*_: Any) -> None:
+    pytest.fail("something was unpickled")
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_file_of_an_agent_is_read_by_torch_without_pickles(name: str, tmp_path: Any) -> None:
+    agent = agents.get(name)
+    env = corridor(continuous=name in ("sac", "td3"), masks=name == "maskable_ppo")
+    model = agent.make(env, agents.configured(name, {"net_arch": [8], **SMALL[name]}), seed=3)
+    agent.save(model, tmp_path)
+    for file in tmp_path.iterdir():
+        if file.name != "agent.zip":
+            torch.load(file, weights_only=True)
+    with zipfile.ZipFile(tmp_path / "agent.zip") as archive:
+        for member in archive.namelist():
+            if member.endswith(".pth"):
+                torch.load(io.BytesIO(archive.read(member)), weights_only=True)
+
+
+def test_who_only_plays_needs_no_memory_for_a_replay_buffer(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, env = agents.get("dqn"), corridor()
+    config = agents.configured("dqn", {"net_arch": [8], **SMALL["dqn"]})
+    agent.save(agent.make(env, config, seed=0), tmp_path)
+    (tmp_path / "replay.pt").unlink()
+    monkeypatch.setattr("agents.sb3.off_policy._memory_bytes", lambda: 1000)
+    loaded: Any = agent.load(tmp_path, None, config)
+    assert loaded.replay_buffer.buffer_size == 1
+    with pytest.raises(RuntimeError, match="play only cannot learn"):
+        Vacant(SavedModel(tmp_path / "agent.zip")).reset()
+
+
+@pytest.mark.parametrize("settings", [{"net_arch": [9]}, {"net_arch": [8, 8]}, {"net_arch": []}])
+def test_weights_of_an_agent_that_is_configured_otherwise_are_refused(settings: Any, tmp_path: Any) -> None:
+    agent, env = agents.get("ppo"), corridor()
+    agent.save(agent.make(env, agents.configured("ppo", {"net_arch": [8]}), seed=0), tmp_path)
+    other = agents.configured("ppo", settings)
+    with pytest.raises(ValueError, match=r"agent\.zip are not those of the agent that is configured"):
+        agent.load(tmp_path, env, other)
+
+
+def test_the_networks_of_another_algorithm_are_refused_with_both_named(tmp_path: Any) -> None:
+    agent, other, env = agents.get("td3"), agents.get("sac"), corridor(continuous=True)
+    agent.save(agent.make(env, agents.configured("td3", SMALL["td3"]), seed=0), tmp_path)
+    with pytest.raises(ValueError, match=r"it has actor\.optimizer, .*, and the agent actor\.optimizer, .*ent_coef"):
+        other.load(tmp_path, env, agents.configured("sac", SMALL["sac"]))
+
+
+@pytest.mark.parametrize(
+    ("space", "other"),
+    [("observation_space", spaces.Box(-2, 2, (3,), np.float32)), ("action_space", spaces.Discrete(5))],
+)
+def test_a_model_does_not_go_on_where_it_would_see_or_do_something_else(space: str, other: Any, tmp_path: Any) -> None:
+    agent, config = agents.get("ppo"), agents.configured("ppo", {"net_arch": [8]})
+    agent.save(agent.make(corridor(entries=False), config, seed=0), tmp_path)
+    env = corridor(entries=False)
+    setattr(env, space, other)
+    with pytest.raises(ValueError, match=f"was trained with the {space.replace('_', ' ')}"):
+        agent.load(tmp_path, env, config)
 
 
 def test_every_agent_is_configured_by_its_own_settings_alone() -> None:

@@ -13,12 +13,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 import agents
 from agents.agent import registry
+from agents.algorithm import Algorithm
+from foundation.plain_state import Untrusted
 from foundation.registry import import_all
 from scripts.compare import compare
 from scripts.configuration.help import help_text
@@ -26,6 +31,7 @@ from scripts.results.evaluation import evaluate_run
 from scripts.running.checkpoints import latest_checkpoint
 from scripts.running.progress_csv import STEPS, read_rows
 from scripts.train import main
+from tests.payload import Payload, pickled, with_attribute
 
 REPOSITORY = Path(__file__).parents[2]
 DROPPED = Path(__file__).with_name("dropped")
@@ -109,3 +115,46 @@ def test_a_dropped_agent_is_listed_and_its_settings_are_checked(capsys: pytest.C
 
 def test_without_the_folder_there_is_no_such_agent() -> None:
     assert "random_search" not in agents.names()
+
+
+class Keeps(Algorithm):
+    """Keeps whatever it is given."""
+
+    def collect(self, callback):
+        return True
+
+    def train(self):
+        pass
+
+
+def kept(**settings):
+    return Keeps(DummyVecEnv([lambda: gymnasium.make("CartPole-v1")] * 2), seed=3, **settings)
+
+
+def test_what_an_algorithm_of_ones_own_keeps_is_loaded_without_unpickling(tmp_path: Path) -> None:
+    model = kept(numbers=[1, 2.5], table={"a": 1}, array=np.arange(3), word="x")
+    drawn = model.random.random(5)
+    model.num_timesteps = 70
+    model.save(tmp_path / "agent.zip")
+    expected = model.random.random(5)
+    for env in (model.env, None):
+        again = Keeps.load(tmp_path / "agent.zip", env=env)
+        assert (again.numbers, again.table, again.word, again.num_timesteps) == ([1, 2.5], {"a": 1}, "x", 70)
+        np.testing.assert_array_equal(again.array, np.arange(3))
+        np.testing.assert_array_equal(again.random.random(5), expected)
+        assert again.env is env
+    assert not np.array_equal(drawn, expected)
+
+
+@pytest.mark.parametrize("value", [Path("x"), print, {"deep": [Path("x")]}])
+def test_what_could_only_be_unpickled_is_refused_where_it_is_saved(tmp_path: Path, value: Any) -> None:
+    with pytest.raises(TypeError, match=r"Keeps\.odd is a .*_excluded_save_params"):
+        kept(odd=value).save(tmp_path / "agent.zip")
+
+
+def test_a_payload_in_an_algorithm_of_ones_own_is_refused_unrun(tmp_path: Path) -> None:
+    kept(numbers=[1]).save(tmp_path / "agent.zip")
+    with_attribute(tmp_path / "agent.zip", "numbers", pickled(Payload(tmp_path / "marker")))
+    with pytest.raises(Untrusted, match="its numbers is a pickle"):
+        Keeps.load(tmp_path / "agent.zip")
+    assert not (tmp_path / "marker").exists()

@@ -17,7 +17,7 @@ from shaping.calm.judge import SubgoalJudge
 from shaping.calm.subgoals import Subgoal
 from shaping.llm import LanguageModel, Rejected, Unavailable, calibrated
 from shaping.terms import RewardTermError, Setting, Transitions
-from tests.shaping.worlds import corridors
+from tests.shaping.worlds import corridors, through_a_file
 
 GIVEN = {"take the key": "key", "open the door": "door"}
 GAMMA = 0.9
@@ -280,7 +280,7 @@ def test_the_distilled_classifier_decides_about_captions_that_nobody_judged():
     term.close()
 
 
-def test_a_resumed_term_knows_what_was_answered():
+def test_a_resumed_term_knows_what_was_answered(tmp_path):
     model = Pretended(**FLUENT)
     for detector in ("model", "distilled"):
         first = bound(1, detector=detector, language_model=model, patience=float("inf"))
@@ -288,7 +288,7 @@ def test_a_resumed_term_knows_what_was_answered():
         first.update([])
         asked = len(model.asked)
         second = bound(1, detector=detector, language_model=model, patience=float("inf"))
-        second.load_state_dict(first.state_dict())
+        second.load_state_dict(through_a_file(first.state_dict(), tmp_path))
         second.reset(np.zeros((1, 1)), [{}], np.ones(1, bool))
         assert paid_by_caption(second, [KEY, WALL]) == [1, 0]
         assert len(model.asked) == asked

@@ -18,7 +18,7 @@ from shaping.oni import Annotator, Labels, LanguageModelAnnotator, OniTerm, Reco
 from shaping.oni.functions import Classification, Cosine, Fitting, Motif, Ranking, pair_loss, preference
 from shaping.oni.networks import PaperEncoder, classifier, encode, ranker
 from shaping.terms import RewardTermError, Rollout, Setting, Transitions
-from tests.shaping.worlds import corridors
+from tests.shaping.worlds import corridors, through_a_file
 
 KEY, DOOR, WALL = "You take the key.", "You open the door.", "It's a wall."
 RULES = ["key", "door"]
@@ -481,14 +481,14 @@ def test_cosine_compares_words_or_their_vectors(tmp_path):
 
 
 @pytest.mark.parametrize("function", ["retrieval", "classification", "ranking"])
-def test_a_resumed_term_has_the_same_labels_weights_moments_and_table(function):
+def test_a_resumed_term_has_the_same_labels_weights_moments_and_table(function, tmp_path):
     words = [f"You take the key number {index}." for index in range(20)] + [
         f"It's wall {index}." for index in range(20)
     ]
     term = bound(function=function)
     paid(term, *words)
     learn(term)
-    state = torch.load(_saved(term), weights_only=False)
+    state = through_a_file(term.state_dict(), tmp_path)
     other = bound(function=function)
     other.load_state_dict(state)
     assert paid(restart(other), *words) == pytest.approx(paid(restart(term), *words))
@@ -496,15 +496,6 @@ def test_a_resumed_term_has_the_same_labels_weights_moments_and_table(function):
     assert other.table.rows(other.labels, other.function.values)[0]["count"] >= 1
     assert learn(other) == pytest.approx(learn(term))
     assert paid(restart(other), *words) == pytest.approx(paid(restart(term), *words))
-
-
-def _saved(term):
-    import io
-
-    buffer = io.BytesIO()
-    torch.save(term.state_dict(), buffer)
-    buffer.seek(0)
-    return buffer
 
 
 def test_labels_of_another_annotator_are_collected_anew_and_another_function_is_refused():

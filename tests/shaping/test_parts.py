@@ -211,6 +211,13 @@ def test_nan_in_a_channel_names_it():
         venv.step([0, 0])
 
 
+@pytest.mark.parametrize("name", ["../../x", "..", ".", "", "/x", "x/", "a//b", "a/../b", "a\0b"])
+def test_a_name_that_leads_out_of_the_folder_of_the_terms_is_refused(name, tmp_path):
+    with pytest.raises(ValueError, match="give it a plain name"):
+        ShapedVecEnv(corridors(2), {name: Constant()}, gamma=0.9, folder=tmp_path / "terms")
+    assert not list(tmp_path.iterdir())
+
+
 def test_names_that_clash_are_refused():
     for terms, words in (
         ({"combiner": Constant()}, "cannot be called 'combiner'"),

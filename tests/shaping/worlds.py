@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
+
+from foundation.plain_state import read_state, write_state
 
 
 class Corridor(gymnasium.Env[Any, Any]):
@@ -116,3 +120,10 @@ class Driven(VecEnvWrapper):
 
 def driven(n: int, **arguments: Any) -> Driven:
     return Driven(corridors(n, **arguments))
+
+
+def through_a_file(state: Any, folder: Path) -> Any:
+    """A state as a resume gets it: from a file that torch reads with ``weights_only=True``."""
+    write_state(state, folder / "state.pt")
+    torch.load(folder / "state.pt", weights_only=True)
+    return read_state(folder / "state.pt")

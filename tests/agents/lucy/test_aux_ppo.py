@@ -12,6 +12,7 @@ from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor
 
+import agents
 import envs
 from agents import build
 from agents.features import PerceiverFeatures
@@ -144,17 +145,19 @@ def test_a_last_minibatch_of_one_row_is_learned_from() -> None:
 
 def test_it_learns_saves_and_loads_with_its_tasks_and_optimiser(tmp_path: Any) -> None:
     env = things()
-    model = build(
-        "lucy", env, seed=1, net_arch=[], features="perceiver", policy_kwargs={"features_extractor_kwargs": SMALL},
-        n_steps=64, batch_size=64, n_epochs=4, learning_rate=3e-3, gamma=0.5, sequence_length=5,
-    )  # fmt: skip
+    settings = {
+        "policy_kwargs": {"features_extractor_kwargs": SMALL}, "n_steps": 64, "batch_size": 64, "n_epochs": 4,
+        "learning_rate": 3e-3, "gamma": 0.5, "sequence_length": 5,
+    }  # fmt: skip
+    lucy, config = agents.get("lucy"), agents.configured("lucy", settings)
+    model: Any = lucy.make(env, config, seed=1)
     model.learn(12_000)
     observations = env.reset()
     wanted = observations[:, 0, :3].argmax(axis=1)
     actions, _ = model.predict(observations, deterministic=True)
     assert (actions == wanted).mean() >= 0.75
-    model.save(tmp_path / "agent.zip")
-    loaded = AuxPPO.load(tmp_path / "agent.zip", env=env, device="cpu")
+    lucy.save(model, tmp_path)
+    loaded = lucy.load(tmp_path, env, config)
     assert isinstance(loaded, AuxPPO)
     for name, weights in model.policy.state_dict().items():
         assert torch.equal(loaded.policy.state_dict()[name], weights), name

@@ -7,6 +7,7 @@ from dataclasses import replace
 import gymnasium
 import numpy as np
 import pytest
+from stable_baselines3.common.policies import ActorCriticPolicy
 
 import envs
 from envs.catalogue import Request
@@ -18,6 +19,8 @@ from envs.rocket.matches import GOAL_LINE, Matches
 from envs.rocket.saved_policy import SavedPolicy
 from envs.rocket.start_mixture import StartMixture, angles
 from envs.rocket.starts import CAR_REST, STARTS, Start, check
+from foundation.plain_state import Untrusted
+from tests.payload import Payload, pickled, with_attribute, with_weights
 
 FORWARD, NOTHING, BOOST = 16, 8, 18
 TURN = np.array([-1.0, -1.0, 1.0])
@@ -414,6 +417,35 @@ def test_a_file_plays_what_its_algorithm_would_and_loading_it_draws_no_random_nu
         torch.manual_seed(1)
         actions = SavedPolicy(tmp_path / "agent.zip")(observations, np.ones(2, bool), venv.action_masks())
         assert actions.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("name", ["policy_class", "policy_kwargs", "observation_space", "action_space", "policy.pth"])
+def test_an_opponents_file_runs_nothing_unless_it_is_trusted(tmp_path, name):
+    from stable_baselines3 import PPO
+
+    file, marker = tmp_path / "agent.zip", tmp_path / "marker"
+    PPO("MlpPolicy", RocketVecEnv(MatchConfig(1, 1), Request(2)), n_steps=8, batch_size=16).save(file)
+    if name == "policy.pth":
+        with_weights(file, Payload(marker))
+    else:
+        with_attribute(file, name, pickled(Payload(marker)))
+    with pytest.raises(Untrusted, match="run"):
+        RocketVecEnv(MatchConfig(1, 1, opponent=file), Request(1))
+    assert not marker.exists()
+
+
+class OfSomebodyElse(ActorCriticPolicy):
+    """A policy that is in no package of ours."""
+
+
+def test_a_trusted_opponent_may_have_a_policy_of_its_own(tmp_path):
+    from stable_baselines3 import PPO
+
+    venv = RocketVecEnv(MatchConfig(1, 1), Request(2))
+    PPO(OfSomebodyElse, venv, n_steps=8, batch_size=16).save(tmp_path / "agent.zip")
+    with pytest.raises(Untrusted, match=r"its policy_class is a pickle .*OfSomebodyElse.*trust=true"):
+        RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "agent.zip"), Request(1))
+    RocketVecEnv(MatchConfig(1, 1, opponent=tmp_path / "agent.zip", trust=True), Request(1)).reset()
 
 
 def test_a_recurrent_policys_states_are_kept_and_begin_anew_with_an_arena(tmp_path):

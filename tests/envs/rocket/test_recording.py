@@ -19,6 +19,7 @@ from envs.rocket.start_mixture import StartMixture, situations
 from envs.rocket.starts import STARTS, Start, kickoff
 from envs.rocket.states import BY_ARENA, MatchStates
 from envs.typing import Array, BoolArray, IntArray
+from tests.payload import Payload
 
 
 def bot(name: str) -> MakeDriver:
@@ -275,3 +276,14 @@ def test_the_same_kickoff_is_the_same_in_every_arena_with_team_mates() -> None:
         np.testing.assert_allclose(states.car_position[0, :3, :2], -states.car_position[0, 3:, :2], atol=1e-3)
         np.testing.assert_allclose(states.car_forward[0, :3, :2], -states.car_forward[0, 3:, :2], atol=1e-5)
     assert len(places) == 1
+
+
+def test_a_recording_that_hides_an_object_is_not_unpickled(tmp_path):
+    marker = tmp_path / "marker"
+    hidden = np.array([Payload(marker)], object)
+    np.savez(tmp_path / "sent.npz", start_time=hidden, ball=hidden, states_ball_position=hidden)
+    with pytest.raises(ValueError, match=r"no recording of a match .*allow_pickle=False"):
+        Recording.load(tmp_path / "sent.npz")
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        StartMixture({"replay": 1.0}, 2, tmp_path / "sent.npz")
+    assert not marker.exists()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from scripts.rocket.match_pictures import PANEL, panel, pictures
 from scripts.rocket.pairings import STUDY_BOTS, Pairing, ratings, study
 from scripts.rocket.players import Cars, player
 from scripts.train import main as train
+from tests.payload import Payload, pickled, with_attribute
 
 TINY = [
     "env=rocket/1v1", "shaping=kinesthetic", "n_envs=4", "agent.n_steps=32", "agent.batch_size=64", "agent.n_epochs=1",
@@ -161,6 +164,29 @@ def test_an_agent_of_another_game_is_refused(tmp_path: Path) -> None:
     assert train([*arguments, *quiet, f"run_dir={folder}"]) == 0
     with pytest.raises(ValueError, match="no Rocket task"):
         player(str(folder))
+
+
+@pytest.mark.parametrize("command", [tournament, match], ids=["tournament", "match"])
+def test_a_run_of_somebody_else_plays_only_what_is_trusted(run: Path, tmp_path: Path, command: Any) -> None:
+    sent, marker = tmp_path / "sent", tmp_path / "marker"
+    shutil.copytree(run, sent)
+    arguments = ["kickoff", str(sent), "points=2", "seconds=1", f"out={tmp_path / 'out'}"]
+    arguments += ["video=none"] if command is match else []
+    folder = max((sent / "checkpoints").glob("step_*"))
+    with_attribute(folder / "agent.zip", "lr_schedule", pickled(Payload(marker)))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    described = manifest["files"]["agent.zip"]
+    described["bytes"] = (folder / "agent.zip").stat().st_size
+    described["sha256"] = hashlib.sha256((folder / "agent.zip").read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    command.main(arguments)  # the payload is never read
+    config = yaml.safe_load((sent / "config.yaml").read_text())
+    config["env"]["potential"]["entry"] = "sent_code:pays"
+    (sent / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(ValueError, match=r"env\.potential\.entry=sent_code:pays.*trust=true"):
+        command.main(arguments)
+    command.main([*arguments, "trust=true"])
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize("video", ["gif", "mp4"])

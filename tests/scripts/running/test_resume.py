@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
+from foundation.plain_state import read_state
 from scripts.running.checkpoints import latest_checkpoint
 from scripts.running.progress_csv import STEPS, read_rows
 from scripts.train import main
@@ -89,13 +89,13 @@ def finished(tmp_path: Path) -> Path:
 def test_more_steps_may_be_asked_for_and_everything_goes_on_from_where_it_was(finished: Path) -> None:
     checkpoint = latest_checkpoint(finished / "checkpoints")
     assert checkpoint is not None
-    before = torch.load(checkpoint.state_file, weights_only=False)
+    before = read_state(checkpoint.state_file)
     assert main([f"resume={finished}", "total_timesteps=1280"]) == 0
     assert steps_of(finished) == list(range(64, 1281, 64))
     assert yaml.safe_load((finished / "config.yaml").read_text())["total_timesteps"] == 1280
     checkpoint = latest_checkpoint(finished / "checkpoints")
     assert checkpoint is not None
-    after = torch.load(checkpoint.state_file, weights_only=False)
+    after = read_state(checkpoint.state_file)
     assert after["seconds"] > before["seconds"]
     assert before["shaping"]["steps"] == 640
     assert after["shaping"]["steps"] == 1280
@@ -134,14 +134,14 @@ def test_an_off_policy_agent_goes_on_with_its_replay_buffer(tmp_path: Path) -> N
     assert main([*arguments, "total_timesteps=400"]) == 0
     checkpoint = latest_checkpoint(run / "checkpoints")
     assert checkpoint is not None
-    replay = torch.load(checkpoint.path / "replay.pt", weights_only=False)
+    replay = read_state(checkpoint.path / "replay.pt")
     assert replay["pos"] == 200  # two environments a row
     assert main([f"resume={run}", "total_timesteps=800"]) == 0
     steps = steps_of(run)
     assert steps == sorted(set(steps))
     checkpoint = latest_checkpoint(run / "checkpoints")
     assert checkpoint is not None
-    again = torch.load(checkpoint.path / "replay.pt", weights_only=False)
+    again = read_state(checkpoint.path / "replay.pt")
     assert again["pos"] == 400
     assert (again["arrays"]["actions"][:200] == replay["arrays"]["actions"][:200]).all()
 

@@ -60,7 +60,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path: Path, dama
         assert newest(tmp_path) == 1
 
 
-@pytest.mark.parametrize("version", [0, 2])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, version: int) -> None:
     manifest = write(tmp_path / "checkpoints", 1) / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": version}))

@@ -194,7 +194,7 @@ def test_a_runs_terms_are_built_once_and_the_evaluation_has_no_use_for_those_tha
 
     reward_terms.names()
     monkeypatch.setitem(reward_terms._classes, "counted", Counted)
-    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path: None)
+    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path, trust: None)
     assert train(tmp_path / "run", "shaping=counted", "total_timesteps=128") == 0
     assert Counted.built == 1
     assert train(tmp_path / "other", "shaping=counted", "total_timesteps=128", "evaluate_episodes=2", "gif=false") == 0
@@ -205,7 +205,7 @@ def test_a_runs_terms_are_built_once_and_the_evaluation_has_no_use_for_those_tha
 def test_transforms_combiner_and_schedules_of_the_command_line_reach_the_reward(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path: None)
+    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path, trust: None)
     clip = "shaping.terms.count.transforms=[{name: clip, low: 0.25, high: 0.25001}]"
     task = "shaping.task_transforms=[{name: sigmoid, reference: 1.0}]"  # CartPole pays 1: worth nothing then
     assert train(tmp_path / "run", "shaping=count", clip, task, "total_timesteps=512") == 0
@@ -217,7 +217,7 @@ def test_transforms_combiner_and_schedules_of_the_command_line_reach_the_reward(
 
 
 def test_what_an_agent_was_paid_in_the_end_is_what_a_run_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path: None)
+    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path, trust: None)
     released = ["shaping=count", "shaping.task_weight=0", "shaping.episode.name=terminal_release"]
     assert train(tmp_path / "run", *released, "total_timesteps=512") == 0
     bonus = float(column(tmp_path / "run", "reward/count")[-1])

@@ -67,8 +67,8 @@ class RandomSearchAgent(Agent):
         super().save(model, folder)
         np.savez(folder / ARCHIVE, weights=model.weights, scores=model.scores)
 
-    def load(self, folder, env, config, *, threads=1):
-        model = RandomSearch.load(folder / "agent.zip", env=env)
+    def load(self, folder, env, config, *, threads=1, trust=False):
+        model = RandomSearch.load(folder / "agent.zip", env=env, trust=trust)
         with np.load(folder / ARCHIVE) as archive:
             model.weights, model.scores = archive["weights"], archive["scores"]
         return model
