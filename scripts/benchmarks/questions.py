@@ -69,7 +69,7 @@ def measured(shown: list[str]) -> dict[str, float]:
 
 def captions() -> list[str]:
     """The first different captions of random play."""
-    venv = envs.make_vec(envs.options()[TASK].id, 16, seed=5, report=("caption",))
+    venv = envs.make_vec(str(envs.options()[TASK].id), 16, seed=5, report=("caption",))
     random, found = np.random.default_rng(5), dict[str, None]()
     venv.reset()
     while len(found) < CAPTIONS:

@@ -142,6 +142,7 @@ class Training:
         self._resumed = resumed
         self._session_start = time.monotonic()
         self._error: str | None = None
+        self._remarks: dict[str, str] = {}  # of parts of the reward, at the end
 
     def run(self) -> int:
         """Learn until the end. Writes summary.json whatever happens; returns the exit code."""
@@ -166,6 +167,8 @@ class Training:
                 status = self._learn(boundary, CallbackList(callbacks))
         finally:
             boundary.console.close()
+            with contextlib.suppress(Exception):  # whatever they say, the summary is written
+                self._remarks = self.env.closing_remarks()
             with contextlib.suppress(Exception):  # a worker that died cannot be closed
                 self.env.close()  # and terms write their files
             for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
@@ -173,6 +176,8 @@ class Training:
             logger.close()
             self._write_summary(status)
             self.directory.close()
+        for part, remark in self._remarks.items():
+            print(f"WARNING: {part}: {remark}", flush=True)
         if status == "failed":
             print(f"error: {self._error}\n  the whole story: {self.directory.path / 'error.txt'}", flush=True)
         elif status == "interrupted":
@@ -319,6 +324,8 @@ class Training:
             "seed": self.config.seed,
             "config": dict(self.choices),
         }
+        if self._remarks:
+            summary["remarks"] = self._remarks
         if self._error is not None:
             summary["error"] = self._error
         try:
