@@ -121,7 +121,7 @@ class LLMConfig:
 class EndpointConfig(LLMConfig):
     """Any OpenAI-compatible endpoint: vLLM, llama.cpp, Ollama, a hosted one."""
 
-    base_url: str | None = MISSING
+    base_url: str = ""  # has to be given
     max_in_flight: int = 4
 
 

@@ -112,7 +112,7 @@ class Continuations:
                 raise
             middle = len(prompts) // 2
             told = self._asked(prompts[:middle]) + self._asked(prompts[middle:])
-            self._most_prompts = min(self._most_prompts, middle)  # it was the batch, not the question
+            self._most_prompts = min(self._most_prompts, len(prompts) - 1)  # it was the batch, not the question
             return told
 
 
