@@ -9,6 +9,7 @@ import ipaddress
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -167,17 +168,20 @@ class Endpoint:
         self._counted()
         status, content = self._run(self._exchange(self._connected(base), base + path, key, body))
         text = _hidden(content.decode("utf-8", "replace"), key)
-        if status != 200:
-            raise _error(status, text, base)
         try:
-            return _hidden(json.loads(text), key)
+            reply = _hidden(json.loads(text), key)  # again: JSON has other ways to write the same letters
         except (ValueError, RecursionError):
+            reply = None
+        if status != 200:
+            raise _error(status, text if reply is None else json.dumps(reply, ensure_ascii=False), base)
+        if reply is None:
             if text.lstrip()[:1] == "<":
                 raise Unavailable(
                     f"{base} answers with a web page instead of JSON: llm.base_url must be the address of the "
                     "protocol itself, up to and with /v1"
-                ) from None
-            raise Rejected(f"the answer does not follow OpenAI's protocol: {_words(text)!r} is no JSON") from None
+                )
+            raise Rejected(f"the answer does not follow OpenAI's protocol: {_words(text)!r} is no JSON")
+        return reply
 
     async def _exchange(
         self, client: httpx2.AsyncClient, url: str, key: str, body: Mapping[str, Any] | None
@@ -239,11 +243,6 @@ class Endpoint:
                     asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop)
                 self._client, self._base = _client(base), base
             return self._client
-
-
-def hides(key: str) -> bool:
-    """Is this a secret, to be struck out of what an endpoint says?"""
-    return len(key) >= SHORTEST_KEY
 
 
 def key_of_environment() -> str:
@@ -321,10 +320,10 @@ def _words(text: str) -> str:
 
 def _hidden(said: Any, key: str) -> Any:
     """What an endpoint said without the key, wherever it stands in it."""
-    if not hides(key):
+    if len(key) < SHORTEST_KEY:
         return said
     if isinstance(said, str):
-        return said.replace(key, HIDDEN)
+        return re.sub(re.escape(key), HIDDEN, said, flags=re.IGNORECASE)
     if isinstance(said, list):
         return [_hidden(entry, key) for entry in said]
     if isinstance(said, dict):

@@ -339,6 +339,17 @@ def test_the_key_is_struck_out_of_whatever_the_endpoint_says(ask, pretended, mon
     assert KEY not in caplog.text
 
 
+@pytest.mark.parametrize("written", [KEY.upper(), "".join(f"\\u{ord(letter):04x}" for letter in KEY)])
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_the_key_is_known_in_other_letters(ask, pretended, monkeypatch, written, status):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    pretended.behave = lambda *_: (status, f'{{"choices": [], "error": "{written}"}}'.encode())
+    with pytest.raises((Unavailable, Rejected)) as raised:
+        ask().choose("Is it?", YES_NO, version="1")
+    assert KEY not in str(raised.value).lower()
+    assert written not in str(raised.value)
+
+
 def test_an_endpoint_whose_only_model_is_the_key_has_none(ask, pretended, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     pretended.models = [KEY]
