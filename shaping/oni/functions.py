@@ -253,9 +253,8 @@ class Classification(Learned):
         return classifier(self.size)
 
     def learnable(self) -> bool:
-        """Are there both? From helpful labels alone the network learns that everything is."""
-        helpful = self.labels.scores() > self.labels.threshold
-        return bool(helpful.any() and not helpful.all())
+        """Is anything unhelpful? From helpful labels alone the network learns that all is good."""
+        return bool((self.labels.scores() <= self.labels.threshold).any())
 
     def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
         targets = torch.from_numpy((self.labels.scores(places.tolist()) > self.labels.threshold).astype(np.int64))

@@ -522,14 +522,16 @@ def test_one_message_alone_before_the_first_fit_does_not_make_the_next_worth_tho
     assert values.min() >= 0
 
 
-@pytest.mark.parametrize("score", [1.0, -1.0])
-def test_a_classification_waits_for_labels_of_both_kinds(score):
+@pytest.mark.parametrize("helpful", [1, 5])
+def test_helpful_labels_alone_do_not_make_a_classification_pay_for_everything(helpful):
     labels = Labels()
-    labels.add(KEY, score)
+    for index in range(helpful):
+        labels.add(f"{KEY} {index}", 1.0)
     function = ready(Classification(0.5, FIT), labels)
-    assert function.fit({KEY: 1}) == {}
+    for _ in range(3):
+        assert function.fit({KEY: 1}) == {}
     assert function.values([KEY, WALL, "anything"]).tolist() == [0, 0, 0]
-    labels.add(WALL, -score)
+    labels.add(WALL, -1.0)
     assert function.fit({KEY: 1})["loss"] > 0
 
 
