@@ -47,7 +47,7 @@ class LanguageModel:
 
     Args:
         base_url: of an OpenAI-compatible endpoint, up to and with "/v1". None: the embedded model.
-        model: its name there; None: the first that the endpoint lists.
+        model: its name there, or in a recording; None: the first that the endpoint lists.
         model_path: of the embedded model, a GGUF file; None: SmolLM2-135M-Instruct.
         api: "completions" compares log-probabilities of any answers; "chat" is for endpoints that
             only chat: the answer is sampled, and rejected if it is none of those allowed.
@@ -88,6 +88,11 @@ class LanguageModel:
             _check_url(base_url)
             if model_path is not None:
                 raise ValueError("llm.base_url and llm.model_path are two different models; give one of them")
+        elif model is not None and not replay:
+            raise ValueError(
+                f"llm.model={model} is a name at an endpoint, and llm.base_url is missing: give it too, or another "
+                "embedded model with llm.model_path=FILE.gguf"
+            )
         self.base_url = base_url
         self.cache = cache if isinstance(cache, ResponseCache) else ResponseCache(cache)
         self.replay = replay
@@ -95,7 +100,7 @@ class LanguageModel:
         self._name = model
         if base_url is None and not (replay and model is not None):
             self.server = EmbeddedServer(model_path, threads=threads, context=context, gpu_layers=gpu_layers)
-            self._name = model or self.server.name
+            self._name = self.server.name
         elif replay and model is None:
             raise ValueError("llm.replay with llm.base_url needs llm.model: whose answers are to be replayed?")
         if replay and not self.cache.path.is_file():

@@ -644,6 +644,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(tmp_path):
         ({"base_url": "http://localhost/v1", "model_path": "m.gguf"}, "two different models"),
         ({"model_path": tmp_path / "none.gguf"}, "no such file"),
         ({"base_url": ""}, "no address"),
+        ({"model": "large"}, r"llm\.base_url is missing"),
         ({"model_path": Path(__file__)}, "no GGUF model: it begins with b'"),
         ({"timeout": 0}, "timeout=0: expected a number above 0"),
         ({"api": "smoke"}, "completions"),
