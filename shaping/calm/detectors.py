@@ -284,9 +284,9 @@ class ModelDetector(Detector):
         met = len({*self._texts.values(), *self._scores})
         if len(self._scores) >= met:
             return None
-        reason = self._service.last_failure or "the others were still waiting"
+        reason = self._service.last_failure or "still waiting for an answer"
         if self.judge.model.replay:
-            reason = f"{self.judge.model.cache.path} does not hold the others"
+            reason = f"not recorded in {self.judge.model.cache.path}"
         return (
             f"{len(self._scores)} of {met} different transitions were judged by the language model; what was not "
             f"judged {'was decided by the classifier' if self._classifier is not None else 'paid nothing'} ({reason})"

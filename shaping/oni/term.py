@@ -370,9 +370,9 @@ class OniTerm(RewardTerm):
         judged = sum(1 for message in self.table.counts if message in self.labels)
         if judged >= said:
             return None
-        reason = "the others were still waiting"
+        reason = "still waiting for an answer"
         if self._service is None:
-            reason = "the annotator does not know the others"
+            reason = "the annotator has no score for the others"
         elif self._service.last_failure is not None:
             reason = self._service.last_failure
         return f"{judged} of {said} different messages were judged ({reason})"
