@@ -46,6 +46,8 @@ class BatchedVecEnv(VecEnv):
         refuse(description, request)
         self.episodes = EpisodeSeeds(request.n_envs, request.seed, request.split) if episodes is None else episodes
         self.render_mode = request.render_mode
+        self.detects = request.events if "events" in request.report else ()
+        """The events that reach ``info["events"]``; for whoever is paid by them."""
         super().__init__(request.n_envs, observation_space, action_space)
 
     @abstractmethod

@@ -4,6 +4,7 @@
         [steps=30000] [train_steps=12288]
     python -m scripts.benchmark annotation [json=PATH] [repeats=3] [train_steps=12288]
     python -m scripts.benchmark oni [json=PATH] [repeats=3] [train_steps=12288]
+    python -m scripts.benchmark questions [json=PATH] [repeats=3]
     python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
         [steps=30000] [rlgym=install]
 
@@ -26,8 +27,12 @@ background, against the same training with a model that is never asked. Every tu
 empty cache, so that there is always a question in flight; how many were answered stands in the
 table.
 
-`oni` measures PPO with the oni term, labels at hand, and retrieval beside an annotator that takes a
-second an answer; `oni_share_NAME` is the share of training time in the term, learning included.
+`oni` measures PPO with the oni term, labels at hand, and retrieval beside an annotator that is
+always being asked and has no answer; `oni_share_NAME` is the share of training time in the term,
+learning included.
+
+`questions` has the embedded model answer the 160 questions of a key room from an empty cache, and
+counts requests and seconds; a busy machine stretches the seconds, not the requests.
 
 `rocket` measures steps of 1v1 and 2v2 matches, 8 ticks each, `n_envs` arenas: RocketSim's
 Arena.step alone, ours with the flat observation, with Lucy's, with Lucy's and her reward, and rlgym
@@ -48,6 +53,7 @@ from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.oni import oni
+from scripts.benchmarks.questions import questions
 from scripts.benchmarks.rocket import rocket
 from scripts.benchmarks.throughput import throughput
 from scripts.benchmarks.turns import Arguments, table
@@ -57,6 +63,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "throughput": throughput,
     "annotation": annotation,
     "oni": oni,
+    "questions": questions,
     "rocket": rocket,
 }
 

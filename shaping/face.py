@@ -56,6 +56,10 @@ class Face:
         """Means over the last 100 finished episodes: "shaped_return", "reward/task", ..."""
         return self.shaper.episode_statistics()
 
+    def closing_remarks(self) -> dict[str, str]:
+        """What parts have to say at the run's end, by their path."""
+        return self.shaper.closing_remarks()
+
     def state_dict(self) -> dict[str, Any]:
         """Everything a resume needs: the parts' states, step count, statistics."""
         return self.shaper.state_dict()

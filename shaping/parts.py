@@ -81,6 +81,13 @@ class Part(ABC):  # noqa: B024 - what a part does is its kind's to say
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
         """Take over what `state_dict` gave, after `bind`."""
 
+    def closing_remark(self) -> str | None:
+        """What whoever reads the run's end should know: a sentence for screen and summary.json.
+
+        Such as how much of its reward is missing, and why. None: nothing.
+        """
+        return None
+
     def close(self) -> None:  # noqa: B027
         """Let go of threads, processes and connections, also before `bind`."""
 

@@ -471,6 +471,11 @@ class Shaper:
             raise RewardTermError(f"asking again for {', '.join(rescored)} gave NaN or infinity at step {self.steps}")
         return total
 
+    def closing_remarks(self) -> dict[str, str]:
+        """Path -> what the part has to say at the run's end, of those that have."""
+        remarks = {path: part.closing_remark() for path, part in self.parts.items()}
+        return {path: remark for path, remark in remarks.items() if remark}
+
     # -- statistics, state -------------------------------------------------------------------------
 
     def episode_statistics(self) -> dict[str, float]:

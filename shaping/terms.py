@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,6 +42,16 @@ class RewardTerm(Part):
 
     event_names: tuple[str, ...] = ()
     """Of a term that requires events: those it needs detected, known before `bind`; (): all."""
+
+    def take_up(self, folder: Path) -> None:
+        """Take up what it keeps in its folder for people, who may have edited it: a run goes on.
+
+        Called before its needs are looked at, so that events named there are asked for. `bind` says
+        the folder again.
+
+        Raises:
+            ValueError: what was edited cannot be gone on with.
+        """
 
     # What it pays --------------------------------------------------------------------------------
 

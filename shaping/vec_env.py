@@ -48,7 +48,8 @@ class ShapedVecEnv(Face, VecEnvWrapper):
         publishing_only: drop what no observation needs; see `Shaper`.
 
     Raises:
-        ValueError: see `Shaper`.
+        ValueError: see `Shaper`; or a term is paid by events that the environment, which says what
+            it ``detects``, was not asked for.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ShapedVecEnv(Face, VecEnvWrapper):
             folder=folder,
             publishing_only=publishing_only,
         )
+        _refuse_undetected(terms, getattr(venv.unwrapped, "detects", None))
         super().__init__(venv, observation_space=self.shaper.observation_space)
         self._source = venv.unwrapped  # reset_infos live there
         self._observations: Any = None
@@ -136,6 +138,20 @@ class ShapedVecEnv(Face, VecEnvWrapper):
     def close(self) -> None:
         self.shaper.close()
         super().close()
+
+
+def _refuse_undetected(terms: Mapping[str, RewardTerm], detects: Sequence[str] | None) -> None:
+    """Events that nobody looks for never happen, and a step without any looks the same."""
+    if detects is None:  # it does not say
+        return
+    for name, term in terms.items():
+        missing = [event for event in term.event_names if event not in detects]
+        if "events" in term.requires and (missing or not detects):
+            raise ValueError(
+                f"reward term {name!r} is paid by events, and the environment was not asked to detect "
+                f"{', '.join(missing) or 'any'}: make it with report=['events'] and events="
+                f"{list(term.event_names) or '[...]'}"
+            )
 
 
 def _true_successors(observations: Observations, infos: Sequence[dict[str, Any]], ended: Any) -> Observations:

@@ -246,6 +246,8 @@ def check(arguments: Arguments) -> None:
     Raises:
         ValueError: with what is wrong.
     """
+    if not arguments.seeds:
+        raise ValueError("seeds is empty, so there is nothing to judge; give numbers such as seeds=0,1,2")
     for name, given, allowed in (
         ("forms", arguments.forms, prompts.FORMS),
         ("judges", arguments.judges, JUDGES),

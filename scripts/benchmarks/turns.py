@@ -76,16 +76,28 @@ def compared(task: str, measured: Mapping[str, Sequence[float]], against: str) -
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """The result as Markdown."""
+    """The result as Markdown; rows that are none of `compared` show their own columns."""
+    rows = result["rows"]
+    lines = _speeds(rows) if "steps_per_second" in rows[0] else _columns(rows)
+    lines += ["", "| ratio | value |", "| --- | ---: |"]
+    lines += [f"| `{name}` | {value:.3f} |" for name, value in result["ratios"].items()]
+    return "\n".join(lines)
+
+
+def _speeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [
         "| task | path | steps/s (median) | lowest to highest | ratio | against |",
         "| --- | --- | ---: | ---: | ---: | --- |",
     ]
-    for row in result["rows"]:
+    for row in rows:
         lines.append(
             f"| {row['task']} | {row['path']} | {row['steps_per_second']:,} | {row['lowest']:,} to {row['highest']:,} "
             f"| {row['ratio']:.2f} | {row['against']} |"
         )
-    lines += ["", "| ratio | value |", "| --- | ---: |"]
-    lines += [f"| `{name}` | {value:.3f} |" for name, value in result["ratios"].items()]
-    return "\n".join(lines)
+    return lines
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = list(rows[0])
+    lines = [f"| {' | '.join(name.replace('_', ' ') for name in names)} |", f"| --- |{' ---: |' * (len(names) - 1)}"]
+    return lines + [f"| {' | '.join(str(row[name]) for name in names)} |" for row in rows]

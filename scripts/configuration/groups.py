@@ -107,7 +107,7 @@ class LLMConfig:
     model: str | None = None  # its name there; null: the first that the endpoint lists
     model_path: str | None = None  # another GGUF file for the embedded server
     api: str = "completions"  # completions (log-probabilities of the answers), chat
-    timeout: float = 30.0  # seconds for one request
+    timeout: float = 30.0  # seconds for one request, to the last byte of its reply
     retries: int = 2
     max_in_flight: int = 1  # requests at one time
     threads: int = 1  # of the embedded model
@@ -121,7 +121,7 @@ class LLMConfig:
 class EndpointConfig(LLMConfig):
     """Any OpenAI-compatible endpoint: vLLM, llama.cpp, Ollama, a hosted one."""
 
-    base_url: str | None = MISSING
+    base_url: str = ""  # has to be given
     max_in_flight: int = 4
 
 

@@ -253,6 +253,8 @@ def _term(name: str, arguments: dict[str, Any], config: RunConfig, description: 
         arguments["language_model"] = LanguageModel(**settings(config.llm))
     try:
         term = terms.make(name, **arguments)
+        if config.run_dir is not None:
+            term.take_up(Path(config.run_dir) / "terms" / name)
     except ValueError as error:
         hinted = str(error).endswith("?")
         able = f".{_detects(description)}" if "events" in kind.requires and not hinted else ""

@@ -168,6 +168,7 @@ class Training:
         self._session_start = time.monotonic()
         self._error: str | None = None
         self.losses = Losses()
+        self._remarks: dict[str, str] = {}  # of parts of the reward, at the end
 
     def run(self) -> int:
         """Learn until the end. Writes summary.json whatever happens; returns the exit code."""
@@ -195,6 +196,8 @@ class Training:
                 status = self._learn(boundary, CallbackList(callbacks))
         finally:
             boundary.console.close()
+            with contextlib.suppress(Exception):  # whatever they say, the summary is written
+                self._remarks = self.env.closing_remarks()
             self._close_env()
             for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
                 logger.table(f"messages/{table.parent.name}", table)
@@ -203,6 +206,8 @@ class Training:
                 self._error = self.losses.told()
             self._write_summary(status)
             self.directory.close()
+        for part, remark in self._remarks.items():
+            print(f"WARNING: {part}: {remark}", flush=True)
         if status == "failed":
             print(f"error: {self._error}\n  the whole story: {self.directory.path / 'error.txt'}", flush=True)
         elif status == "interrupted":
@@ -361,6 +366,8 @@ class Training:
             "seed": self.config.seed,
             "config": dict(self.choices),
         }
+        if self._remarks:
+            summary["remarks"] = self._remarks
         if self._error is not None:
             summary["error"] = self._error
         self.losses.attempt("summary.json", lambda: self.directory.write_summary(summary))

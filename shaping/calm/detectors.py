@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,6 +53,10 @@ class Detector(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - optional
         """Take over what `state_dict` gave."""
 
+    def closing_remark(self) -> str | None:
+        """What whoever reads the run's end should know; see `Part.closing_remark`."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - optional
         """Let go of threads."""
 
@@ -72,15 +77,17 @@ class SymbolicDetector(Detector):
                     f"the symbolic detector reads events, and subgoal {subgoal.text!r} names none: write it into the "
                     "file of subgoals, or use detector=model"
                 )
-        self._column = {subgoal.event: column for column, subgoal in enumerate(subgoals)}
+        self._columns: dict[str, list[int]] = {}  # an event that several subgoals name achieves them all
+        for column, subgoal in enumerate(subgoals):
+            self._columns.setdefault(str(subgoal.event), []).append(column)
 
     def __call__(self, batch: Transitions) -> Achievements:
         achievements: Achievements = []
         for row, info in enumerate(batch.infos):
             if "events" in info:
-                columns = tuple(sorted({self._column[name] for name in info["events"] if name in self._column}))
+                columns = {column for name in info["events"] for column in self._columns.get(name, ())}
                 if columns:
-                    achievements.append((row, columns))
+                    achievements.append((row, tuple(sorted(columns))))
         return achievements
 
 
@@ -122,8 +129,10 @@ class ModelDetector(Detector):
     ) -> None:
         self.judge = judge
         self.requires = prompts.REQUIRES[judge.form]
-        self._table: dict[Any, Columns] = {}  # what a transition was recognised by -> what it achieves
+        self._table: dict[Any, Columns] = {}  # what a transition was recognised by -> what it achieves, once known
         self._texts: dict[Any, str] = {}  # the same -> what the model is shown
+        self._unanswered: Counter[str] = Counter()  # since the last update, what nobody has judged yet
+        self._guesses: dict[str, Columns] = {}  # the classifier's, of those
         self._scores: dict[str, FloatArray] = {}
         self._classifier = CaptionClassifier(len(judge.subgoals), seed) if distil else None
         self._learned_from = 0
@@ -131,7 +140,6 @@ class ModelDetector(Detector):
         self._service: AnswerService[str, FloatArray] = AnswerService(
             self._ask, workers=judge.model.max_in_flight, patience=patience
         )
-        self._seen = self._unanswered = 0
         self._not_recorded = 0
 
     def reset(self, infos: Sequence[Info], mask: BoolArray) -> None:
@@ -154,7 +162,6 @@ class ModelDetector(Detector):
     def _look_up(self, batch: Transitions) -> Achievements:
         achievements: Achievements = []
         table = self._table
-        self._seen += len(batch)
         if self.judge.form == "caption":
             for row, info in enumerate(batch.infos):
                 columns = table.get(info["caption"])
@@ -176,53 +183,57 @@ class ModelDetector(Detector):
         return achievements
 
     def _meet(self, key: Any, info: Mapping[str, Any], before: Mapping[str, str]) -> Columns:
-        """A transition that was never seen before."""
-        if len(self._table) >= MOST_TEXTS:  # a world without end: begin anew with what is frequent now
-            self._table.clear()
-            self._texts.clear()
-        text = prompts.event(self.judge.form, info, before)
-        self._texts[key] = text
-        if text not in self._scores:
-            scores = self.judge.known(text) if self.judge.threshold_known() else None
-            if scores is not None:
-                self._scores[text] = scores
-            elif not self.judge.model.replay:
-                self._service.submit(text)
-                # early on it pays to wait: what an agent does without pay it unlearns
-                if self._service.wait_patiently():
-                    self._take_answers()
-            else:
-                self._not_recorded += 1
-        self._table[key] = self._decided(text)
+        """What a transition achieves that was not decided about yet."""
+        text = self._texts.get(key)
+        if text is None:
+            text = self._met_first(key, info, before)
+        scores = self._scores.get(text)
+        if scores is None and not self.judge.model.replay:
+            self._unanswered[text] += 1
+            if text not in self._guesses:
+                self._guesses[text] = () if self._classifier is None else self._classifier.decide(text)
+            return self._guesses[text]
+        if self._classifier is not None:
+            self._table[key] = self._classifier.decide(text)
+        else:
+            self._table[key] = () if scores is None else self.judge.decide(scores)
         return self._table[key]
 
-    def _decided(self, text: str) -> Columns:
-        if self._classifier is not None:
-            return self._classifier.decide(text)
-        scores = self._scores.get(text)
-        if scores is None:
-            self._unanswered += 1
-            return ()
-        return self.judge.decide(scores)
+    def _met_first(self, key: Any, info: Mapping[str, Any], before: Mapping[str, str]) -> str:
+        """A transition that was never seen before: look for its judgement, else ask."""
+        if len(self._texts) >= MOST_TEXTS:  # a world without end: begin anew with what is frequent now
+            self._table.clear()
+            self._texts.clear()
+            self._guesses.clear()
+        text = self._texts[key] = prompts.event(self.judge.form, info, before)
+        if text in self._scores:
+            return text
+        scores = self.judge.known(text) if self.judge.threshold_known() else None
+        if scores is not None:
+            self._scores[text] = scores
+        elif self.judge.model.replay:
+            self._not_recorded += 1
+        else:
+            self._service.submit(text)
+            # early on it pays to wait: what an agent does without pay it unlearns
+            if self._service.wait_patiently():
+                self._take_answers()
+        return text
 
     def _ask(self, texts: list[str]) -> list[FloatArray]:
         self.judge.threshold()
         return [self.judge.scores(text) for text in texts]
 
     def _take_answers(self) -> None:
-        answers = self._service.poll()
-        if not answers:
-            return
-        for text, scores in answers:
+        for text, scores in self._service.poll():
             self._scores[text] = scores
-        if self._classifier is None:
-            fresh = {text for text, _ in answers}
-            for key, text in self._texts.items():
-                if text in fresh:
-                    self._table[key] = self.judge.decide(self._scores[text])
 
     def update(self) -> Mapping[str, float]:
         self._take_answers()
+        for text, count in self._unanswered.items():
+            if text not in self._scores:
+                self._service.submit(text, count)  # also what a full queue had dropped
+        self._unanswered.clear()
         if self._classifier is not None and len(self._scores) > self._learned_from:
             self._learned_from = len(self._scores)
             texts = list(self._scores)
@@ -230,11 +241,11 @@ class ModelDetector(Detector):
             for row, text in enumerate(texts):
                 labels[row, list(self.judge.decide(self._scores[text]))] = 1.0
             self._classifier.fit(texts, labels)
-            for key, text in self._texts.items():
-                self._table[key] = self._classifier.decide(text)
+            self._table.clear()
+            self._guesses.clear()
         metrics = {f"model_{name}": value for name, value in self.judge.model.metrics().items()}
         metrics |= {f"questions_{name}": value for name, value in self._service.metrics().items()}
-        metrics["transitions_different"] = float(len(self._table))
+        metrics["transitions_different"] = float(len(self._texts))
         metrics["transitions_answered"] = float(len(self._scores))
         if self._not_recorded:
             metrics["not_recorded"] = float(self._not_recorded)
@@ -267,6 +278,19 @@ class ModelDetector(Detector):
             self._learned_from = len(self._scores)
         self._table.clear()
         self._texts.clear()
+        self._guesses.clear()
+
+    def closing_remark(self) -> str | None:
+        met = len({*self._texts.values(), *self._scores})
+        if len(self._scores) >= met:
+            return None
+        reason = self._service.last_failure or "still waiting for an answer"
+        if self.judge.model.replay:
+            reason = f"not recorded in {self.judge.model.cache.path}"
+        return (
+            f"{len(self._scores)} of {met} different transitions were judged by the language model; what was not "
+            f"judged {'was decided by the classifier' if self._classifier is not None else 'paid nothing'} ({reason})"
+        )
 
     def close(self) -> None:
         self._service.close()
@@ -306,6 +330,9 @@ class Noisy(Detector):
 
     def update(self) -> Mapping[str, float]:
         return self._detector.update()
+
+    def closing_remark(self) -> str | None:
+        return self._detector.closing_remark()
 
     def state_dict(self) -> dict[str, Any]:
         return {

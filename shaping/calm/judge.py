@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 
 import numpy as np
 
 from foundation.checks import one_of, whole
 from shaping.calm import prompts
-from shaping.llm import LanguageModel, calibrated
+from shaping.llm import LanguageModel, Threshold
 from shaping.transitions import FloatArray
 
 
@@ -41,8 +40,8 @@ class SubgoalJudge:
         self.subgoals = tuple(subgoals)
         self.form = one_of("form", form, prompts.FORMS)
         self.orders = whole("orders", orders)
-        self._threshold: float | None = None
-        self._calibrating = threading.Lock()
+        examples = [(example, example.achieved is not None) for example in prompts.CALIBRATION[form]]
+        self._threshold = Threshold(examples, self._asked_score, self._known_score)
 
     def scores(self, text: str) -> FloatArray:
         """(number of subgoals,) for a transition in words (`prompts.event`).
@@ -56,14 +55,7 @@ class SubgoalJudge:
 
     def known(self, text: str) -> FloatArray | None:
         """The same from the cache alone, or None."""
-        allowed = prompts.answers(self.subgoals)
-        scores = []
-        for order in range(self.orders):
-            answer = self.model.known(prompts.prompt(self.form, text, order), allowed, version=prompts.PROMPT_VERSION)
-            if answer is None:
-                return None
-            scores.append(_relative(answer, allowed))
-        return np.mean(scores, axis=0)
+        return self._known_mean(text, self.subgoals)
 
     def progress(self, text: str) -> float:
         """log p(any goal) - log p(none), without a list of subgoals: did it achieve anything?
@@ -90,41 +82,37 @@ class SubgoalJudge:
         Raises:
             LanguageModelError: they were not answered.
         """
-        with self._calibrating:
-            if self._threshold is None:
-                self._threshold = calibrated(*self._calibration_scores())
-            return self._threshold
+        return self._threshold.ask()
 
     @property
     def known_threshold(self) -> float | None:
         """The threshold, None before it was asked for."""
-        return self._threshold
+        return self._threshold.value
 
     def set_threshold(self, threshold: float) -> None:
         """Take over the threshold of an earlier session."""
-        self._threshold = threshold
+        self._threshold.value = threshold
 
     def threshold_known(self) -> bool:
         """Would `threshold` answer without asking?"""
-        if self._threshold is not None:
-            return True
-        for example in prompts.CALIBRATION[self.form]:
-            for order in range(self.orders):
-                text, allowed = prompts.prompt(self.form, example.text, order), prompts.answers(example.goals)
-                if self.model.known(text, allowed, version=prompts.PROMPT_VERSION) is None:
-                    return False
-        return True
+        return self._threshold.known(recorded=self.model.replay) is not None
 
-    def _calibration_scores(self) -> tuple[list[float], list[float]]:
-        """Highest scores of transitions that achieve their subgoal, and of those without one."""
-        achieved, nothing = [], []
-        for example in prompts.CALIBRATION[self.form]:
-            scores = self._mean(example.text, example.goals)
-            if example.achieved is None:
-                nothing.append(float(scores.max()))
-            else:
-                achieved.append(float(scores[example.goals.index(example.achieved)]))
-        return achieved, nothing
+    def _asked_score(self, example: prompts.Example) -> float:
+        return _score(example, self._mean(example.text, example.goals))
+
+    def _known_score(self, example: prompts.Example) -> float | None:
+        scores = self._known_mean(example.text, example.goals)
+        return None if scores is None else _score(example, scores)
+
+    def _known_mean(self, text: str, goals: Sequence[str]) -> FloatArray | None:
+        allowed = prompts.answers(goals)
+        scores = []
+        for order in range(self.orders):
+            answer = self.model.known(prompts.prompt(self.form, text, order), allowed, version=prompts.PROMPT_VERSION)
+            if answer is None:
+                return None
+            scores.append(_relative(answer, allowed))
+        return np.asarray(np.mean(scores, axis=0))
 
     def _mean(self, text: str, goals: Sequence[str]) -> FloatArray:
         allowed = prompts.answers(goals)
@@ -132,7 +120,12 @@ class SubgoalJudge:
         for order in range(self.orders):
             answer = self.model.choose(prompts.prompt(self.form, text, order), allowed, version=prompts.PROMPT_VERSION)
             scores.append(_relative(answer, allowed))
-        return np.mean(scores, axis=0)
+        return np.asarray(np.mean(scores, axis=0))
+
+
+def _score(example: prompts.Example, scores: FloatArray) -> float:
+    """That of what the example achieves; the highest where it achieves nothing."""
+    return float(scores.max() if example.achieved is None else scores[example.goals.index(example.achieved)])
 
 
 def _relative(answer: dict[str, float], allowed: Sequence[str]) -> FloatArray:

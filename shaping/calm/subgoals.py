@@ -32,7 +32,7 @@ _INSTRUCTION = (
 
 _HEADER = """\
 # The subgoals of this run. Edit texts, weights and events, and go on with resume=, or start another run from it:
-# shaping.terms.calm.file=THIS_FILE. A resumed run must keep their number: the agent sees one bit for each.
+# shaping.terms.calm.file=THIS_FILE. A resumed run must keep their `number`: the agent sees one bit for each.
 """
 
 
@@ -122,8 +122,30 @@ def checked(subgoals: Sequence[Subgoal]) -> list[Subgoal]:
 def write(path: Path, subgoals: Sequence[Subgoal], task: str, source: str) -> None:
     """Write the file, whole or not at all."""
     entries = [{"text": subgoal.text, "event": subgoal.event, "weight": subgoal.weight} for subgoal in subgoals]
-    body = yaml.safe_dump({"task": task, "source": source, "subgoals": entries}, sort_keys=False, width=110)
+    content = {"task": task, "source": source, "number": len(entries), "subgoals": entries}
+    body = yaml.safe_dump(content, sort_keys=False, width=110)
     replace_text(path, _HEADER + body)
+
+
+def reread(path: Path, began_with: int | None = None) -> list[Subgoal]:
+    """The subgoals of a run's own file, which may have been edited, but for their number.
+
+    Args:
+        path: the file.
+        began_with: how many the run began with, for files that do not say it.
+
+    Raises:
+        ValueError: see `read`; or there are more or fewer of them than the run began with.
+    """
+    subgoals = read(path)
+    began_with = yaml.safe_load(path.read_text()).get("number", began_with)
+    if began_with is not None and began_with != len(subgoals):
+        raise ValueError(
+            f"{path} holds {len(subgoals)} subgoals, and the run began with {began_with}. Their number may not change, "
+            "because the agent sees one bit for each: change texts, events and weights alone, or begin another run "
+            f"with shaping.terms.calm.file={path}"
+        )
+    return subgoals
 
 
 def read(path: Path) -> list[Subgoal]:

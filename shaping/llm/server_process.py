@@ -24,6 +24,10 @@ def main() -> None:
     parameters.cpuparams.n_threads = settings["threads"]
     parameters.cpuparams_batch.n_threads = settings["threads"]
     parameters.n_gpu_layers = settings["gpu_layers"]
+    if not settings["gpu_layers"]:
+        # On a CPU, flash attention computes long and short runs of tokens in two ways that round
+        # differently: a question's score would depend on what the server had evaluated before.
+        parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     parameters.warmup = False
     parameters.ui = False
     parameters.port = 0

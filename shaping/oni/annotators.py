@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import math
 import re
-import threading
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from foundation.checks import number, whole
-from shaping.llm import LanguageModel, calibrated
+from shaping.llm import LanguageModel, Threshold
 from shaping.oni import prompts
 
 
@@ -78,8 +77,7 @@ class LanguageModelAnnotator(Annotator):
         self.goal = goal
         self.orders = whole("orders", orders)
         self.workers = 0 if model is None or model.replay else model.max_in_flight
-        self._threshold: float | None = None
-        self._calibrating = threading.Lock()
+        self._threshold = Threshold(prompts.CALIBRATION, self._raw, self._raw_known)
 
     def bind(self, seed: int) -> None:
         if self._model is None:
@@ -100,16 +98,12 @@ class LanguageModelAnnotator(Annotator):
         return f"{prompts.PROMPT_VERSION} of {self.model.identity}, {self.orders} orders, {self.goal!r}"
 
     def known(self, message: str) -> float | None:
-        threshold = self._known_threshold()
+        threshold = self._threshold.known(recorded=self.model.replay)
         raw = None if threshold is None else self._raw_known(message)
         return None if raw is None or threshold is None else raw - threshold
 
     def annotate(self, messages: Sequence[str]) -> list[float | None]:
-        with self._calibrating:
-            if self._threshold is None:
-                raws = [(self._raw(message), good) for message, good in prompts.CALIBRATION]
-                self._threshold = self._calibrated(raws)
-            threshold = self._threshold
+        threshold = self._threshold.ask()
         return [self._raw(message) - threshold for message in messages]
 
     def metrics(self) -> Mapping[str, float]:
@@ -118,21 +112,6 @@ class LanguageModelAnnotator(Annotator):
     def close(self) -> None:
         if self._model is not None:
             self._model.close()
-
-    def _known_threshold(self) -> float | None:
-        if self._threshold is None:
-            raws = []
-            for message, good in prompts.CALIBRATION:
-                raw = self._raw_known(message)
-                if raw is None:
-                    return None
-                raws.append((raw, good))
-            self._threshold = self._calibrated(raws)
-        return self._threshold
-
-    @staticmethod
-    def _calibrated(raws: Sequence[tuple[float, bool]]) -> float:
-        return calibrated([raw for raw, good in raws if good], [raw for raw, good in raws if not good])
 
     def _raw(self, message: str) -> float:
         total = 0.0

@@ -33,6 +33,13 @@ TIE = 0.2
 FEW_LABELS = 25_000  # up to here the network is fitted many times an update, later once
 LEARNED = 0.02  # the loss above its floor at which fitting rests until there are new labels
 CHUNK = 1024  # messages scored at once
+MOST_Z = 10.0
+"""Bound of a normalised score.
+
+As long as hardly anything was said, deviations are next to nothing, and any other message would be
+thousands of them away.
+"""
+PRIOR = 1e-4  # rows of mean 0 and variance 1 that ONI's moments begin with; its batches are unbiased
 
 
 class RewardFunction(ABC):
@@ -245,6 +252,10 @@ class Classification(Learned):
     def build(self) -> nn.Module:
         return classifier(self.size)
 
+    def learnable(self) -> bool:
+        """Is anything unhelpful? From helpful labels alone the network learns that all is good."""
+        return bool((self.labels.scores() <= self.labels.threshold).any())
+
     def loss(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[torch.Tensor, float]:
         targets = torch.from_numpy((self.labels.scores(places.tolist()) > self.labels.threshold).astype(np.int64))
         return functional.cross_entropy(self.output(places), targets), 0.0
@@ -256,6 +267,8 @@ class Classification(Learned):
 
 class Ranking(Learned):
     """z · [z > tau], z a learned score under the running mean and deviation of all that was met.
+
+    z is at most `MOST_Z`, and the moments are those of the paper's code.
 
     Learned from pairs: -Σ (1-l) log u₁ + l log u₂ with u the softmax of both scores, l = 0, 1 or ½
     where the first is better, the second, or neither by `TIE`. The released code of the paper
@@ -274,7 +287,7 @@ class Ranking(Learned):
 
     def bind(self, labels: Labels, seed: int) -> None:
         super().bind(labels, seed)
-        self.moments = RunningMoments(())
+        self.moments = RunningMoments((), prior=PRIOR, unbiased=True)
 
     def learnable(self) -> bool:
         scores = self.labels.scores()
@@ -300,10 +313,15 @@ class Ranking(Learned):
         scores = self.raw(messages)
         if not self.normalise:
             return scores
-        if self.moments.count == 0:
+        if self.moments.count < 1:
             return np.zeros(len(messages))
-        z = (scores - float(self.moments.mean)) / math.sqrt(float(self.moments.variance) + 1e-8)
+        z = self.normalised(scores)
         return np.where(z > self.tau, z, 0.0)
+
+    def normalised(self, scores: FloatArray) -> FloatArray:
+        """Scores in running deviations from the running mean, at most `MOST_Z`."""
+        deviation = math.sqrt(float(self.moments.variance) + 1e-8)
+        return np.clip((scores - float(self.moments.mean)) / deviation, -MOST_Z, MOST_Z)
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"moments": self.moments.state_dict()}
@@ -349,8 +367,9 @@ class Motif(Ranking):
                 break
         self.network.eval()
         scores = self.raw([*first, *second])
+        self.moments = RunningMoments(())  # of the file alone
         self.moments.add(scores)
-        self.tau = float(np.median((scores - scores.mean()) / math.sqrt(float(scores.var()) + 1e-8)))
+        self.tau = float(np.median(self.normalised(scores)))
         self.ready = True
 
     def fit(self, seen: Mapping[str, int]) -> dict[str, float]:

@@ -65,8 +65,8 @@ class OniTerm(RewardTerm):
 
         r(m) / N(m)^beta        0 for an empty message, and for all before the first answer
 
-    r is learned while the agent plays: new messages go to an annotator in the background, the
-    newest first, each once; steps never wait for it (unless `patience` says so).
+    r is learned while the agent plays: messages go to an annotator in the background, the most
+    frequent first, each once; steps never wait for it (unless `patience` says so).
 
         retrieval       1 if m was labelled helpful
         classification  1 if a network says helpful with more than `eta`, also of unseen messages
@@ -234,6 +234,7 @@ class OniTerm(RewardTerm):
         self._values: dict[str, float] = {}
         self._seen: Counter[str] = Counter()  # since the last update, as the game wrote it
         self._paid: dict[str, float] = {}
+        self._unjudged: set[str] = set()  # answered with what is no score; not asked about again
         self._steps = self._rewarded = self._not_recorded = 0
         self._all_steps = 0
         self._trace: deque[list[tuple[int, str, float, float]]] = deque(maxlen=LONGEST)
@@ -302,8 +303,8 @@ class OniTerm(RewardTerm):
             self._score(list(self._seen))
         if self._service is not None:
             for message in seen:
-                if message not in self.labels:  # dropped by a full queue, or left over by an earlier process
-                    self._service.submit(message)
+                if self._to_be_judged(message):  # also what a full queue dropped or an earlier process left over
+                    self._service.submit(message, self.table.counts[message])
         metrics = {
             **learned,
             "messages": float(len(self.table.counts)),
@@ -362,6 +363,20 @@ class OniTerm(RewardTerm):
         self.labels.load_state_dict(state["labels"])
         self.function.load_state_dict(state["learned"])
 
+    def closing_remark(self) -> str | None:
+        if self.annotator is None:
+            return None
+        said = sum(1 for message in self.table.counts if message)
+        judged = sum(1 for message in self.table.counts if message in self.labels)
+        if judged >= said:
+            return None
+        reason = "still waiting for an answer"
+        if self._service is None:
+            reason = "the annotator has no score for the others"
+        elif self._service.last_failure is not None:
+            reason = self._service.last_failure
+        return f"{judged} of {said} different messages were judged ({reason})"
+
     def close(self) -> None:
         if self._service is not None:
             self._service.close()
@@ -395,7 +410,7 @@ class OniTerm(RewardTerm):
         if self.annotator is not None:
             waiting = False
             for message in map(clean, dict.fromkeys(messages)):
-                if message and message not in self.labels:
+                if self._to_be_judged(message):
                     score = self.annotator.known(message)
                     if score is not None:
                         self.labels.add(message, score)
@@ -406,6 +421,9 @@ class OniTerm(RewardTerm):
             if waiting and self._service is not None and self._service.wait_patiently():
                 self._take_answers()
         self._score(messages)
+
+    def _to_be_judged(self, message: str) -> bool:
+        return bool(message) and message not in self.labels and message not in self._unjudged
 
     def _score(self, messages: Sequence[str]) -> None:
         texts = {message: clean(message) for message in messages}
@@ -418,7 +436,8 @@ class OniTerm(RewardTerm):
             return
         answers = self._service.poll()
         for message, score in answers:
-            self.labels.add(message, score)
+            if not self.labels.add(message, score) and len(self._unjudged) < MOST_VALUES:
+                self._unjudged.add(message)
         if answers and self.function.immediate:
             fresh = {message for message, _ in answers}
             shuffled = self.labels.use == "shuffled"  # a new label may have taken the place of any

@@ -15,6 +15,7 @@ class Endpoint:
     """`behave` maps a request (path, body) to (status, body); it may be exchanged at any time."""
 
     def __init__(self) -> None:
+        self.models = ["pretended"]
         self.behave: Callable[[str, dict[str, Any]], tuple[int, Any]] = completions({" yes\n": -0.1, " no\n": -3.0})
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
@@ -24,7 +25,8 @@ class Endpoint:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.answer(200, {"object": "list", "data": [{"id": "pretended", "object": "model", "created": 0}]})
+                data = [{"id": name, "object": "model", "created": 0} for name in outer.models]
+                self.answer(200, {"object": "list", "data": data})
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -41,6 +43,8 @@ class Endpoint:
                 self.answer(status, answer)
 
             def answer(self, status: int, answer: Any) -> None:
+                if isinstance(answer, Iterator):
+                    return self.trickle(answer)
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 try:
                     self.send_response(status)
@@ -50,6 +54,14 @@ class Endpoint:
                     self.wfile.write(data)
                 except OSError:
                     pass  # whoever asked has gone
+
+            def trickle(self, pieces: Iterator[bytes]) -> None:
+                self.close_connection = True
+                try:
+                    for piece in pieces:
+                        self.wfile.write(piece)
+                except OSError:
+                    pass
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -83,6 +95,26 @@ def completions(tokens: dict[str, float], legacy: bool = False) -> Callable[[str
                                  "top_logprobs": [{"token": t, "logprob": v} for t, v in tokens.items()]}]}  # fmt: skip
         choice = {"text": "x", "index": 0, "finish_reason": "length", "logprobs": logprobs}
         return 200, {"id": "1", "object": "text_completion", "created": 0, "model": "pretended", "choices": [choice]}
+
+    return behave
+
+
+def following(
+    table: dict[str, dict[str, float]], most_prompts: int = 1000
+) -> Callable[[str, dict[str, Any]], tuple[int, Any]]:
+    """Answers prompts, also several at once, by what stands behind their last colon."""
+
+    def behave(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        several = isinstance(body["prompt"], list)
+        prompts = body["prompt"] if several else [body["prompt"]]
+        if len(prompts) > most_prompts:
+            return 400, {"error": {"message": "too many prompts"}}
+        choices = []
+        for index, prompt in enumerate(prompts):
+            tokens = table.get(prompt.rpartition(":")[2], {" and": -0.5})
+            choices.append(completions(tokens, legacy=True)(path, body)[1]["choices"][0] | {"index": index})
+        choices.reverse()  # their order is that of their indices
+        return 200, {"id": "1", "object": "text_completion", "created": 0, "model": "pretended", "choices": choices}
 
     return behave
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
 
 import numpy as np
@@ -157,6 +158,15 @@ def test_arguments_that_cannot_work_are_refused(arguments, words):
         make_term("calm", **{"subgoals": GIVEN, "detector": "symbolic"} | arguments)
 
 
+def test_an_event_that_several_subgoals_name_achieves_them_all():
+    given = {"take the key": "key", "hold the key": "key", "open the door": "door"}
+    term = bound(subgoals=given)
+    assert paid(term, ("key",), ("key",), ("door",)) == [2, 0, 1]
+    assert term.achieved.tolist() == [[True, True, True]]
+    assert paid(bound(subgoals=given, mode="ordered"), ("door",), ("key",), ("door",)) == [0, 2, 1]
+    assert make_term("calm", subgoals=given, detector="symbolic").event_names == ("key", "door")
+
+
 # The file of subgoals -----------------------------------------------------------------------------
 
 
@@ -166,6 +176,40 @@ def test_the_subgoals_are_kept_with_the_run_and_an_edit_is_taken_up(tmp_path):
     assert subgoals.read(path) == [Subgoal("take the key", "key"), Subgoal("open the door", "door")]
     path.write_text(path.read_text().replace("weight: 1.0", "weight: 2.0", 1))
     assert paid(bound(folder=tmp_path), ("key",), ("door",)) == [2.0, 1.0]
+
+
+def test_an_edited_event_is_known_before_the_environment_is_asked_for_events(tmp_path):
+    bound(folder=tmp_path)
+    path = tmp_path / "subgoals.yaml"
+    path.write_text(path.read_text().replace("event: key", "event: lamp"))
+    term = make_term("calm", subgoals=GIVEN, detector="symbolic")
+    term.take_up(tmp_path)
+    assert term.event_names == ("lamp", "door")
+    path.write_text(path.read_text().replace("event: lamp", "event: null"))
+    with pytest.raises(ValueError, match="'take the key' names none"):
+        term.take_up(tmp_path)
+    term.take_up(tmp_path / "not there yet")
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_another_number_of_subgoals_in_a_run_is_refused_in_words(tmp_path, said):
+    bound(folder=tmp_path)
+    path = tmp_path / "subgoals.yaml"
+    text = path.read_text() + "- {text: light the lamp, event: lamp}\n"
+    path.write_text(text if said else text.replace("number: 2\n", ""))
+    for take_up in (lambda term: term.take_up(tmp_path), lambda _: bound(folder=tmp_path)):
+        with pytest.raises(ValueError, match=r"3 subgoals, and the run began with 2.*calm\.file="):
+            take_up(make_term("calm", subgoals=GIVEN, detector="symbolic"))
+    assert len(bound(file=str(path)).subgoals) == 3, "another run may begin with it"
+
+
+def test_a_run_that_began_with_a_file_goes_on_with_its_own(tmp_path):
+    subgoals.write(tmp_path / "mine.yaml", [Subgoal("take the key", "key", 1.0)], "", "given")
+    run = tmp_path / "run"
+    bound(file=str(tmp_path / "mine.yaml"), folder=run)
+    own = run / "subgoals.yaml"
+    own.write_text(own.read_text().replace("weight: 1.0", "weight: 3.0"))
+    assert paid(bound(file=str(tmp_path / "mine.yaml"), folder=run), ("key",)) == [3.0]
 
 
 def test_a_state_of_another_number_of_subgoals_is_refused():
@@ -233,6 +277,71 @@ def test_every_different_caption_is_asked_about_once():
     assert rewards.tolist() == [0, 0, 0]  # all were paid at the first step
     assert term.achieved.tolist() == [[True, False], [False, True], [False, False]]
     assert len([event for event in model.asked if event.startswith((KEY, DOOR, WALL))]) == 3 * 2  # in each order
+    term.close()
+
+
+def test_what_a_full_queue_has_dropped_is_asked_about_when_it_is_met_again():
+    model, gate = Pretended(**FLUENT), threading.Event()
+    choose = model.choose
+    model.choose = lambda *asked, **more: gate.wait(10) and choose(*asked, **more)
+    term = bound(1, detector="model", language_model=model, patience=0.0, orders=1)
+    term.detector._service._capacity = 2
+    captions = [KEY, DOOR, "moved. in view: lamp", "moved. in view: rat", WALL]
+    assert paid_by_caption(term, captions) == [0] * 5
+    assert term.detector._service.metrics()["dropped"] > 0
+    gate.set()
+    for _ in range(4):
+        assert term.detector._service.wait(10)
+        term.update([])
+        paid_by_caption(term, captions)
+    assert {prompts.event("caption", {"caption": caption}, {}) for caption in captions} == set(term.detector._scores)
+    assert term.closing_remark() is None
+    term.close()
+
+
+@pytest.mark.parametrize("detector", ["model", "distilled"])
+def test_the_most_frequent_transition_is_judged_first(detector):
+    model, gate = Pretended(**FLUENT), threading.Event()
+    choose = model.choose
+    model.choose = lambda *asked, **more: gate.wait(10) and choose(*asked, **more)
+    term = bound(1, detector=detector, language_model=model, patience=0.0, orders=1)
+    paid_by_caption(term, [WALL])
+    while not term.detector._service.metrics()["in_flight"]:
+        time.sleep(0.01)
+    paid_by_caption(term, [DOOR, *["moved"] * 30, *[KEY] * 5])
+    term.update([])
+    gate.set()
+    assert term.detector._service.wait(10)
+    order = [event for event in model.asked if event.startswith((WALL, DOOR, "moved\n", KEY))]
+    assert [event.split("\n")[0] for event in order[-3:]] == ["moved", KEY, DOOR]
+    term.close()
+
+
+def test_a_rejected_example_of_the_threshold_does_not_silence_the_judge():
+    class Odd(Pretended):
+        def choose(self, prompt, answers, *, version):
+            if "kill the rat" in prompt.split("Event: ")[-1]:
+                raise Rejected("no")
+            return super().choose(prompt, answers, version=version)
+
+    detector = ModelDetector(SubgoalJudge(Odd(**FLUENT), list(GIVEN)), 1, patience=float("inf"))
+    assert detector(batch([{"caption": KEY}])) == [(0, (0,))]
+    assert detector.closing_remark() is None
+    detector.close()
+
+
+@pytest.mark.parametrize("detector", ["model", "distilled"])
+def test_a_run_in_which_nothing_was_judged_says_so_at_its_end_and_why(detector):
+    model = Pretended(**FLUENT)
+    model.away = True
+    term = bound(1, detector=detector, language_model=model, patience=5.0)
+    assert term.closing_remark() is None, "nothing was met yet"
+    paid_by_caption(term, [KEY, WALL, KEY])
+    remark = term.closing_remark()
+    assert remark.startswith("0 of 2 different transitions were judged by the language model")
+    assert "Unavailable: down" in remark
+    assert ("paid nothing" in remark) is (detector == "model")
+    assert bound(detector="symbolic").closing_remark() is None
     term.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import envs
 from shaping import ShapedVecEnv, make_term
 from tests.shaping.worlds import corridors
 
@@ -58,6 +59,24 @@ def test_achieved_bits_are_observed_and_fall_back_at_reset_but_not_in_the_termin
     assert third["events"].tolist() == [[0, 0], [1, 1]]
     assert second["events"].tolist() == [[1, 1], [0, 0]], "what was handed out is never written to"
     assert venv.observation_space["events"].contains(third["events"][0])
+
+
+@pytest.mark.parametrize("asked", [{}, {"report": ("events",)}, {"report": ("events",), "events": ("deeper_level",)}])
+@pytest.mark.parametrize("name", ["events", "calm"])
+def test_an_environment_that_was_not_asked_for_the_events_is_refused_with_what_to_ask(name, asked):
+    """Otherwise the term would pay nothing, and nobody would see why."""
+    events = ["picked_up_key", "opened_trapdoor"]
+    arguments = {
+        "events": {"events": events},
+        "calm": {"detector": "symbolic", "subgoals": {"take the key": events[0], "open the trapdoor": events[1]}},
+    }[name]
+    with pytest.raises(ValueError, match=r"not asked to detect picked_up_key, opened_trapdoor: make it with report="):
+        ShapedVecEnv(quest(**asked), {name: make_term(name, **arguments)}, gamma=0.9)
+    ShapedVecEnv(quest(report=("events",), events=events), {name: make_term(name, **arguments)}, gamma=0.9)
+
+
+def quest(**asked):
+    return envs.make_vec("breadcrumb/CaptionQuest-v0", 2, seed=0, **asked)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import torch
 
 from shaping import ShapedVecEnv, make_term
 from shaping.llm import LanguageModel, Rejected, Unavailable
+from shaping.moments import RunningMoments
 from shaping.oni import Annotator, Labels, LanguageModelAnnotator, OniTerm, RecordedAnnotator, RuleAnnotator, prompts
-from shaping.oni.functions import Classification, Cosine, Fitting, Motif, Ranking, pair_loss, preference
+from shaping.oni.functions import MOST_Z, Classification, Cosine, Fitting, Motif, Ranking, pair_loss, preference
 from shaping.oni.networks import PaperEncoder, classifier, encode, ranker
 from shaping.terms import RewardTermError, Rollout, Setting, Transitions
 from tests.shaping.worlds import corridors, through_a_file
@@ -201,6 +202,83 @@ def test_steps_do_not_wait_for_a_slow_annotator_and_each_message_is_asked_about_
     assert paid(restart(term), KEY, DOOR, WALL) == [1, 1, 1]
     assert sorted(message for messages in slow.asked for message in messages) == sorted([KEY, DOOR, WALL])
     assert term.update(Rollout([batch("")]))["labels"] == 3
+    term.close()
+
+
+def test_what_is_answered_while_a_network_is_fitted_is_not_asked_about_again():
+    annotator = Scripted(lambda messages: [1.0] * len(messages))
+    term = bound(annotator=annotator)
+    fit = term.function.fit
+    term.function.fit = lambda seen: until(lambda: term._service.metrics()["answered"] == 14) or fit(seen)
+    messages = [f"message {index}" for index in range(14)]
+    paid(term, *messages)
+    learn(term)
+    assert sorted(message for asked in annotator.asked for message in asked) == sorted(messages)
+    assert learn(term)["labels"] == 14
+    term.close()
+
+
+@pytest.mark.parametrize("answer", [None, math.nan, "Yes!"])
+def test_a_message_that_cannot_be_judged_is_not_asked_about_again(answer):
+    annotator = Scripted(lambda messages: [answer] * len(messages))
+    term = bound(annotator=annotator)
+    for _ in range(3):
+        paid(term, KEY, DOOR)
+        assert term._service.wait(10)
+        learn(term)
+    assert sorted(message for asked in annotator.asked for message in asked) == sorted([KEY, DOOR])
+    assert term.closing_remark().startswith("0 of 2 different messages were judged")
+    term.close()
+
+
+def test_the_most_frequent_messages_are_asked_about_first():
+    gate = threading.Event()
+    annotator = Scripted(lambda messages: gate.wait(20) and [1.0] * len(messages))
+    annotator.batch = 1
+    term = bound(annotator=annotator)
+    paid(term, "under way")
+    until(lambda: term._service.metrics()["in_flight"])
+    paid(term, WALL, *[KEY] * 9, *[f"once {index}" for index in range(5)])
+    learn(term)
+    paid(term, *[DOOR] * 3, "the newest")
+    learn(term)
+    gate.set()
+    assert term._service.wait(20)
+    asked = [message for messages in annotator.asked for message in messages]
+    assert asked[:3] == ["under way", KEY, DOOR]
+    assert asked[3] == "the newest"
+    term.close()
+
+
+def test_a_rejected_example_of_the_threshold_does_not_silence_the_annotator():
+    class Model:
+        identity, replay, max_in_flight = "m", False, 1
+
+        def choose(self, prompt, answers, version):
+            message = prompt.split("Message: ")[-1]
+            if "beetle" in message:
+                raise Rejected("no")
+            good = any(word in message for word in ("key", "bell.", "unlock", "opens", "stronger"))
+            return dict(zip(answers, (-0.1, -3.0) if good else (-3.0, -0.1), strict=True))
+
+        def known(self, prompt, answers, version):
+            return None
+
+    scores = LanguageModelAnnotator(Model()).annotate([KEY, WALL])
+    assert scores[0] > 0 > scores[1]
+
+
+def test_an_annotator_that_goes_on_failing_is_said_at_the_end():
+    def broken(messages):
+        raise RuntimeError("the weights are gone")
+
+    term = bound(annotator=Scripted(broken))
+    paid(term, KEY, DOOR)
+    assert term._service.wait(20)
+    assert learn(term)["questions_available"] == 0
+    assert term.closing_remark() == "0 of 2 different messages were judged (RuntimeError: the weights are gone)"
+    assert bound().closing_remark() is None
+    assert bound(function="count").closing_remark() is None
     term.close()
 
 
@@ -411,6 +489,50 @@ def test_ranking_orders_pays_above_its_threshold_and_normalises():
     released = ready(Ranking(normalise=False, fitting=FIT), labels)
     released.fit(seen)
     assert released.values(["gold 2"]) == pytest.approx(released.raw(["gold 2"]))
+
+
+def test_the_moments_of_a_ranking_are_the_papers():
+    moments = ready(Ranking(fitting=FIT)).moments
+    moments.add(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert (moments.mean, moments.variance) == pytest.approx((2.4999375, 1.6668062), abs=1e-7)
+    again = ready(Ranking(fitting=FIT)).moments
+    again.load_state_dict(moments.state_dict())
+    for kept in (moments, again):
+        kept.add(np.array([10.0, 0.0, -2.0, 5.0, 7.0]))
+        assert (kept.mean, kept.variance) == pytest.approx((3.3332963, 14.9073763), abs=1e-7)
+
+
+@pytest.mark.parametrize(("rows", "mean", "variance"), [([2.0], 2.0, 0.0), ([1.0, 3.0], 2.0, 1.0)])
+def test_moments_without_a_prior_are_those_of_the_rows(rows, mean, variance):
+    moments = RunningMoments(())
+    assert (moments.count, moments.variance) == (0, 0.0)
+    moments.add(np.array(rows))
+    assert (moments.mean, moments.variance) == (mean, variance)
+    unbiased = RunningMoments((), unbiased=True)
+    unbiased.add(np.array(rows))
+    assert unbiased.variance == variance * max(1, len(rows)) / max(1, len(rows) - 1)
+
+
+@pytest.mark.parametrize("times", [1, 4000])
+def test_one_message_alone_before_the_first_fit_does_not_make_the_next_worth_thousands(times):
+    function = ready(Ranking(fitting=FIT), templated(Labels()))
+    function.fit({"You kill the newt!": times})
+    values = function.values(list(function.labels.texts))
+    assert values.max() <= MOST_Z
+    assert values.min() >= 0
+
+
+@pytest.mark.parametrize("helpful", [1, 5])
+def test_helpful_labels_alone_do_not_make_a_classification_pay_for_everything(helpful):
+    labels = Labels()
+    for index in range(helpful):
+        labels.add(f"{KEY} {index}", 1.0)
+    function = ready(Classification(0.5, FIT), labels)
+    for _ in range(3):
+        assert function.fit({KEY: 1}) == {}
+    assert function.values([KEY, WALL, "anything"]).tolist() == [0, 0, 0]
+    labels.add(WALL, -1.0)
+    assert function.fit({KEY: 1})["loss"] > 0
 
 
 def test_pairs_are_ties_where_scores_hardly_differ():

@@ -61,6 +61,8 @@ def test_the_command_judges_a_data_set_with_the_embedded_model_and_writes_table_
     [
         (["forms=smell"], "forms='smell'"),
         (["judges=oracle"], "judges='oracle'"),
+        (["seeds="], "seeds is empty"),
+        (["forms="], "forms is empty"),
         (["balances=fair"], "balances='fair'"),
         (["env=minihack/key_rom"], "no env"),
         (["env=classic/cartpole"], "no subgoals"),

@@ -34,6 +34,14 @@ def test_the_table_has_every_row_and_every_ratio():
     assert "| `minihack_vs_stock` | 2.000 |" in text
 
 
+def test_a_table_of_other_things_than_speeds_has_their_columns():
+    row = {"task": "T", "questions": 160, "processor_seconds": 1.5}
+    text = table({"rows": [row], "ratios": {"requests_per_question": 1.1}})
+    assert "| task | questions | processor seconds |" in text
+    assert "| T | 160 | 1.5 |" in text
+    assert "| `requests_per_question` | 1.100 |" in text
+
+
 def test_the_share_of_terms_is_a_share_and_leaves_the_training_as_it_was():
     learner = Learner("ours", 1, ("potential", "events"))
     before = vars(learner.venv).keys()

@@ -216,6 +216,17 @@ def test_transforms_combiner_and_schedules_of_the_command_line_reach_the_reward(
     assert paid == pytest.approx(0.25 * length, rel=1e-3)
 
 
+def test_the_tasks_own_reward_can_be_clipped_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.results.finish.plot_run", lambda path: None)
+    task = "shaping.task_transforms=[{name: clip, low: -10, high: 0.5}]"  # CartPole pays 1 a step
+    assert train(tmp_path / "run", "shaping=none", task, "total_timesteps=512") == 0
+    length = float(column(tmp_path / "run", "rollout/ep_len_mean")[-1])
+    assert float(column(tmp_path / "run", "rollout/shaped_return_mean")[-1]) == pytest.approx(0.5 * length)
+    assert float(column(tmp_path / "run", "rollout/ep_rew_mean")[-1]) == pytest.approx(length), "the task's own"
+
+
 def test_what_an_agent_was_paid_in_the_end_is_what_a_run_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.results.finish.plot_run", lambda path, trust: None)
     released = ["shaping=count", "shaping.task_weight=0", "shaping.episode.name=terminal_release"]
