@@ -27,11 +27,13 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from agents.features.distinct import Distinct
 from agents.features.shards import Shards
 
 GRIDS = ("glyphs_crop", "chars_crop", "colors_crop", "glyphs", "chars", "colors", "specials", "tty_chars", "tty_colors")
 LISTS = ("inv_glyphs", "inv_oclasses", "inv_letters")
 TEXTS = ("message",)
+REPEATING = (*GRIDS, *LISTS, *TEXTS)
 AS_IT_IS = 16  # vectors up to this length are not worth a layer
 
 
@@ -110,7 +112,7 @@ class _Characters(nn.Module):
 
 
 class _ByEntry(BaseFeaturesExtractor):
-    """One encoder an entry, codes side by side.
+    """One encoder an entry, codes side by side; rows that repeat are encoded once.
 
     Args:
         observation_space: a Dict of Box entries.
@@ -119,6 +121,9 @@ class _ByEntry(BaseFeaturesExtractor):
     Raises:
         ValueError: for an entry that is not a Box.
     """
+
+    remembers = False
+    """Look codes up while acting? Not for target networks, see `Distinct.recall`."""
 
     def __init__(self, observation_space: spaces.Dict, threads: int = 1) -> None:
         super().__init__(observation_space, features_dim=1)
@@ -132,17 +137,32 @@ class _ByEntry(BaseFeaturesExtractor):
         self.encoders = nn.ModuleDict(encoders)
         self._features_dim = size
         self._shards = Shards(self, self.encode, threads)
+        self._distinct = {key: Distinct(key) for key in encoders if key in REPEATING}
 
     def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
         """The encoder of an entry and the length of its code."""
         raise NotImplementedError
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
-        return self._shards(observations)
+        if self.remembers and not torch.is_grad_enabled():
+            return torch.cat([self._recalled(key, observations[key]) for key in self.encoders], dim=1)
+        entries: dict[str, Tensor] = {}
+        numbers: list[Tensor | None] = []
+        for key in self.encoders:
+            distinct, entry = self._distinct.get(key), observations[key]
+            entries[key], which = (entry, None) if distinct is None else distinct.reduce(entry)
+            numbers.append(which)
+        codes = zip(self._shards(entries), numbers, strict=True)
+        return torch.cat([code if which is None else code.index_select(0, which) for code, which in codes], dim=1)
 
-    def encode(self, observations: dict[str, Tensor]) -> Tensor:
-        """The codes of a batch, (batch, features_dim)."""
-        return torch.cat([encoder(observations[key]) for key, encoder in self.encoders.items()], dim=1)
+    def encode(self, entries: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """The code of every entry, (rows, features) each."""
+        return tuple(encoder(entries[key]) for key, encoder in self.encoders.items())
+
+    def _recalled(self, key: str, entry: Tensor) -> Tensor:
+        distinct, encoder = self._distinct.get(key), self.encoders[key]
+        codes: Tensor = encoder(entry) if distinct is None else distinct.recall(encoder, entry)
+        return codes
 
 
 class CompactFeatures(_ByEntry):

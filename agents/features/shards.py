@@ -15,36 +15,39 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+Entries = dict[str, Tensor]
+Codes = tuple[Tensor, ...]
 MIN_SHARD = 48  # rows; below this a thread costs more than it saves (measured on two cores)
 
 
 class Shards:
-    """Runs `function(observations) -> Tensor` over shards of a batch.
+    """Runs `function(entries) -> codes` over shards of a batch.
 
     Args:
         module: owns the parameters that `function` uses.
-        function: the pass over one shard, a dictionary of tensors with the batch first.
+        function: the pass over one shard, a dictionary of tensors with the batch first; gives one
+            tensor an entry, batch first. Entries may have different numbers of rows.
         threads: how many shards at most; 1 leaves everything to the caller's thread.
 
     Raises:
         ValueError: for less than one thread.
     """
 
-    def __init__(self, module: nn.Module, function: Callable[[dict[str, Tensor]], Tensor], threads: int) -> None:
+    def __init__(self, module: nn.Module, function: Callable[[Entries], Codes], threads: int) -> None:
         if threads < 1:
             raise ValueError(f"threads is {threads}; it takes at least one to compute anything")
         self.threads = threads
         self._module, self._function = module, function
         self._pool: ThreadPoolExecutor | None = None
 
-    def __call__(self, observations: dict[str, Tensor]) -> Tensor:
-        rows = len(next(iter(observations.values())))
+    def __call__(self, entries: Entries) -> Codes:
+        rows = max(len(entry) for entry in entries.values())
         shards = min(self.threads, rows // MIN_SHARD)
-        on_cpu = next(iter(observations.values())).device.type == "cpu"
+        on_cpu = next(iter(entries.values())).device.type == "cpu"
         if shards < 2 or not on_cpu or not torch.is_grad_enabled():
-            return self._function(observations)
+            return self._function(entries)
         parameters = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
-        result: Tensor = _Sharded.apply(self, shards, observations, *parameters)
+        result: Codes = _Sharded.apply(self, shards, entries, *parameters)
         return result
 
     def map(self, function: Callable[..., Any], *items: list[Any]) -> list[Any]:
@@ -62,24 +65,27 @@ class Shards:
 
 class _Sharded(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, shards: Shards, count: int, observations: dict[str, Tensor], *parameters: Tensor) -> Tensor:
-        def run(part: dict[str, Tensor]) -> Tensor:
+    def forward(ctx: Any, shards: Shards, count: int, entries: Entries, *parameters: Tensor) -> Codes:
+        def run(part: Entries) -> Codes:
             with torch.enable_grad():
                 return shards._function(part)
 
-        chunks = {key: tensor.chunk(count) for key, tensor in observations.items()}
+        chunks = {key: entry.tensor_split(count) for key, entry in entries.items()}
         parts = [{key: chunk[index] for key, chunk in chunks.items()} for index in range(count)]
         ctx.outputs = shards.map(run, parts)
         ctx.shards, ctx.parameters = shards, parameters
-        return torch.cat([output.detach() for output in ctx.outputs])
+        return tuple(torch.cat([code.detach() for code in same]) for same in zip(*ctx.outputs, strict=True))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:
-        def run(output: Tensor, part: Tensor) -> tuple[Tensor | None, ...]:
-            return torch.autograd.grad(output, ctx.parameters, part, allow_unused=True)
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        def run(codes: Codes, parts: list[Tensor]) -> tuple[Tensor | None, ...]:
+            learned = [(code, part) for code, part in zip(codes, parts, strict=True) if code.requires_grad]
+            outputs, given = zip(*learned, strict=True)
+            return torch.autograd.grad(outputs, ctx.parameters, given, allow_unused=True)
 
-        parts = list(gradient.split([len(output) for output in ctx.outputs]))
-        by_shard = ctx.shards.map(run, ctx.outputs, parts)
+        lengths = [[len(code) for code in same] for same in zip(*ctx.outputs, strict=True)]
+        splits = [gradient.split(length) for gradient, length in zip(gradients, lengths, strict=True)]
+        by_shard = ctx.shards.map(run, ctx.outputs, [list(parts) for parts in zip(*splits, strict=True)])
         totals: list[Tensor | None] = []
         for same in zip(*by_shard, strict=True):
             known = [part for part in same if part is not None]

@@ -114,6 +114,13 @@ class OnPolicyAgent(SB3Agent):
         refuse_beyond_memory("agent.n_steps", int(settings.get("n_steps", 1)), env.num_envs * step_bytes(env))
         return settings
 
+    def build(self, env: VecEnv, **settings: Any) -> BaseAlgorithm:
+        model = super().build(env, **settings)
+        for module in model.policy.modules():
+            if hasattr(module, "remembers"):
+                module.remembers = True  # type: ignore[assignment] # no network here is written past autograd
+        return model
+
 
 @register("ppo")
 class PPOAgent(OnPolicyAgent):

@@ -1,0 +1,218 @@
+"""Equal rows are encoded once.
+
+A batch of a text game says the same thing many times: of 256 rows of a rollout some 115 windows
+and 15 inventories are distinct. Their codes are computed once and gathered; the gradients of equal
+rows are summed on the way back. Values are those of the plain pass, gradients up to rounding.
+
+While an agent acts, its weights stand still from one update to the next: a code that was computed
+in this rollout is looked up.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+Rows = NDArray[Any]
+"""(n, words) unsigned integers, contiguous: an entry's rows, whatever they mean."""
+IntArray = NDArray[np.int64]
+
+WORTH = 0.75  # share of rows that are distinct up to which it pays: finding them costs a few microseconds a row
+TRIAL = 2_048  # rows that are looked at before an entry that does not repeat is left alone
+REMEMBERED = 4_096  # codes that are kept while acting
+
+_log = logging.getLogger(__name__)
+
+
+class RowTable:
+    """Numbers distinct rows from 0 on, in the order in which they come.
+
+    Open addressing over a 64-bit hash; rows of one hash are compared, so that no two different ones
+    ever share a number.
+
+    Args:
+        capacity: of different rows.
+        words: numbers in a row.
+        kind: their type, an unsigned integer.
+    """
+
+    def __init__(self, capacity: int, words: int, kind: np.dtype[Any]) -> None:
+        self.rows: Rows = np.empty((capacity, words), kind)
+        """The rows by their numbers; `len(self)` of them are there."""
+        self._slots = np.full(1 << (2 * capacity - 1).bit_length(), -1, np.int32)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def clear(self) -> None:
+        """Forget every row."""
+        self._slots.fill(-1)
+        self._count = 0
+
+    def number(self, rows: Rows) -> IntArray:
+        """The numbers (n,) of these rows; new ones are added, up to `capacity` in all."""
+        numbers = np.empty(len(rows), np.int64)
+        self._count = _number(rows, self.rows, self._slots, self._count, numbers)
+        return numbers
+
+
+@njit(cache=True, nogil=True)
+def _number(rows: Any, known: Any, slots: Any, count: int, numbers: Any) -> int:
+    n, words = rows.shape
+    last = np.uint64(len(slots) - 1)
+    for row in range(n):
+        mixed = np.uint64(14695981039346656037)  # FNV-1a over words
+        for word in range(words):
+            mixed = (mixed ^ np.uint64(rows[row, word])) * np.uint64(1099511628211)
+        slot = (mixed ^ (mixed >> np.uint64(32))) & last
+        while True:
+            candidate = slots[slot]
+            if candidate < 0:
+                slots[slot] = count
+                for word in range(words):
+                    known[count, word] = rows[row, word]
+                numbers[row] = count
+                count += 1
+                break
+            same = True
+            for word in range(words):
+                if known[candidate, word] != rows[row, word]:
+                    same = False
+                    break
+            if same:
+                numbers[row] = candidate
+                break
+            slot = (slot + np.uint64(1)) & last
+    return count
+
+
+class Distinct:
+    """What repeats in one entry of the observations, in batches and from step to step.
+
+    It steps aside where rows do not repeat: every `TRIAL` rows decide, of both apart. They are
+    counted, not timed, so that a run repeats itself.
+
+    Args:
+        name: of the entry, for the log.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._batches = _Trial(f"batches encode every row of {name}")
+        self._steps = _Trial(f"acting encodes every row of {name}")
+        self._memory: _Memory | None = None
+
+    def reduce(self, entry: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The distinct rows of a batch, and which of them every row (n,) is.
+
+        The second is None, and the first the whole batch, where it is not worth it.
+        """
+        if self._batches.is_over or not _is_readable(entry):
+            return entry, None
+        rows = as_words(entry)
+        table = RowTable(len(rows), rows.shape[1], rows.dtype)
+        numbers = table.number(rows)
+        self._batches.add(len(rows), len(table))
+        return entry[torch.from_numpy(_first(numbers, len(table)))], torch.from_numpy(numbers)
+
+    def recall(self, encoder: nn.Module, entry: Tensor) -> Tensor:
+        """Codes (n, features) to act on; those that these weights have made before are looked up.
+
+        Weights may have changed where any optimiser took a step, or a tensor of the encoder was
+        written to in place, as `load_state_dict` does. What goes past both (``parameter.data``, as
+        target networks are updated) may not be used with it.
+        """
+        if self._steps.is_over or not _is_readable(entry):
+            codes: Tensor = encoder(entry)
+            return codes
+        rows = as_words(entry)
+        if self._memory is None:
+            self._memory = _Memory(rows.shape[1], rows.dtype)
+        return self._memory.codes(encoder, entry, rows, self._steps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_memory": None}
+
+
+def _is_readable(entry: Tensor) -> bool:
+    return entry.device.type == "cpu" and 1 < len(entry) <= REMEMBERED
+
+
+def _first(numbers: IntArray, count: int) -> IntArray:
+    """Where each number comes first."""
+    first = np.empty(count, np.int64)
+    first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)
+    return first
+
+
+_optimiser_steps = [0]
+"""Of this process. Fused optimisers change weights without the counters that tensors have."""
+
+
+def _count_step(*_: Any) -> None:
+    _optimiser_steps[0] += 1
+
+
+register_optimizer_step_post_hook(_count_step)
+
+
+class _Memory:
+    """Codes by row, as long as the weights that made them stand still."""
+
+    def __init__(self, words: int, kind: np.dtype[Any]) -> None:
+        self._table = RowTable(REMEMBERED, words, kind)
+        self._codes: Tensor | None = None
+        self._version = (-1, -1)
+
+    def codes(self, encoder: nn.Module, entry: Tensor, rows: Rows, trial: _Trial) -> Tensor:
+        """The codes of `rows`; those that are new are computed."""
+        version = (_optimiser_steps[0], sum(parameter._version for parameter in encoder.parameters()))
+        if version != self._version or len(self._table) + len(rows) > REMEMBERED:
+            self._table.clear()
+            self._version = version
+        before = len(self._table)
+        numbers = self._table.number(rows)
+        new = len(self._table) - before
+        trial.add(len(rows), new)
+        if new:
+            computed = encoder(entry[torch.from_numpy(_first(numbers, before + new)[before:])])
+            if self._codes is None:
+                self._codes = computed.new_empty((REMEMBERED, computed.shape[1]))
+            self._codes[before : before + new] = computed
+        assert self._codes is not None
+        return self._codes.index_select(0, torch.from_numpy(numbers))
+
+
+class _Trial:
+    """Do rows repeat enough? Counted, not timed, so that a run repeats itself."""
+
+    def __init__(self, verdict: str) -> None:
+        self.is_over = False
+        self._verdict = verdict
+        self._rows = self._distinct = 0
+
+    def add(self, rows: int, distinct: int) -> None:
+        """So many rows, of which so many had to be computed."""
+        self._rows += rows
+        self._distinct += distinct
+        if self._rows >= TRIAL:
+            self.is_over = self._distinct > WORTH * self._rows
+            if self.is_over:
+                share = self._distinct / self._rows
+                _log.info("%s: %.0f %% of them are distinct", self._verdict, 100 * share)
+            self._rows = self._distinct = 0
+
+
+def as_words(entry: Tensor) -> Rows:
+    """A batch's rows as unsigned integers of the widest kind that fits."""
+    rows = entry.detach().contiguous().numpy().reshape(len(entry), -1)
+    bytes_ = rows.shape[1] * rows.itemsize
+    width = next(width for width in (8, 4, 2, 1) if bytes_ % width == 0 and rows.itemsize <= 8)
+    return rows.view(f"u{width}")
