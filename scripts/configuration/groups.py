@@ -183,6 +183,7 @@ class RunConfig:
 
     seed: int = 0  # of everything random
     total_timesteps: int | None = None  # environment steps; null: the environment's own
+    stop_at_success: float | None = None  # end where the last 100 episodes succeeded so often; null: never
     n_envs: int = 8  # environments side by side
     workers: int = 0  # processes to spread them over; 0: this one
     checkpoint_every: int = 10_000  # environment steps between checkpoints
@@ -203,6 +204,7 @@ class RunConfig:
 RUN_OPTIONS: Mapping[str, str] = {
     "seed": "of everything random (0)",
     "total_timesteps": "environment steps of the run (the environment's own default)",
+    "stop_at_success": "end as soon as this share of the last 100 episodes succeeded, such as 0.9 (never)",
     "n_envs": "environments side by side (8)",
     "workers": "processes to spread them over; 0 is this one (0)",
     "checkpoint_every": "environment steps between checkpoints (10000)",

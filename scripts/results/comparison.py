@@ -23,6 +23,7 @@ from scripts.results.curves import (
     steps_to,
     thinned,
 )
+from scripts.running.progress_csv import EPISODES
 from scripts.running.run_directory import read_yaml
 
 STATISTICS = "stats"
@@ -169,7 +170,13 @@ def row_of_run(run_dir: Path, arm: str, config: Mapping[str, Any]) -> Row:
 
 
 def episodes_so_far(columns: Mapping[str, FloatArray]) -> FloatArray:
-    """About how many episodes had ended by each row, (rows,): steps over the length at the time."""
+    """How many episodes had ended by each row, (rows,).
+
+    About so many for runs of earlier versions, which did not count: steps over the length at the
+    time.
+    """
+    if EPISODES in columns:
+        return columns[EPISODES]
     if LENGTH not in columns:
         return np.full(len(columns[STEPS]), np.inf)
     lengths = columns[LENGTH]

@@ -16,7 +16,7 @@ SHAPED = "rollout/shaped_return_mean"
 
 
 def read_progress(run_dir: str | Path) -> dict[str, FloatArray]:
-    """The columns of RUN/progress.csv by name, (rows,) each, NaN where a cell is empty.
+    """The columns of RUN/progress.csv that hold anything, (rows,) each, NaN where a cell is empty.
 
     A last line that was cut off while it was written is left out.
 
@@ -36,7 +36,7 @@ def read_progress(run_dir: str | Path) -> dict[str, FloatArray]:
     table = table[np.isfinite(table[:, names.index(STEPS)])]
     if not len(table):
         raise ValueError(f"{path} has no rows yet: wait for the first rollout")
-    return {name: table[:, column] for column, name in enumerate(names)}
+    return {name: table[:, column] for column, name in enumerate(names) if np.isfinite(table[:, column]).any()}
 
 
 def finite(steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:

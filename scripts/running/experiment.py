@@ -179,6 +179,8 @@ def _check_run(config: RunConfig) -> None:
         whole(name, getattr(config, name), least=0)
     if config.trust:
         raise ValueError("trust=true is for runs that there are already: give it with resume=RUN, or leave it out.")
+    if config.stop_at_success is not None:
+        number("stop_at_success", config.stop_at_success, above=0, most=1)
     cores = os.cpu_count() or 1
     if config.torch_threads is not None and config.torch_threads > MOST_THREADS * cores:
         raise ValueError(f"torch_threads={config.torch_threads} is too many for {cores} cores; give {cores} or less.")

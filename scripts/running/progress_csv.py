@@ -16,7 +16,13 @@ from stable_baselines3.common.logger import KVWriter, filter_excluded_keys
 from foundation.files import whole_file
 from scripts.running.losses import Losses
 
-STEPS = "time/total_timesteps"
+STEPS, EPISODES, SECONDS = "time/total_timesteps", "rollout/episodes", "time/seconds"
+SUCCESS = "rollout/success_rate"
+ALWAYS = (
+    *(STEPS, EPISODES, SECONDS, "rollout/ep_rew_mean", "rollout/ep_len_mean", SUCCESS),
+    "rollout/shaped_return_mean",
+)
+"""Columns from the first row on, empty where nothing is known; those of learning come with it."""
 FILE = "progress.csv"
 Row = dict[str, str]
 
@@ -62,8 +68,8 @@ class ProgressCsv(KVWriter):
             missing = (state or {}).get("rows", 0) - len(rows)
             if missing > 0:
                 print(f"WARNING: {missing} rows up to step {resume_steps} are missing in {path}: gone for good")
-        new = dict.fromkeys(key for row in rows for key in row if key not in columns)
-        self._rewrite([*columns, *new], rows)
+        new = dict.fromkeys([*ALWAYS, *(key for row in rows for key in row)])
+        self._rewrite([*columns, *(key for key in new if key not in columns)], rows)
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         values = filter_excluded_keys(key_values, key_excluded, "csv")
@@ -74,8 +80,7 @@ class ProgressCsv(KVWriter):
         new = [key for key in dict.fromkeys(key for row in self._waiting for key in row) if key not in self._columns]
         if new:
             _, rows = read_rows(self.path)
-            # steps first: the column that every reader looks for
-            self._rewrite([*self._columns, *sorted(new, key=lambda key: key != STEPS)], rows + self._waiting)
+            self._rewrite([*self._columns, *new], rows + self._waiting)
         else:
             self._append(self._waiting)
         self._waiting = []

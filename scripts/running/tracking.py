@@ -16,8 +16,9 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 from torch.utils.tensorboard import SummaryWriter
 
 from foundation.files import replace_text
+from scripts.running.finished_episodes import WINDOW
 from scripts.running.losses import Losses
-from scripts.running.progress_csv import FILE, STEPS, ProgressCsv, read_rows
+from scripts.running.progress_csv import EPISODES, FILE, STEPS, SUCCESS, ProgressCsv, read_rows
 
 _ROWS = 500  # of a table
 _WANDB_PATIENCE = 60.0  # seconds for the last upload
@@ -53,11 +54,12 @@ def make_logger(
 
 
 class RunLogger(Logger):
-    """SB3's logger with tables, and without iterations, counted anew at every resume."""
+    """SB3's logger with tables; without iterations, and without a success rate of few episodes."""
 
     def __init__(self, folder: str, outputs: list[KVWriter], progress: ProgressCsv) -> None:
         super().__init__(folder, outputs)
         self.progress = progress
+        self._few = True  # episodes
 
     def table(self, name: str, path: Path) -> None:
         """Hand a CSV file to W&B, where there is one: its first 500 rows."""
@@ -66,8 +68,11 @@ class RunLogger(Logger):
                 output.table(name, path)
 
     def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
-        if key != "time/iterations":
-            super().record(key, value, exclude)
+        if key == EPISODES:
+            self._few = value < WINDOW
+        if key == "time/iterations" or (key == SUCCESS and self._few):
+            return  # counted anew at every resume; a rate of few episodes is that of the short ones
+        super().record(key, value, exclude)
 
 
 class ResumedTensorBoard(TensorBoardOutputFormat):

@@ -28,7 +28,9 @@ from scripts.configuration.store import settings, to_container
 from scripts.running.checkpoints import STATE_FILE, write_checkpoint
 from scripts.running.console import ConsoleProgress
 from scripts.running.experiment import Experiment, assemble
+from scripts.running.finished_episodes import WINDOW, FinishedEpisodes
 from scripts.running.losses import Losses
+from scripts.running.progress_csv import EPISODES, SECONDS
 from scripts.running.run_directory import (
     Run,
     RunDirectory,
@@ -42,7 +44,6 @@ from scripts.running.tracking import make_logger
 from scripts.running.trust import refuse_untrusted
 from shaping import ShapedVecEnv
 
-WINDOW = 100  # episodes in the statistics, as SB3's
 _RESEED = 1_000_003  # far from every seed that make_vec gives an environment without a state of its own
 
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
@@ -168,6 +169,7 @@ class Training:
         self._session_start = time.monotonic()
         self._error: str | None = None
         self.losses = Losses()
+        self.episodes = FinishedEpisodes(self.config.stop_at_success)
         self._remarks: dict[str, str] = {}  # of parts of the reward, at the end
 
     def run(self) -> int:
@@ -240,6 +242,8 @@ class Training:
                 interval: Any = 1 if self.row_every is None else None
                 self.model.learn(remaining, callback=callback, log_interval=interval, reset_num_timesteps=False)
             boundary.finish()
+        except _Skilled:
+            boundary.finish()
         except _StopTraining:
             self.save()
             return "interrupted"
@@ -309,6 +313,7 @@ class Training:
             "successes": list(self.model.ep_success_buffer or []),
             "statistics": list(self.statistics),
             "seconds": self.seconds,
+            "finished_episodes": self.episodes.state_dict(),
             "progress": self.logger.progress.state_dict(),
         }
 
@@ -328,6 +333,8 @@ class Training:
         model.logger.name_to_count.update(state["logger"]["counts"])
         model.logger.name_to_excluded.update(state["logger"]["excluded"])
         self.statistics.extend(state.get("statistics", ()))
+        if "finished_episodes" in state:  # runs of earlier versions did not count
+            self.episodes.load_state_dict(state["finished_episodes"])
         self.elapsed = float(state["seconds"])
         drawn = state["random"]
         random.setstate(drawn["python"])
@@ -363,6 +370,8 @@ class Training:
             "task_return_mean": self.task_return(),
             "success_rate": self.success_rate(),
             **{f"stats_{name}": round(value, 4) for name, value in self.statistics_means().items()},
+            "episodes": self.episodes.count,
+            **({} if self.config.stop_at_success is None else {"reached": self.episodes.reached}),
             "seed": self.config.seed,
             "config": dict(self.choices),
         }
@@ -403,6 +412,10 @@ def not_finite(model: BaseAlgorithm) -> str | None:
     return None
 
 
+class _Skilled(Exception):
+    """Leaves SB3's loop at a rollout's start: what stop_at_success waits for has come."""
+
+
 class _StopTraining(Exception):
     """Leaves SB3's loop at a rollout's start."""
 
@@ -437,11 +450,18 @@ class Boundary(BaseCallback):
         self.console.update(steps, training.task_return(), training.success_rate())
         if training.interrupted_by is not None:
             raise _StopTraining
+        if training.episodes.reached is not None:
+            raise _Skilled
 
     def _on_step(self) -> bool:
-        if self.training.config.env.statistics and self.locals["dones"].any():
-            for index in np.flatnonzero(self.locals["dones"]).tolist():
-                self.training.statistics.append(self.locals["infos"][index]["stats"])
+        dones = self.locals["dones"]
+        if not np.count_nonzero(dones):
+            return True
+        training = self.training
+        training.episodes.add(dones, self.locals["infos"], self.model.num_timesteps, training.seconds)
+        if training.config.env.statistics:
+            for index in np.flatnonzero(dones).tolist():
+                training.statistics.append(self.locals["infos"][index]["stats"])
         return True
 
     def _on_rollout_end(self) -> None:
@@ -464,6 +484,8 @@ class Boundary(BaseCallback):
         self._row_step = self.model.num_timesteps
 
     def _record_statistics(self) -> None:
+        self.logger.record(EPISODES, self.training.episodes.count)
+        self.logger.record(SECONDS, round(self.training.seconds, 3))
         for name, value in self.training.env.episode_statistics().items():
             self.logger.record("rollout/shaped_return_mean" if name == "shaped_return" else name, value)
         for name, value in self.training.statistics_means().items():
