@@ -144,7 +144,7 @@ def test_who_only_plays_needs_no_memory_for_a_replay_buffer(tmp_path: Any, monke
     config = agents.configured("dqn", {"net_arch": [8], **SMALL["dqn"]})
     agent.save(agent.make(env, config, seed=0), tmp_path)
     (tmp_path / "replay.pt").unlink()
-    monkeypatch.setattr("agents.sb3.off_policy._memory_bytes", lambda: 1000)
+    monkeypatch.setattr("agents.memory.free_bytes", lambda: 1000)
     loaded: Any = agent.load(tmp_path, None, config)
     assert loaded.replay_buffer.buffer_size == 1
     with pytest.raises(RuntimeError, match="play only cannot learn"):

@@ -12,7 +12,6 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
@@ -62,7 +61,7 @@ RUNS: dict[str, list[str]] = {
 
 def curve(name: str, seed: int) -> dict[str, list[float]]:
     """Column -> its values in the last three rows of progress.csv, but for times."""
-    with tempfile.TemporaryDirectory() as folder, mock.patch("scripts.results.finish.plot_run"):
+    with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         assert main([*RUNS[name], *QUIET, f"seed={seed}", f"run_dir={run}"]) == 0
         with (run / "progress.csv").open(newline="") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import threading
 import time
 
@@ -481,27 +482,46 @@ def test_the_classifier_says_no_before_it_has_learned_and_to_what_was_never_posi
 # The real game and the real model -----------------------------------------------------------------
 
 
+KEY_ROOM = "MiniHack-KeyRoom-S5-v0"
+
+
 def test_the_embedded_model_pays_for_key_and_door_in_a_real_key_room(tmp_path):
     """The model's judgement pays what the symbols pay, but for what the model misses."""
     import envs
+    from envs.nethack.scripted import KeyRoomPlayer
 
     model = LanguageModel(cache=tmp_path / "answers.sqlite")
     terms = {
         name: make_term("calm", subgoals={"pick up the key": "picked_up_key", "open the door": "opened_door"}, **more)
         for name, more in {
-            "judged": {"detector": "model", "language_model": model, "patience": float("inf"), "mode": "repeat"},
+            "judged": {
+                "detector": "model",
+                "language_model": model,
+                "patience": math.inf,
+                "mode": "repeat",
+                "orders": 1,
+            },
             "true": {"detector": "symbolic", "mode": "repeat"},
         }.items()
     }
+    players = [KeyRoomPlayer(envs.make(KEY_ROOM)) for _ in range(8)]
     venv = envs.make_vec(
-        "MiniHack-KeyRoom-S5-v0", 16, seed=3, report=("events", "caption"), events=("picked_up_key", "opened_door")
+        *(KEY_ROOM, 8),
+        seed=3,
+        report=("events", "caption"),
+        events=("picked_up_key", "opened_door"),
+        observation_keys=("glyphs", "raw_blstats", "inv_glyphs"),
     )
     shaped = ShapedVecEnv(venv, terms, gamma=0.99)
-    shaped.reset()
+    seen = shaped.reset()
     rng, paid_by = np.random.default_rng(0), {"judged": 0.0, "true": 0.0}
     missed = invented = 0.0
-    for _ in range(1200):
-        _, _, _, infos = shaped.step(rng.integers(0, 10, 16))
+    for _ in range(60):
+        chosen = [player({key: rows[row] for key, rows in seen.items()}) for row, player in enumerate(players)]
+        actions = np.where(rng.random(8) < 0.8, chosen, rng.integers(0, 10, 8))
+        seen, _, dones, infos = shaped.step(actions)
+        for player in np.array(players)[dones]:
+            player.reset()
         for info in infos:
             parts = info["reward_terms"]
             for name in paid_by:
@@ -515,7 +535,7 @@ def test_the_embedded_model_pays_for_key_and_door_in_a_real_key_room(tmp_path):
     recorded = json.dumps([question["prompt"][-80:] for _, _, question, _ in model.cache])
     assert "gained: key" in recorded
     replayed = LanguageModel(cache=tmp_path / "answers.sqlite", replay=True)
-    judge = SubgoalJudge(replayed, ["pick up the key", "open the door"])
+    judge = SubgoalJudge(replayed, ["pick up the key", "open the door"], orders=1)
     caption = "Event: pickup. g - a key named The Master Key of Thievery. gained: key\n"
     assert judge.decide(judge.scores(caption)) == (0,)
     assert replayed.server.pid is None

@@ -26,6 +26,7 @@ def summary(run: Path) -> dict:
     return json.loads((run / "summary.json").read_text())
 
 
+@pytest.mark.plots
 def test_a_preset_is_its_term_set_up_and_a_run_leaves_the_table_and_its_picture(tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert main([*QUEST, *RULES, *QUIET, "tracking=wandb", f"run_dir={run}", "total_timesteps=4096"]) == 0
@@ -65,6 +66,7 @@ def test_scoring_again_trains_with_ppo_and_the_recurrent_one_and_is_refused_besi
     assert "relabel=true changes rewards" in capfd.readouterr().err
 
 
+@pytest.mark.plots
 def test_statistics_of_episodes_reach_every_table(tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = [*SCORE, "shaping=none", "tracking=none", "gif=false", "evaluate_episodes=4"]

@@ -76,6 +76,7 @@ def newest(run: Path) -> int:
     return checkpoint.steps
 
 
+@pytest.mark.plots
 def test_a_run_leaves_everything_that_the_documentation_names(tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert train(run, "shaping=[count,rnd]", "total_timesteps=640", "tracking=tensorboard", "evaluate_episodes=4") == 0
