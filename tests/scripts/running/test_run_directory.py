@@ -12,7 +12,7 @@ import pytest
 
 from scripts.running import run_directory
 from scripts.running.checkpoints import latest_checkpoint, write_checkpoint
-from scripts.running.progress_csv import STEPS, ProgressCsv, read_rows
+from scripts.running.progress_csv import ALWAYS, STEPS, ProgressCsv, read_rows
 from scripts.running.run_directory import RunDirectory, RunDirectoryError, load_run, newest_checkpoint
 
 
@@ -133,7 +133,7 @@ def test_a_new_metric_becomes_a_column_of_the_rows_before_too(tmp_path: Path) ->
     row(progress, steps=1, a=1.5)
     row(progress, steps=2, a=2.5, b=3)
     columns, rows = read_rows(tmp_path / "progress.csv")
-    assert set(columns) == {STEPS, "a", "b"}
+    assert columns == [*ALWAYS, "a", "b"]
     assert [entry["b"] for entry in rows] == ["", "3"]
 
 
