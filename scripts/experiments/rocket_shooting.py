@@ -3,7 +3,7 @@
 from scripts.experiments.claim import Comparison
 from scripts.experiments.rocket_settings import PLAYED
 
-_SHOOT = (
+SHOOT = (
     "env=rocket/shoot",
     "agent=ppo",
     "n_envs=48",
@@ -19,7 +19,7 @@ _SHOOT = (
     "shaping=kinesthetic",
     "shaping.task_weight=5",
 )
-_SHAPED = ("shaping.terms.kinesthetic.weight=0.1", "shaping.terms.kinesthetic.events=10*touch_acceleration")
+SHAPED = ("shaping.terms.kinesthetic.weight=0.1", "shaping.terms.kinesthetic.events=10*touch_acceleration")
 _POTENTIAL = ("shaping.terms.kinesthetic.form=potential", "shaping.terms.kinesthetic.events=touch_acceleration")
 
 CLAIM = Comparison(
@@ -33,13 +33,13 @@ CLAIM = Comparison(
         "slope at 0 is finite then. `events` adds nothing. Success is a goal."
     ),
     arms={
-        "events": (*_SHOOT, *_SHAPED, "shaping.terms.kinesthetic.reward=none"),
-        "linear": (*_SHOOT, *_SHAPED, "shaping.terms.kinesthetic.reward=offensive_linear"),
-        "krc": (*_SHOOT, *_SHAPED, "shaping.terms.kinesthetic.reward=offensive_potential"),
-        "linear-potential": (*_SHOOT, *_POTENTIAL, "shaping.terms.kinesthetic.reward=offensive_linear"),
-        "krc-potential": (*_SHOOT, *_POTENTIAL, "shaping.terms.kinesthetic.reward=offensive_potential"),
+        "events": (*SHOOT, *SHAPED, "shaping.terms.kinesthetic.reward=none"),
+        "linear": (*SHOOT, *SHAPED, "shaping.terms.kinesthetic.reward=offensive_linear"),
+        "krc": (*SHOOT, *SHAPED, "shaping.terms.kinesthetic.reward=offensive_potential"),
+        "linear-potential": (*SHOOT, *_POTENTIAL, "shaping.terms.kinesthetic.reward=offensive_linear"),
+        "krc-potential": (*SHOOT, *_POTENTIAL, "shaping.terms.kinesthetic.reward=offensive_potential"),
         "krc-potential-smooth": (
-            *_SHOOT,
+            *SHOOT,
             *_POTENTIAL,
             f"shaping.terms.kinesthetic.reward='krc({PLAYED}, eps=0.05)'",
         ),
