@@ -25,7 +25,6 @@ Rows = NDArray[Any]
 IntArray = NDArray[np.int64]
 
 WORTH = 0.75  # share of rows that are distinct up to which it pays: finding them costs a few microseconds a row
-TRIAL = 2_048  # rows that are looked at before an entry that does not repeat is left alone
 REMEMBERED = 4_096  # codes that are kept while acting
 
 _log = logging.getLogger(__name__)
@@ -97,29 +96,34 @@ def _number(rows: Any, known: Any, slots: Any, count: int, numbers: Any) -> int:
 class Distinct:
     """What repeats in one entry of the observations, in batches and from step to step.
 
-    It steps aside where rows do not repeat: every `TRIAL` rows decide, of both apart. They are
-    counted, not timed, so that a run repeats itself.
+    Every batch is judged by itself, by counting and not by the clock: a run repeats itself, and one
+    that was interrupted goes on as it would have.
 
     Args:
         name: of the entry, for the log.
     """
 
     def __init__(self, name: str) -> None:
-        self._batches = _Trial(f"batches encode every row of {name}")
-        self._steps = _Trial(f"acting encodes every row of {name}")
+        self._name = name
+        self._said = False
         self._memory: _Memory | None = None
 
     def reduce(self, entry: Tensor) -> tuple[Tensor, Tensor | None]:
         """The distinct rows of a batch, and which of them every row (n,) is.
 
-        The second is None, and the first the whole batch, where it is not worth it.
+        The second is None, and the first the whole batch, where it is not worth it; the log says so
+        the first time.
         """
-        if self._batches.is_over or not _is_readable(entry):
+        if not _is_readable(entry):
             return entry, None
         rows = as_words(entry)
         table = RowTable(len(rows), rows.shape[1], rows.dtype)
         numbers = table.number(rows)
-        self._batches.add(len(rows), len(table))
+        if len(table) > WORTH * len(rows):
+            if not self._said:
+                _log.info("%d of %d rows of %s are distinct: all are encoded", len(table), len(rows), self._name)
+            self._said = True
+            return entry, None
         return entry[torch.from_numpy(_first(numbers, len(table)))], torch.from_numpy(numbers)
 
     def recall(self, encoder: nn.Module, entry: Tensor) -> Tensor:
@@ -129,13 +133,13 @@ class Distinct:
         written to in place, as `load_state_dict` does. What goes past both (``parameter.data``, as
         target networks are updated) may not be used with it.
         """
-        if self._steps.is_over or not _is_readable(entry):
+        if not _is_readable(entry):
             codes: Tensor = encoder(entry)
             return codes
         rows = as_words(entry)
         if self._memory is None:
             self._memory = _Memory(rows.shape[1], rows.dtype)
-        return self._memory.codes(encoder, entry, rows, self._steps)
+        return self._memory.codes(encoder, entry, rows)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memory": None}
@@ -171,7 +175,7 @@ class _Memory:
         self._codes: Tensor | None = None
         self._version = (-1, -1)
 
-    def codes(self, encoder: nn.Module, entry: Tensor, rows: Rows, trial: _Trial) -> Tensor:
+    def codes(self, encoder: nn.Module, entry: Tensor, rows: Rows) -> Tensor:
         """The codes of `rows`; those that are new are computed."""
         version = (_optimiser_steps[0], sum(parameter._version for parameter in encoder.parameters()))
         if version != self._version or len(self._table) + len(rows) > REMEMBERED:
@@ -180,7 +184,6 @@ class _Memory:
         before = len(self._table)
         numbers = self._table.number(rows)
         new = len(self._table) - before
-        trial.add(len(rows), new)
         if new:
             computed = encoder(entry[torch.from_numpy(_first(numbers, before + new)[before:])])
             if self._codes is None:
@@ -188,26 +191,6 @@ class _Memory:
             self._codes[before : before + new] = computed
         assert self._codes is not None
         return self._codes.index_select(0, torch.from_numpy(numbers))
-
-
-class _Trial:
-    """Do rows repeat enough? Counted, not timed, so that a run repeats itself."""
-
-    def __init__(self, verdict: str) -> None:
-        self.is_over = False
-        self._verdict = verdict
-        self._rows = self._distinct = 0
-
-    def add(self, rows: int, distinct: int) -> None:
-        """So many rows, of which so many had to be computed."""
-        self._rows += rows
-        self._distinct += distinct
-        if self._rows >= TRIAL:
-            self.is_over = self._distinct > WORTH * self._rows
-            if self.is_over:
-                share = self._distinct / self._rows
-                _log.info("%s: %.0f %% of them are distinct", self._verdict, 100 * share)
-            self._rows = self._distinct = 0
 
 
 def as_words(entry: Tensor) -> Rows:

@@ -23,6 +23,7 @@ from scripts.results.curves import (
     steps_to,
     thinned,
 )
+from scripts.running.finished_episodes import WINDOW
 from scripts.running.progress_csv import EPISODES
 from scripts.running.run_directory import read_yaml
 
@@ -30,8 +31,6 @@ STATISTICS = "stats"
 """metric=stats draws every statistic that the environment tells of its episodes."""
 CURVES = {"success_rate": SUCCESS, "task_return_mean": RETURN}
 """Metric -> the column of progress.csv that is its learning curve."""
-WINDOW = 100
-"""Episodes that progress.csv averages over."""
 
 # What may differ between the seeds of one arm: who is told, where it lies, and what happens after
 # training.
