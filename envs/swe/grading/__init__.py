@@ -1,0 +1,1 @@
+"""Grading: what a tree is worth, whatever the program in it does."""

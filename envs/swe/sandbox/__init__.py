@@ -1,0 +1,1 @@
+"""Sandboxes: where programs of an agent run, and nowhere else."""

@@ -1,0 +1,1 @@
+"""Tasks: where programs with a bug come from."""
