@@ -79,6 +79,7 @@ class Option:
         task: the task in words, for a language model.
         subgoals: text -> the event that is true exactly then, "" for none.
         statistics: are there figures worth logging at an episode's end (`info["stats"]`)?
+        channels: all names that it may report in `info["reward_channels"]`.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Option:
     task: str = ""
     subgoals: Mapping[str, str] = field(default_factory=dict)
     statistics: bool = False
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

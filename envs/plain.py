@@ -23,7 +23,11 @@ _BITS = 31  # of an episode's seed: environments hand theirs on to generators th
 
 @registry.register("gymnasium")
 class PlainFamily(Family):
-    """Any registered gymnasium id. It is asked last, and brings no ids: they are gymnasium's."""
+    """Any registered gymnasium id. It is asked last, and brings no ids: they are gymnasium's.
+
+    A class may say in an attribute ``reports`` which info entries it always fills, such as
+    ``("reward_channels", "stats")``: then terms that require them work there.
+    """
 
     place = 90
     face_arguments = ()
@@ -44,7 +48,8 @@ class PlainFamily(Family):
         return env_id if env_id in gymnasium.registry else None
 
     def describe(self, env_id: str) -> EnvDescription:
-        return EnvDescription(env_id, max_episode_steps=gymnasium.spec(env_id).max_episode_steps)
+        spec = gymnasium.spec(env_id)
+        return EnvDescription(env_id, _reports(spec.entry_point), max_episode_steps=spec.max_episode_steps)
 
     def register(self, env_id: str) -> None:
         """Never called: there is nothing to register."""
@@ -77,6 +82,16 @@ class PlainFamily(Family):
                 f"a worker process could not build {env_id}; its own error stands above. It has to find the module "
                 "of the environment as this process does; workers=0 builds it here."
             ) from error
+
+
+def _reports(creator: Any) -> frozenset[str]:
+    """The info entries that an environment's class says it fills: its attribute `reports`."""
+    if isinstance(creator, str):
+        try:
+            creator = load_env_creator(creator)
+        except ImportError:  # told when it is built
+            return frozenset()
+    return frozenset(getattr(creator, "reports", ()))
 
 
 class EpisodeStream(gymnasium.Wrapper[Any, Any, Any, Any]):

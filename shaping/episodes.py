@@ -31,6 +31,8 @@ class Episode:
     ending: Ending
     last_info: Info  # of its last step so far
     gamma: float  # the agent's own discount
+    env: int = 0  # its row in the vector environment
+    start: int = 0  # number of its first step, as `Rollout.first` counts them
 
     @cached_property
     def contributions(self) -> dict[str, FloatArray]:

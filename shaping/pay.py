@@ -163,6 +163,8 @@ class Ledger:
                 played.ending,
                 self._infos[played.env] if played.ending == "cut" else played.info,
                 self._gamma,
+                played.env,
+                played.start,
             )
         )
         if wanted is None:

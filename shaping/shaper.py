@@ -354,7 +354,7 @@ class Shaper:
 
     def take_rollout(self) -> Rollout:
         """The transitions since the last call, at most 4096; empty if no part reads them."""
-        rollout = Rollout(self._recorded)
+        rollout = Rollout(self._recorded, self.vector_steps - len(self._recorded))
         self._recorded.clear()
         return rollout
 

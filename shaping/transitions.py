@@ -40,10 +40,14 @@ class Transitions:
 
 
 class Rollout(Sequence[Transitions]):
-    """The transitions since the last update, oldest first, kept by reference."""
+    """The transitions since the last update, oldest first, kept by reference.
 
-    def __init__(self, transitions: Iterable[Transitions]) -> None:
+    ``first`` is the number of the oldest: vector steps since the `Shaper` was made.
+    """
+
+    def __init__(self, transitions: Iterable[Transitions], first: int = 0) -> None:
         self._transitions = list(transitions)
+        self.first = first
 
     def __len__(self) -> int:
         return len(self._transitions)

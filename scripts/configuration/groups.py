@@ -44,6 +44,7 @@ class EnvConfig:
     task: str = ""  # the task in words, for a language model
     subgoals: dict[str, str] = field(default_factory=dict)  # text -> event that is true exactly then, "" for none
     statistics: bool = False  # log what its episodes came to (info["stats"]), where it can tell
+    channels: list[str] = field(default_factory=list)  # all that it may report in info["reward_channels"]
 
 
 def environment(card: Option) -> EnvConfig:
@@ -57,6 +58,7 @@ def environment(card: Option) -> EnvConfig:
         task=card.task,
         subgoals=dict(card.subgoals),
         statistics=card.statistics,
+        channels=list(card.channels),
     )
 
 

@@ -19,6 +19,7 @@ from scripts.results.curves import (
 )
 from scripts.results.figures import figure, look, panels, rate_axis, step_axis
 from scripts.results.message_picture import draw_messages
+from scripts.results.outcome_picture import draw_outcome
 from scripts.running.trust import refuse_links
 
 _MAX_LOSSES = 9
@@ -26,7 +27,7 @@ _UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", 
 
 
 def plot_run(run_dir: str | Path, *, trust: bool = False) -> list[Path]:
-    """Draw learning_curve.png, rewards.png, statistics.png and losses.png into RUN/plots.
+    """Draw learning_curve, rewards, outcome, statistics and losses (.png) into RUN/plots.
 
     They come from RUN/progress.csv, and messages.png from every term that keeps a table of
     messages. A picture whose columns the run does not have is left out.
@@ -49,6 +50,7 @@ def plot_run(run_dir: str | Path, *, trust: bool = False) -> list[Path]:
     drawn = (
         _learning_curve(columns, folder / "learning_curve.png"),
         _rewards(columns, folder / "rewards.png"),
+        draw_outcome(columns, folder / "outcome.png"),
         _statistics(columns, folder / "statistics.png"),
         _losses(columns, folder / "losses.png"),
         *(draw_messages(table.parent, folder / f"{_prefix(table)}messages.png") for table in _tables(run_dir)),

@@ -33,6 +33,7 @@ NEEDED = {
     "events": {"events": ["left_start", "middle"]},
     "rnd": {"warm_up": 8},
     "calm": {"subgoals": {"leave": "left_start", "get to the middle": "middle"}, "detector": "symbolic"},
+    "channels": {"names": ["moved", "right"]},
     "oni": {"annotator": "rules", "rules": ["cell [2-9]"], "function": "classification"},
 }
 """Arguments in the corridor for terms whose defaults cannot work there; the others get none."""
@@ -45,10 +46,11 @@ ACTIONS = np.random.default_rng(0).integers(0, 2, (120, 3)) | (np.arange(120) % 
 
 def shaped(name, n=3, seed=5, dictionary=True):
     term = make_term(name, **NEEDED.get(name, {}))
+    signals = [f"{name}/{channel}" for channel in term.channels] or [name]
     return ShapedVecEnv(
         WORLDS.get(name, corridors)(n, length=5, limit=9, dictionary=dictionary),
         {name: term},
-        transforms={name: [transforms.registry.make("running_normalise")]},
+        transforms={signal: [transforms.registry.make("running_normalise")] for signal in signals},
         combiner=WeightedSum({name: "linear(1,0,1000)"}),
         gamma=0.9,
         seed=seed,
@@ -62,7 +64,7 @@ def play(venv, actions):
         observations, reward, _, infos = venv.step(row)
         assert reward.shape == (venv.num_envs,)
         assert np.isfinite(reward).all()
-        assert all(set(info["reward_terms"]) == {"task", *venv.terms} for info in infos)
+        assert all(set(info["reward_terms"]) == set(venv.shaper.signals) for info in infos)
         for name in venv.terms:
             if name in observations:
                 assert venv.observation_space[name].contains(observations[name][0])

@@ -19,7 +19,9 @@ class Corridor(gymnasium.Env[Any, Any]):
     """Cells 0..length-1, from 0. Action 1 walks right, 0 left. 1 and termination at the last cell.
 
     ``info``: "distance" to the last cell in [0, 1]; "events": "left_start" when cell 1 is entered,
-    "middle" at length // 2; "message": "You reach cell k." where a step changes the cell, else "".
+    "middle" at length // 2; "message": "You reach cell k." where a step changes the cell, else "";
+    "reward_channels": "right" is 1 for action 1, else -1, and "moved" 1 where a step changes the
+    cell, else not there.
     With ``limit``, time runs out after so many steps.
     """
 
@@ -52,6 +54,9 @@ class Corridor(gymnasium.Env[Any, Any]):
         terminated = self.cell == self.length - 1
         truncated = self.limit is not None and self.steps >= self.limit
         info = self._info() | {"message": f"You reach cell {self.cell}." if self.cell != before else ""}
+        info["reward_channels"] = {"right": 1.0 if int(action) == 1 else -1.0}
+        if self.cell != before:
+            info["reward_channels"]["moved"] = 1.0
         events = tuple(
             name
             for name, cell in (("left_start", 1), ("middle", self.length // 2))

@@ -5,10 +5,10 @@ from scripts.results.run_pictures import plot_run
 from tests.scripts.synthetic import make_run
 
 
-def test_a_run_gets_three_pictures_that_fit_a_page(tmp_path):
+def test_a_run_gets_four_pictures_that_fit_a_page(tmp_path):
     run = make_run(tmp_path / "a", shaping="events")
     drawn = plot_run(run)
-    assert [path.name for path in drawn] == ["learning_curve.png", "rewards.png", "losses.png"]
+    assert [path.name for path in drawn] == ["learning_curve.png", "rewards.png", "outcome.png", "losses.png"]
     for path in drawn:
         width, height = Image.open(path).size
         assert 300 < width <= 1600
