@@ -20,6 +20,7 @@ from agents import EpisodeRecord, action_masks
 from foundation.checks import whole
 from foundation.files import folder_for, replace_json
 from scripts.results.clips import write_clip
+from scripts.results.figures import short
 from scripts.results.intervals import interval, wilson
 from scripts.running.run_directory import Run, load_run
 
@@ -109,7 +110,7 @@ def describe(result: dict[str, Any]) -> str:
         f"  length         mean {result['length_mean']:.1f} steps   {result['length_min']} to {result['length_max']}"
     )
     if result["stats"]:
-        lines.append("  statistics     " + ", ".join(f"{name} {mean:.1f}" for name, mean in result["stats"].items()))
+        lines.append("  statistics     " + ", ".join(f"{name} {short(mean)}" for name, mean in result["stats"].items()))
     lines.append(f"  video          {result['video'] or 'none: ' + result['video_note']}")
     return "\n".join(lines)
 

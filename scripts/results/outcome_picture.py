@@ -33,4 +33,5 @@ def draw_outcome(columns: dict[str, FloatArray], path: Path) -> Path | None:
             panel.set_title(title)
             panel.set_ylabel("sum over an episode, mean of 100")
             step_axis(panel)
+            panel.set_xlim(0, columns[STEPS].max())  # one axis for both: the outcome is known a rollout later
     return path
