@@ -91,7 +91,8 @@ def _reports(creator: Any) -> frozenset[str]:
             creator = load_env_creator(creator)
         except ImportError:  # told when it is built
             return frozenset()
-    return frozenset(getattr(creator, "reports", ()))
+    reports = getattr(creator, "reports", ())
+    return frozenset([reports] if isinstance(reports, str) else reports)
 
 
 class EpisodeStream(gymnasium.Wrapper[Any, Any, Any, Any]):

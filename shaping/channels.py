@@ -84,6 +84,9 @@ class ChannelsTerm(RewardTerm):
 def _distinct(what: str, names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise ValueError(f"{what} is a list of channels, not the one text {names!r}; write [{names}]")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"{what} holds {name!r}; a channel has a name")
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
         raise ValueError(f"{what} holds {', '.join(twice)} more than once")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -64,3 +66,27 @@ class FinishedEpisodes:
         """Go on with it."""
         self.count, self.reached = int(state["count"]), state["reached"]
         self._successes.extend(state["successes"])
+
+
+def told(info: Mapping[str, Any], names: Collection[str]) -> dict[str, float]:
+    """What an environment tells of an episode that has ended, its ``info["stats"]``.
+
+    Args:
+        info: of the episode's last step.
+        names: what it told of the episode before; empty for the first.
+
+    Raises:
+        ValueError: it tells nothing, other figures than before, or no finite number.
+    """
+    figures = info.get("stats")
+    if not isinstance(figures, Mapping) or (names and set(figures) != set(names)):
+        had = ", ".join(figures) or "none" if isinstance(figures, Mapping) else "no figures"
+        raise ValueError(
+            f"env.statistics=true: an episode ended with {had} in info['stats']; expected "
+            f"{', '.join(names) or 'a mapping of name to number'}, the same names at every episode's end (0 where one "
+            "does not apply). Mend the environment, or give env.statistics=false"
+        )
+    wrong = [name for name, value in figures.items() if not isinstance(value, Real) or not math.isfinite(value)]
+    if wrong:
+        raise ValueError(f"info['stats'] has {wrong[0]} = {figures[wrong[0]]!r} at an episode's end; expected a number")
+    return {name: float(value) for name, value in figures.items()}

@@ -28,7 +28,7 @@ from scripts.configuration.store import settings, to_container
 from scripts.running.checkpoints import STATE_FILE, write_checkpoint
 from scripts.running.console import ConsoleProgress
 from scripts.running.experiment import Experiment, assemble
-from scripts.running.finished_episodes import WINDOW, FinishedEpisodes
+from scripts.running.finished_episodes import WINDOW, FinishedEpisodes, told
 from scripts.running.losses import Losses
 from scripts.running.progress_csv import EPISODES, SECONDS
 from scripts.running.run_directory import (
@@ -461,7 +461,8 @@ class Boundary(BaseCallback):
         training.episodes.add(dones, self.locals["infos"], self.model.num_timesteps, training.seconds)
         if training.config.env.statistics:
             for index in np.flatnonzero(dones).tolist():
-                training.statistics.append(self.locals["infos"][index]["stats"])
+                names = training.statistics[0] if training.statistics else ()
+                training.statistics.append(told(self.locals["infos"][index], names))
         return True
 
     def _on_rollout_end(self) -> None:

@@ -27,6 +27,18 @@ class Gated(Accumulation):
     R^(j) is the sum of its raw signals over the episode; weights apply to what is paid. An episode
     that a rollout's end cuts is never gated: it comes again when it is over.
 
+    >>> import numpy as np
+    >>> from gymnasium import spaces
+    >>> gate = Gated(levels=[["task"], ["critic"]], gates=[1.0], release="retroactive")
+    >>> space = spaces.Discrete(2)
+    >>> gate.bind(Setting(1, space, space, gamma=1.0, seed=0, signals=("task", "critic")))
+    >>> for outcome in (1.0, 0.0):
+    ...     signals = {"task": np.array([0.0, outcome]), "critic": np.array([0.25, 0.5])}
+    ...     ones = {"task": np.ones(2), "critic": np.ones(2)}
+    ...     gate(Episode(signals, ones, np.zeros(2), "terminated", {}, gamma=1.0)).tolist()
+    [0.25, 1.5]
+    [0.0, 0.0]
+
     Metrics: "gate_<k>_open", the share of episodes that reached gate k (the mean multiplier with
     "multiply"), "masked", what the lower levels earned and were not paid, "outcome".
 

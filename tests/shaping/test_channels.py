@@ -58,6 +58,7 @@ def test_what_is_unknown_or_no_number_is_an_error_that_says_where(reported, says
         ({}, "names is empty"),
         ({"names": "format"}, r"write \[format\]"),
         ({"names": ["format", "format"]}, "names holds format more than once"),
+        ({"names": ["format", ""]}, "names holds ''; a channel has a name"),
         (
             {"names": ["fromat"], "known": ["format", "edit"]},
             r"'fromat', which is no channel here. Did you mean format",

@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from foundation.plain_state import read_state
 from scripts.results.curves import read_progress
-from scripts.running.finished_episodes import WINDOW, FinishedEpisodes
+from scripts.running.finished_episodes import WINDOW, FinishedEpisodes, told
 from scripts.running.progress_csv import ALWAYS, EPISODES, SECONDS, STEPS, SUCCESS, read_rows
 from scripts.train import main
 from tests.scripts.running.test_training import QUIET, newest, summary, train
@@ -136,3 +136,19 @@ def test_a_resumed_run_counts_on(tmp_path: Path) -> None:
     assert counts == [32, 64, 96, 128]
     newest_state = max((run / "checkpoints").iterdir()) / "state.pt"
     assert read_state(newest_state)["finished_episodes"]["count"] == 128
+
+
+@pytest.mark.parametrize(
+    ("info", "says"),
+    [
+        ({}, "no figures in info"),
+        ({"stats": {"resolve_rate": 1.0}}, "ended with resolve_rate.*expected completion_rate, resolve_rate"),
+        ({"stats": {"completion_rate": 1.0, "resolve_rate": float("nan")}}, "resolve_rate = nan"),
+        ({"stats": {"completion_rate": "yes", "resolve_rate": 0.0}}, "completion_rate = 'yes'"),
+    ],
+)
+def test_figures_that_are_not_the_same_names_with_numbers_every_time_are_an_error(info: dict, says: str) -> None:
+    names = ("completion_rate", "resolve_rate")
+    assert told({"stats": dict.fromkeys(names, True)}, ()) == dict.fromkeys(names, 1.0)
+    with pytest.raises(ValueError, match=says):
+        told(info, names)
