@@ -22,10 +22,10 @@ class Gated(Accumulation):
     """Pays a level of signals only in episodes where every higher level reached its gate (G-RA).
 
     Source: Sun et al. 2025, "Stabilizing Long-term Multi-turn Reinforcement Learning with Gated
-    Rewards", arXiv 2508.10548: R(τ) = Σ_i m_i(τ) · Σ_t r^(i)_t, with m_i = 1 where
-    R^(j)(τ) ≥ g_j for every level j above i, else 0. The highest level always counts. A level's
-    R^(j) is the sum of its raw signals over the episode; weights apply to what is paid. An episode
-    that a rollout's end cuts is never gated: it comes again when it is over.
+    Rewards", arXiv 2508.10548, as restated by its readers: R(τ) = Σ_i m_i(τ) · Σ_t r^(i)_t, with
+    m_i = 1 where R^(j)(τ) ≥ g_j for every level j above i, else 0. The highest level always counts.
+    A level's R^(j) is the sum of its raw signals over the episode; weights apply to what is paid.
+    An episode that a rollout's end cuts is never gated: it comes again when it is over.
 
     >>> import numpy as np
     >>> from gymnasium import spaces
