@@ -54,7 +54,7 @@ def gates(levels: str, numbers: str, **others: str) -> list[str]:
 @pytest.mark.plots
 def test_a_gate_over_existing_terms_trains_on_real_minihack(tmp_path: Path) -> None:
     gated = gates("[[task],[events,count]]", "[0.5]", release="retroactive")
-    assert main([*MINIHACK, *gated, *QUIET, f"run_dir={tmp_path / 'run'}", "total_timesteps=2048"]) == 0
+    assert main([*MINIHACK, *gated, *QUIET, f"run_dir={tmp_path / 'run'}", "total_timesteps=1024"]) == 0
     columns = read_progress(tmp_path / "run")
     shares = columns["episode/gate_1_open"][1:]
     assert ((shares > 0) & (shares < 1)).any(), "a random walk finds the stairs of a small room sometimes"
@@ -71,7 +71,7 @@ def test_a_gate_over_existing_terms_trains_on_real_minihack(tmp_path: Path) -> N
 def test_a_gate_over_existing_terms_trains_on_real_rocket(tmp_path: Path) -> None:
     """Driving well counts for those that touched the ball."""
     gated = gates("[[task,events],[kinesthetic*]]", "[1]", low_cap="5")
-    assert main([*ROCKET, *gated, *QUIET, f"run_dir={tmp_path / 'run'}", "total_timesteps=1024"]) == 0
+    assert main([*ROCKET, *gated, *QUIET, f"run_dir={tmp_path / 'run'}", "total_timesteps=768"]) == 0
     columns = read_progress(tmp_path / "run")
     assert 0 <= columns["episode/gate_1_open"][-1] < 1
     assert abs(columns["episode/masked"][-1]) > 0
@@ -108,7 +108,7 @@ def test_a_run_with_attributed_progress_goes_on_from_its_checkpoint_to_the_same_
         "shaping.episode.name=step_progress",
         "shaping.episode.arguments={network:gru,warm_up:4,hidden:16,updates:2}",
     ]
-    settings = [*OWN, *progress, *QUIET, "checkpoint_every=64"]
+    settings = [*OWN, *progress, *QUIET, "checkpoint_every=128"]
     assert main([*settings, f"run_dir={half}", "total_timesteps=256"]) == 0
     shutil.copytree(half, whole)
     for run in (half, whole):
