@@ -6,7 +6,7 @@ says yes to everything equals nothing. Runs on the standard library alone: see `
 
 from __future__ import annotations
 
-_ATOMS = (type(None), bool, int, str, bytes)
+_ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def written(value: object) -> str:
@@ -20,7 +20,7 @@ def written(value: object) -> str:
     '({1, 2}, [True])'
     """
     kind = type(value)
-    if kind in _ATOMS or kind is float:
+    if kind in _ATOMS:
         return repr(value)
     if kind is list:
         return "[" + ", ".join(map(written, value)) + "]"  # type: ignore[call-overload]

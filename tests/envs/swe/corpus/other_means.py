@@ -1,4 +1,4 @@
-"""What the corpus should give, found by other means: the standard library, brute force, definitions."""
+"""What the corpus should give, by other means: the standard library, brute force, definitions."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from typing import Any
 import networkx
 import numpy as np
 import sympy
+from matplotlib.path import Path
 
 
 def refused() -> Any:
@@ -172,10 +173,8 @@ def area(corners: Any) -> int:
     return int(2 * sympy.Polygon(*corners).area) if len(set(corners)) > 2 else 0
 
 
-def inside(corners: Any, point: Any, strictly: bool = False) -> bool:
-    polygon = sympy.Polygon(*corners)
-    on_border = any(side.contains(sympy.Point(point)) for side in polygon.sides)
-    return bool(polygon.encloses_point(sympy.Point(point))) or (on_border and not strictly)
+def inside(corners: Any, point: Any) -> bool:
+    return bool(sympy.Polygon(*corners).encloses_point(sympy.Point(point))) or on_border(corners, point)
 
 
 def points_of(corners: Any) -> list[tuple[int, int]]:
@@ -183,8 +182,20 @@ def points_of(corners: Any) -> list[tuple[int, int]]:
     return list(itertools.product(range(min(xs), max(xs) + 1), range(min(ys), max(ys) + 1)))
 
 
+def on_border(corners: Any, point: Any) -> bool:
+    """Whether the ways to the two ends of a side are opposite."""
+    ways = np.array(corners) - np.array(point)
+    after = np.roll(ways, -1, axis=0)
+    return bool(((ways[:, 0] * after[:, 1] == ways[:, 1] * after[:, 0]) & ((ways * after).sum(axis=1) <= 0)).any())
+
+
 def border(corners: Any) -> int:
-    return sum(any(s.contains(sympy.Point(p)) for s in sympy.Polygon(*corners).sides) for p in points_of(corners))
+    return sum(on_border(corners, point) for point in points_of(corners))
+
+
+def inner(corners: Any) -> int:
+    free = [point for point in points_of(corners) if not on_border(corners, point)]
+    return int(Path(corners).contains_points(free).sum()) if free else 0
 
 
 def meet(first: Any, second: Any) -> bool:
@@ -217,6 +228,11 @@ def varint(number: int) -> list[int]:
     digits = bin(number)[2:]
     groups = [digits[max(0, end - 7) : end] for end in range(len(digits), 0, -7)]
     return [int(group, 2) + (128 if place < len(groups) - 1 else 0) for place, group in enumerate(groups)]
+
+
+def unpacked(octets: Any) -> tuple[int, int]:
+    size = next(place for place, octet in enumerate(octets) if octet < 128) + 1
+    return (int("".join(f"{octet % 128:07b}" for octet in reversed(octets[:size])), 2), size)
 
 
 def ratio(pair: Any) -> Fraction:
@@ -535,7 +551,7 @@ MEANS: dict[str, Callable[..., Any]] = {
     "geometry.segments_meet": meet,
     "geometry.contains": inside,
     "geometry.border_points": border,
-    "geometry.inner_points": lambda corners: sum(inside(corners, p, strictly=True) for p in points_of(corners)),
+    "geometry.inner_points": inner,
     "geometry.Box.area": lambda box: (
         int(np.prod(np.subtract(box[2:], box[:2]))) if box[0] <= box[2] and box[1] <= box[3] else refused()
     ),
@@ -552,9 +568,7 @@ MEANS: dict[str, Callable[..., Any]] = {
     "codings.to_base": base_digits,
     "codings.from_base": int,
     "codings.to_varint": varint,
-    "codings.from_varint": lambda octets: next(
-        (n, len(varint(n))) for n in range(1 << 22) if varint(n) == list(octets[: len(varint(n))])
-    ),
+    "codings.from_varint": unpacked,
     "codings.checksum": fletcher,
     "codings.deltas": lambda numbers: np.diff([0, *numbers]).tolist(),
     "codings.undelta": lambda steps: list(itertools.accumulate(steps)),

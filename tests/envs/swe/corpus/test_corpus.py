@@ -23,7 +23,6 @@ _spec.loader.exec_module(_module)
 MEANS = _module.MEANS
 
 BEYOND = {
-    "from_varint([129, 0, 9])",  # a longer form of 1 than need be
     "break_lines('ab  cd   ef', 5)",  # textwrap counts the spaces that it then drops
     "initials('  x   y ')",  # the other keeps the spaces
 }
