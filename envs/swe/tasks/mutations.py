@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from envs.swe.tasks.source import Edit, Entity, Source, ast_hash
+from envs.swe.tasks.source import Edit, Entity, Source
 from envs.swe.tasks.techniques import TECHNIQUES, Change, Technique
 from foundation.naming import unknown
 
@@ -25,6 +25,7 @@ class Mutation:
         line: on which it begins, from 1, in the text as it was.
         edits: what of the text is replaced, by place in bytes.
         text: the whole file after it.
+        fingerprint: the same for mutations of a file that differ in layout alone.
     """
 
     technique: str
@@ -32,6 +33,7 @@ class Mutation:
     line: int
     edits: tuple[Edit, ...]
     text: str
+    fingerprint: str = ""
 
 
 def chosen(names: Iterable[str]) -> tuple[Technique, ...]:
@@ -51,13 +53,18 @@ def single(source: Source, techniques: Sequence[Technique], seed: int) -> tuple[
         techniques: which to use.
         seed: of the orders that statements and methods are shuffled to.
     """
+    return _distinct(source, proposed(source, techniques, seed))
+
+
+def proposed(source: Source, techniques: Sequence[Technique], seed: int) -> list[Mutation]:
+    """The same, without looking whether they parse, change anything, or are there twice."""
     found = []
     for technique in techniques:
         for entity in technique.fitting(source):
             rng = random.Random(f"{seed} {technique.name} {entity.name}")
             for site in technique.sites(source, entity, rng):
                 found += [mutation(source, technique.name, entity.name, [change]) for change in site]
-    return _distinct(source, found)
+    return found
 
 
 def sampled(source: Source, techniques: Sequence[Technique], seed: int) -> tuple[Mutation, ...]:
@@ -80,12 +87,8 @@ def combined(source: Source, mutations: Sequence[Mutation]) -> Mutation | None:
         return None
     first = min(mutations, key=lambda mutation: mutation.line)
     technique = "+".join(dict.fromkeys(m.technique for m in sorted(mutations, key=lambda m: m.line)))
-    try:
-        text = source.edited(edits)
-        compiles = ast_hash(text) != ast_hash(source.text)
-    except SyntaxError:
-        return None
-    return Mutation(technique, first.function, first.line, tuple(edits), text) if compiles else None
+    both = Mutation(technique, first.function, first.line, tuple(edits), source.edited(edits))
+    return next(iter(_distinct(source, [both])), None)
 
 
 def mutation(source: Source, technique: str, function: str, changes: Sequence[Change]) -> Mutation:
@@ -114,12 +117,11 @@ def _distinct(source: Source, mutations: Iterable[Mutation]) -> tuple[Mutation, 
     seen: set[str] = set()
     kept = []
     for one in mutations:
-        unchanged = source.changed_hash([Edit(edit.start, edit.start, "") for edit in one.edits])
         try:
             name = source.changed_hash(one.edits)
         except SyntaxError:  # an operator that does not fit among its neighbours
             continue
-        if name not in seen and name != unchanged:
+        if name and name not in seen:
             seen.add(name)
-            kept.append(one)
+            kept.append(replace(one, fingerprint=name))
     return tuple(sorted(kept, key=lambda m: (m.line, m.technique, m.text)))

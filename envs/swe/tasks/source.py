@@ -57,6 +57,7 @@ class Source:
         self.text = text
         self.tree = ast.parse(text)
         self.bytes = text.encode()
+        self._hashes: dict[tuple[int, int], str] = {}
         self._starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", self.bytes))]
 
     def start(self, node: ast.AST) -> int:
@@ -100,20 +101,23 @@ class Source:
         return result.decode()
 
     def changed_hash(self, edits: Sequence[Edit]) -> str:
-        """`ast_hash` of the statements at the top of the module that edits touch, after them.
+        """Names what edits come to: `ast_hash` of the module's statements that they touch, after them.
+
+        "" where they change nothing but layout.
 
         Raises:
-            SyntaxError: they are no Python any more.
+            SyntaxError: the statements are no Python any more.
         """
         first, last = self.line(min(e.start for e in edits)), self.line(max(max(e.start, e.end - 1) for e in edits))
         touched = [s for s in self.tree.body if first_line(s) <= last and (s.end_lineno or 0) >= first]
-        if not touched:
-            return ast_hash(self.edited(edits))
-        start = self.lines(first_line(touched[0]), first)[0]
-        end = self.lines(1, touched[-1].end_lineno or last)[1]
+        begin = min([first, *(first_line(s) for s in touched)])
+        end = self.lines(1, max([last, *(s.end_lineno or 0 for s in touched)]))[1]
+        start = self.lines(begin, begin)[0]
         longer = sum(len(edit.text.encode()) - (edit.end - edit.start) for edit in edits)
-        text = self.edited(edits).encode()[start : end + longer].decode()
-        return f"{first_line(touched[0])} {ast_hash(text)}"
+        name = ast_hash(self.edited(edits).encode()[start : end + longer].decode())
+        if (start, end) not in self._hashes:
+            self._hashes[start, end] = ast_hash(self.segment(start, end))
+        return "" if name == self._hashes[start, end] else f"{begin}-{name}"
 
     @cached_property
     def entities(self) -> tuple[Entity, ...]:
@@ -139,9 +143,7 @@ def ast_hash(text: str) -> str:
         SyntaxError: it is no Python.
     """
     tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | Function) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
+    _strip(tree)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
@@ -156,6 +158,15 @@ def complexity(node: ast.AST) -> int:
         elif isinstance(inner, ast.BoolOp):
             score += len(inner.values) - 1
     return score
+
+
+def _strip(node: ast.Module | ast.ClassDef | Function) -> None:
+    """Take docstrings out, of what stands within functions too."""
+    if ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:]
+    for child in node.body:
+        if isinstance(child, ast.ClassDef | Function):
+            _strip(child)
 
 
 def _entities(node: ast.AST, prefix: str) -> Iterator[Entity]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 from envs.swe.tasks.source import Edit, Entity, Function, Source
 
@@ -44,11 +46,17 @@ def body(node: Function | ast.ClassDef) -> list[ast.stmt]:
     return node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
 
 
-def inner(node: ast.AST) -> Iterator[ast.AST]:
+@functools.lru_cache(maxsize=256)
+def inner(node: ast.AST) -> tuple[ast.AST, ...]:
     """What stands in an entity's body, in order of the text; decorators, defaults and docstrings do not."""
     statements = body(node) if isinstance(node, ast.ClassDef | Function) else []
     found = [child for statement in statements for child in ast.walk(statement) if hasattr(child, "lineno")]
-    yield from sorted(found, key=lambda child: (child.lineno, child.col_offset, -child.end_lineno, -child.end_col_offset))
+    return tuple(sorted(found, key=_place))
+
+
+def _place(node: ast.AST) -> tuple[int, ...]:
+    spot = cast(ast.expr, node)
+    return (spot.lineno, spot.col_offset, -(spot.end_lineno or 0), -(spot.end_col_offset or 0))
 
 
 def blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
