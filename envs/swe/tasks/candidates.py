@@ -1,4 +1,4 @@
-"""Edits to choose from, for an agent that picks tools and places instead of writing text.
+"""Edits to choose from, for an agent that picks tools and places and writes no text.
 
 Each is an inverse mutation at a site of a file: another operator, operands exchanged, a constant one
 more or less, branches exchanged, lines brought back. The right one is among them or not, as asked.
@@ -18,7 +18,7 @@ from envs.swe.tasks.source import Edit, Source
 from envs.swe.tasks.task import Cases, Task, Tree
 
 TECHNIQUES = ("change_operator", "change_constant", "swap_operands", "invert_if", "remove_if", "restore_lines")
-"""What a candidate may be made by; "restore_lines" brings back what is missing, or changes several places."""
+"""What a candidate may be made by; "restore_lines" is for several places, and what is missing."""
 _INVERSE = ("change_operator", "change_constant", "swap_operands", "invert_if")
 _OFFERED = (*_INVERSE, "remove_if")
 _FAR = 99  # steps of calls to a function that no failing case reaches
@@ -129,7 +129,7 @@ def _pool(task: Task, path: str, seed: int) -> Iterator[Candidate]:
 
 
 def _near_misses(source: Source, right: Candidate) -> Iterator[Mutation]:
-    """What is missing brought back wrongly: the right edit with another small change in its function.
+    """What is missing brought back wrongly: the right edit, and another change in its function.
 
     For bugs that no inverse undoes, so that the right edit is not told by how it was made.
     """
@@ -144,7 +144,9 @@ def _near_misses(source: Source, right: Candidate) -> Iterator[Mutation]:
 def _near(source: Source, edit: Edit) -> list[Mutation]:
     """Inverses at the lines of an edit."""
     first, last = source.line(edit.start), source.line(edit.end)
-    return [one for one in _proposed(source.text, _INVERSE) if first <= source.line(one.edits[-1].end) and one.line <= last]
+    return [
+        one for one in _proposed(source.text, _INVERSE) if first <= source.line(one.edits[-1].end) and one.line <= last
+    ]
 
 
 @functools.lru_cache(maxsize=64)
@@ -187,7 +189,7 @@ def _alike(first: bytes, second: bytes) -> int:
 
 def _merged(before: str, texts: Sequence[str]) -> str | None:
     edits = sorted(difference(before, text) for text in texts)
-    if any(one.end >= other.start for one, other in zip(edits, edits[1:], strict=False)):
+    if any(one.end >= other.start for one, other in itertools.pairwise(edits)):
         return None
     result = Source(before).edited(edits)
     try:
@@ -216,7 +218,9 @@ def _spread(files: Tree, start: Iterable[tuple[str, str]]) -> dict[tuple[str, st
 
 
 @functools.lru_cache(maxsize=4096)
-def _calls(files: tuple[tuple[str, str], ...]) -> tuple[frozenset[tuple[str, str]], dict[tuple[str, str], set[tuple[str, str]]]]:
+def _calls(
+    files: tuple[tuple[str, str], ...],
+) -> tuple[frozenset[tuple[str, str]], dict[tuple[str, str], set[tuple[str, str]]]]:
     """(path, function) of all, and what each may call: whatever has a name that stands in it."""
     uses: dict[tuple[str, str], set[str]] = {}
     named: dict[str, set[tuple[str, str]]] = {}

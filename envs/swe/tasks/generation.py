@@ -1,4 +1,4 @@
-"""Validated tasks of the corpus: bugs put in, tried out, kept where something fails and something passes.
+"""Validated tasks of the corpus: bugs put in, tried out, kept where some cases fail and some pass.
 
 The procedure is SWE-smith's (arXiv 2504.21798): every technique at every site, then pairs of what
 was found valid. Splits are by repository or by function, never by mutant, so that no bug of the

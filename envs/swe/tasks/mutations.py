@@ -6,6 +6,7 @@ the lines of what is changed are written anew, so a diff shows the bug and nothi
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +73,7 @@ def sampled(source: Source, techniques: Sequence[Technique], seed: int) -> tuple
 
     Each site is changed with the technique's likelihood; what comes to no change is left out.
     """
-    found = []
+    found: list[Mutation] = []
     for technique in techniques:
         for entity in technique.fitting(source):
             rng = random.Random(f"{seed} {technique.name} {entity.name}")
@@ -83,7 +84,7 @@ def sampled(source: Source, techniques: Sequence[Technique], seed: int) -> tuple
 def combined(source: Source, mutations: Sequence[Mutation]) -> Mutation | None:
     """Several bugs of one file in one; None where they touch or undo one another."""
     edits = sorted(edit for mutation in mutations for edit in mutation.edits)
-    if any(before.end >= after.start for before, after in zip(edits, edits[1:], strict=False)):
+    if any(before.end >= after.start for before, after in itertools.pairwise(edits)):
         return None
     first = min(mutations, key=lambda mutation: mutation.line)
     technique = "+".join(dict.fromkeys(m.technique for m in sorted(mutations, key=lambda m: m.line)))

@@ -1,4 +1,4 @@
-"""A Python file as text and tree at once: where its nodes lie, and edits that leave the rest alone."""
+"""A Python file as text and as tree: where its nodes lie, and edits that leave the rest alone."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Source:
         return result.decode()
 
     def changed_hash(self, edits: Sequence[Edit]) -> str:
-        """Names what edits come to: `ast_hash` of the module's statements that they touch, after them.
+        """Names what edits come to: `ast_hash` of the statements that they touch, after them.
 
         "" where they change nothing but layout.
 

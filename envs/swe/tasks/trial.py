@@ -169,7 +169,7 @@ def _limit_tree(seconds: int) -> None:
 
 
 def serve(requests: Iterable[str]) -> None:
-    """Answer requests: the first names limits, files and cases, the others what differs in a tree."""
+    """The first request names limits, files and cases, the others what differs in a tree."""
     lines = iter(requests)
     setting = json.loads(next(lines))
     _limit(setting["memory_mib"])

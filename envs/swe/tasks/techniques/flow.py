@@ -22,7 +22,10 @@ class InvertIf(Technique):
     def sites(self, source: Source, entity: Entity, rng: random.Random) -> Iterator[Sequence[Change]]:
         for node in inner(entity.node):
             if isinstance(node, ast.IfExp):
-                first, second = (source.start(node.body), source.end(node.body)), (source.start(node.orelse), source.end(node))
+                first, second = (
+                    (source.start(node.body), source.end(node.body)),
+                    (source.start(node.orelse), source.end(node)),
+                )
                 yield [(Edit(*first, source.segment(*second)), Edit(*second, source.segment(*first)))]
             elif isinstance(node, ast.If) and node.orelse and (change := _branches(source, node)):
                 yield [change]
@@ -93,7 +96,7 @@ class RemoveWrapper(Technique):
 
 
 def _branches(source: Source, node: ast.If) -> Change | None:
-    """The two bodies exchanged; where the second is an `elif` chain, it goes under the `if` whole."""
+    """The two bodies exchanged; None where the second is an `elif`, which has no body of its own."""
     if _is_elif(source, node.orelse[0]):
         return None
     spans = [source.lines(part[0].lineno, part[-1].end_lineno or 0) for part in (node.body, node.orelse)]

@@ -87,7 +87,11 @@ class ChangeConstant(_OfExpressions):
 
     def sites(self, source: Source, entity: Entity, rng: random.Random) -> Iterator[Sequence[Change]]:
         for node in inner(entity.node):
-            if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, int | float)
+                and not isinstance(node.value, bool)
+            ):
                 span = (source.start(node), source.end(node))
                 yield [(Edit(*span, _number(node.value, step)),) for step in (1, -1)]
 
@@ -130,7 +134,7 @@ def _swapped(source: Source, node: ast.BinOp | ast.Compare, span: tuple[int, int
 
 def _bracketed(node: ast.expr, text: str) -> str:
     """An operand that keeps together wherever it stands."""
-    return text if isinstance(node, _ATOMS) or text.startswith("(") and _closes_last(text) else f"({text})"
+    return text if isinstance(node, _ATOMS) or (text.startswith("(") and _closes_last(text)) else f"({text})"
 
 
 def _closes_last(text: str) -> bool:

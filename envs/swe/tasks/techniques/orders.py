@@ -28,9 +28,7 @@ def exchanged(source: Source, statements: Sequence[ast.stmt], order: Sequence[in
     spans = [source.lines(first_line(s), s.end_lineno or s.lineno) for s in statements]
     texts = [source.segment(*span).rstrip("\r\n") for span in spans]
     ends = [source.segment(*span)[len(text) :] for span, text in zip(spans, texts, strict=True)]
-    return tuple(
-        Edit(*span, texts[other] + end) for span, other, end in zip(spans, order, ends, strict=True)
-    )
+    return tuple(Edit(*span, texts[other] + end) for span, other, end in zip(spans, order, ends, strict=True))
 
 
 def _whole(source: Source, statement: ast.stmt) -> bool:

@@ -38,7 +38,9 @@ class Technique(ABC):
 
     def fitting(self, source: Source) -> list[Entity]:
         """The entities that it may be put to."""
-        return [e for e in source.entities if isinstance(e.node, self.kinds) and self.least <= e.complexity <= self.most]
+        return [
+            e for e in source.entities if isinstance(e.node, self.kinds) and self.least <= e.complexity <= self.most
+        ]
 
 
 def body(node: Function | ast.ClassDef) -> list[ast.stmt]:
@@ -48,7 +50,7 @@ def body(node: Function | ast.ClassDef) -> list[ast.stmt]:
 
 @functools.lru_cache(maxsize=256)
 def inner(node: ast.AST) -> tuple[ast.AST, ...]:
-    """What stands in an entity's body, in order of the text; decorators, defaults and docstrings do not."""
+    """What stands in an entity's body, in order of the text, without decorators and docstrings."""
     statements = body(node) if isinstance(node, ast.ClassDef | Function) else []
     found = [child for statement in statements for child in ast.walk(statement) if hasattr(child, "lineno")]
     return tuple(sorted(found, key=_place))

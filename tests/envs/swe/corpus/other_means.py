@@ -214,7 +214,7 @@ def hull(points: Any) -> list[tuple[int, int]]:
 
 
 def evaluated(text: str, names: Any = ()) -> int:
-    """By Python's own grammar, whose minus binds as loosely against a power; large powers are refused."""
+    """By Python's own grammar, whose minus binds as loosely; large powers are refused."""
     if re.search(r"\^(65|\(0-1\))", text):
         refused()
     return int(eval(text.replace("^", "**").replace("/", "//"), {"__builtins__": {}}, dict(names)))
@@ -501,7 +501,7 @@ MEANS: dict[str, Callable[..., Any]] = {
     "wrapping.break_lines": broken,
     "wrapping.initials": lambda name: re.sub(r"(\w)\w*", r"\1.", name).upper(),
     "wrapping.slug": lambda title, limit=30: re.sub(
-        r"^(.{0,%d})(?:-.*|$)" % limit, r"\1", re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        rf"^(.{{0,{limit}}})(?:-.*|$)", r"\1", re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     ),
     "numerals.grouped": grouped,
     "numerals.ordinal": lambda n: f"{n}{'tsnrhtdd'[(n // 10 % 10 != 1) * (n % 10 < 4) * n % 10 :: 4]}",
@@ -654,4 +654,4 @@ MEANS: dict[str, Callable[..., Any]] = {
     ),
     "differences.windows": window_slices,
 }
-"""module.function -> a function of the same arguments; a method's first holds those of the class."""
+"""module.function -> one of the same arguments; a method's first holds those of the class."""
