@@ -1,7 +1,7 @@
 """Edits to choose from, for an agent that picks tools and places and writes no text.
 
-Each is an inverse mutation at a site of a file: another operator, operands exchanged, a constant one
-more or less, branches exchanged, lines brought back. The right one is among them or not, as asked.
+Each is an inverse mutation at a site of a file: another operator, operands exchanged, a constant
+one more or less, branches exchanged, lines brought back. The right one is among them or not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Candidate:
         technique: one of `TECHNIQUES`, which says nothing of whether it is right.
         line: on which it begins, from 1, in the file as the agent finds it.
         text: the whole file after it.
-        distance: calls from a failing function to the one in which it lies; 99 where none leads there.
+        distance: calls from a failing function to where it lies; 99 where none leads there.
     """
 
     path: str
@@ -188,6 +188,8 @@ def _alike(first: bytes, second: bytes) -> int:
 
 
 def _merged(before: str, texts: Sequence[str]) -> str | None:
+    if len(texts) == 1:
+        return texts[0]
     edits = sorted(difference(before, text) for text in texts)
     if any(one.end >= other.start for one, other in itertools.pairwise(edits)):
         return None

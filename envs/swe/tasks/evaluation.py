@@ -38,7 +38,7 @@ class TrialLimits:
         memory_mib: address space.
     """
 
-    case_seconds: float = 0.05
+    case_seconds: float = 0.025
     tree_seconds: int = 10
     wall_seconds: float = 60.0
     memory_mib: int = 256

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from envs.swe.grading.report import Judge, Outcome, Report, Status
 from envs.swe.tasks.candidates import Candidate, applied
-from envs.swe.tasks.evaluation import Evaluation, evaluate_all
+from envs.swe.tasks.evaluation import evaluate_all
 from envs.swe.tasks.repositories import repository
 from envs.swe.tasks.task import Cases, Task, Tree, tree_hash
 from foundation.files import whole_file
@@ -23,6 +23,7 @@ VERSION = 1
 STATUSES: tuple[Status, ...] = ("PASSED", "FAILED", "ERROR", "SKIPPED", "XFAIL", "MISSING")
 """A status is stored as its place here."""
 _PASSES = ("PASSED", "XFAIL")
+_TIMEOUTS = 2  # cases of a tree whose time is up before the rest is not run
 _HASH = 16  # bytes of a tree's name
 
 
@@ -81,20 +82,22 @@ class OutcomeTable:
         codes = bytes(STATUSES.index(status) for status in statuses.values())
         self._rows[task_id, tree] = (codes, timed_out)
 
-    def complete(
+    def complete(self, task: Task, candidates: Iterable[Candidate], pairs: bool = False, workers: int = 1) -> int:
+        """`complete_all` for one task."""
+        return self.complete_all([(task, tuple(candidates))], pairs, workers)
+
+    def complete_all(
         self,
-        task: Task,
-        candidates: Iterable[Candidate],
+        choices: Sequence[tuple[Task, Sequence[Candidate]]],
         pairs: bool = False,
         workers: int = 1,
         progress: Callable[[], object] = lambda: None,
     ) -> int:
-        """Try out the task's tree and every tree with one of the candidates, or two.
+        """Try out each task's tree and every tree with one of its candidates, or two.
 
         Args:
-            task: generated from the corpus.
-            candidates: of any of its files.
-            pairs: also every two of them that go together.
+            choices: tasks generated from the corpus, with candidates of any of their files.
+            pairs: also every two candidates that go together.
             workers: processes.
             progress: called after each tree.
 
@@ -102,21 +105,18 @@ class OutcomeTable:
             How many trees were new.
 
         Raises:
-            ValueError: the task is not of the corpus; only that is run here.
+            ValueError: a task is not of the corpus; only that is run here.
         """
-        self._check(task)
-        found = tuple(candidates)
-        choices = [(), *((one,) for one in found), *(itertools.combinations(found, 2) if pairs else ())]
-        reached = [tree for choice in choices if (tree := applied(task, choice)) is not None]
-        trees = {tree_hash(tree): tree for tree in reached}
-        fresh = {name: tree for name, tree in trees.items() if (task.id, name) not in self._rows}
-        results = evaluate_all(repository(task.repo), list(fresh.values()), workers, progress=progress)
-        for name, result in zip(fresh, results, strict=True):
-            self._keep(task, name, result)
-        return len(fresh)
-
-    def _keep(self, task: Task, name: str, result: Evaluation) -> None:
-        self.add(task.id, name, result.statuses, result.timed_out)
+        fresh: dict[str, dict[tuple[str, str], Tree]] = {}
+        for task, found in choices:
+            self._check(task)
+            trees = {(task.id, tree_hash(tree)): tree for tree in reachable(task, found, pairs)}
+            fresh.setdefault(task.repo, {}).update({key: t for key, t in trees.items() if key not in self._rows})
+        for name, new in fresh.items():
+            results = evaluate_all(repository(name), list(new.values()), workers, _TIMEOUTS, progress=progress)
+            for (task_id, tree), result in zip(new, results, strict=True):
+                self.add(task_id, tree, result.statuses, result.timed_out)
+        return sum(map(len, fresh.values()))
 
     def _check(self, task: Task) -> None:
         if not isinstance(task.checks, Cases) or task.bug is None or task.checks != repository(task.repo).checks:
@@ -168,6 +168,12 @@ class OutcomeTable:
             table._rows[tasks[place], names[_HASH * row : _HASH * (row + 1)].hex()] = (codes[start:end], late)
             start = end
         return table
+
+
+def reachable(task: Task, candidates: Sequence[Candidate], pairs: bool = False) -> list[dict[str, str]]:
+    """The task's tree, those with one candidate, and those with two that go together."""
+    choices = [(), *((one,) for one in candidates), *(itertools.combinations(candidates, 2) if pairs else ())]
+    return [tree for choice in choices if (tree := applied(task, choice)) is not None]
 
 
 class TableJudge(Judge):

@@ -96,7 +96,7 @@ class RemoveWrapper(Technique):
 
 
 def _branches(source: Source, node: ast.If) -> Change | None:
-    """The two bodies exchanged; None where the second is an `elif`, which has no body of its own."""
+    """The two bodies exchanged; None where the second is an `elif`, which has none."""
     if _is_elif(source, node.orelse[0]):
         return None
     spans = [source.lines(part[0].lineno, part[-1].end_lineno or 0) for part in (node.body, node.orelse)]
