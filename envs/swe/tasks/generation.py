@@ -173,10 +173,10 @@ class _Kitchen:
         found = [mutant for one in self.repositories for mutant in mutants(one, self.recipe)]
         self.progress(f"{len(found)} mutants of {len(self.repositories)} repositories")
         queue = by_hash(found, f"{self.recipe.seed} order")
-        for start in range(0, len(queue), _CHUNK):
-            if self.wanted <= 0:
-                return
-            self.try_out(queue[start : start + _CHUNK])
+        while queue and self.wanted > 0:
+            size = int(min(_CHUNK, 1.5 * self.wanted + 10))
+            self.try_out(queue[:size])
+            queue = queue[size:]
 
     def try_pairs(self) -> None:
         rng = random.Random(f"{self.recipe.seed} pairs")
@@ -187,14 +187,16 @@ class _Kitchen:
             self.try_out([pair for pair in drawn if pair is not None])
 
     def try_out(self, chunk: Sequence[Mutant]) -> None:
+        fresh = {mutant.name: mutant for mutant in chunk if mutant.name not in self.seen}
+        self.seen.update(fresh)
+        results: dict[str, Evaluation] = {}
         for one in self.repositories:
-            fresh = [m for m in chunk if m.repository.name == one.name and m.name not in self.seen]
-            fresh = list({mutant.name: mutant for mutant in fresh}.values())
-            self.seen.update(mutant.name for mutant in fresh)
-            trees = [mutant.tree for mutant in fresh]
-            results = evaluate_all(one, trees, self.recipe.workers, most_timeouts=1)
-            for mutant, result in zip(fresh, results, strict=True):
-                self._judge(mutant, result)
+            of_one = [mutant for mutant in fresh.values() if mutant.repository.name == one.name]
+            trees = [mutant.tree for mutant in of_one]
+            found = evaluate_all(one, trees, self.recipe.workers, most_timeouts=1)
+            results.update(zip((mutant.name for mutant in of_one), found, strict=True))
+        for name, mutant in fresh.items():
+            self._judge(mutant, results[name])
         self.progress(f"{sum(self.verdicts.values())} tried, {len(self.tasks)} valid")
 
     def _judge(self, mutant: Mutant, result: Evaluation) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import importlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,18 @@ from foundation.checks import one_of
 
 KINDS = ("auto", "bench", "smith")
 _NEEDED = ("instance_id", "repo", "patch", "FAIL_TO_PASS", "PASS_TO_PASS")
+_SMITH = re.compile(r".+\.[0-9a-f]{7,8}\.\w+")
 _COMMAND = ("python", "-m", "pytest", "-rA", "-p", "no:cacheprovider")
 _SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz", ".parquet")
 
 
 def load_instances(place: str | Path, kind: str = "auto", split: str = "eval") -> tuple[Task, ...]:
-    """Tasks of a .json, .jsonl (both may be .gz) or .parquet file, or of all such files in a folder.
+    """Tasks of a .json, .jsonl (or these with .gz) or .parquet file, or of all in a folder.
 
     Args:
         place: of the file or folder.
-        kind: "bench" where `patch` mends, "smith" where it is the bug; "auto" tells by whether an
-            instance has a `base_commit` or a `test_patch` (SWE-bench) or neither (SWE-smith).
+        kind: "bench" where `patch` mends, "smith" where it is the bug; "auto" tells by the id,
+            owner__name-NUMBER or owner__name.COMMIT.technique__hash.
         split: that the tasks are said to be of.
 
     Raises:
@@ -50,7 +52,7 @@ def load_instances(place: str | Path, kind: str = "auto", split: str = "eval") -
 
 
 def instance(row: Any, where: str, kind: str = "auto", split: str = "eval") -> Task:
-    """One row as a task. `where` names it in errors. Raises ValueError for what is missing or wrong."""
+    """One row as a task; `where` names it in errors. Raises ValueError for what is wrong."""
     if not isinstance(row, Mapping):
         raise ValueError(f"{where}: expected an object with instance_id, repo, ..., got {type(row).__name__}")
     name = row.get("instance_id")
@@ -85,7 +87,7 @@ def instance(row: Any, where: str, kind: str = "auto", split: str = "eval") -> T
 def _is_bug(row: Mapping[str, Any], kind: str) -> bool:
     if kind != "auto":
         return kind == "smith"
-    return not row.get("base_commit") and not row.get("test_patch")
+    return _SMITH.match(str(row["instance_id"])) is not None
 
 
 def _ids(row: Mapping[str, Any], field: str, where: str) -> tuple[str, ...]:
