@@ -22,7 +22,8 @@ class Report:
         outcome: "empty" where nothing differs from the start, "pass" where all of fail_to_pass and
             pass_to_pass passed, else "fail".
         statuses: test id -> status.
-        invalid: why the run counts as no pass whatever it printed ("timeout", "forged", "no report", ...), or "".
+        invalid: why the run counts as no pass whatever it printed ("timeout", "forged",
+            "no report", ...), or "".
         infrastructure: the sandbox or the engine failed, not the tree; it stays in the denominator.
     """
 
@@ -43,5 +44,5 @@ class Judge(ABC):
     def grade(self, task: Task, tree: Tree) -> Report:
         """The verdict over fail_to_pass and pass_to_pass, in a fresh place, with pristine tests."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a judge may have nothing to end
         """Ends what it started."""
