@@ -24,6 +24,8 @@ class Report:
         statuses: test id -> status.
         invalid: why the run counts as no pass whatever it printed ("timeout", "forged",
             "no report", ...), or "".
+        resolution: of SWE-bench's three, FULL, PARTIAL (some of fail_to_pass, all of pass_to_pass)
+            or NO; "" where a judge does not say.
         infrastructure: the sandbox or the engine failed, not the tree; it stays in the denominator.
     """
 
@@ -31,6 +33,7 @@ class Report:
     statuses: Mapping[str, Status] = field(default_factory=dict)
     invalid: str = ""
     infrastructure: bool = False
+    resolution: Literal["FULL", "PARTIAL", "NO", ""] = ""
 
 
 class Judge(ABC):

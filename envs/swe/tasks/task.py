@@ -57,7 +57,7 @@ class TestSuite:
 
 @dataclass(frozen=True)
 class Bug:
-    """Where a generated bug lies and how it was made. For statistics and splits, never shown to an agent."""
+    """Where a generated bug lies and how it was made: for statistics, never shown to an agent."""
 
     technique: str
     path: str
