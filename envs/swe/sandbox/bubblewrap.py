@@ -27,7 +27,7 @@ Root that starts bubblewrap with --uid 1000 is still root for files of the host 
 (tried with bubblewrap 0.8): a file of mode 600 could be read and written.
 """
 SUPERVISORS = 4
-"""Processes of a group that are no command's: sh, two of bubblewrap's, the worker."""
+"""Processes of a group that are no command's: sh, bubblewrap, the worker, one that starts."""
 
 
 class BubblewrapSandbox(WorkerSandbox):
@@ -110,9 +110,11 @@ def unprivileged() -> list[str]:
 
 def namespaces(root: Path) -> list[str]:
     """bubblewrap's words. CAP_SYS_ADMIN, over the namespaces alone, is for the worker, which mounts
-    the tree's file system with a limit on files and gives it up before it takes a request."""
+    the tree's file system with a limit on files and gives it up before it takes a request. It is
+    process 1 itself: bubblewrap's own would let a command write its memory (/proc/1/mem), and
+    would outlive a reset with what was written there."""
     words = [str(shutil.which("bwrap")), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
-    words += ["--new-session", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
+    words += ["--new-session", "--as-pid-1", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
     words += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--ro-bind", str(root), "/"]
     words += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--chdir", "/", "--clearenv"]
     for folder in (ROOT, *SCRATCH):

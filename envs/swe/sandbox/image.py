@@ -31,7 +31,7 @@ REPOSITORY = "breadcrumb-sandbox"
 PROGRAMS = """
 sh bash ls cat cp mv rm mkdir rmdir touch ln chmod head tail wc sort uniq cut tr tee echo printf env true false
 sleep timeout kill ps seq yes dd df du stat find xargs grep sed awk diff patch git tar gzip basename dirname
-realpath readlink date id uname sha256sum setsid nohup mktemp test expr
+mkfifo realpath readlink date id uname sha256sum setsid nohup mktemp test expr
 """
 TEST_PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 """pytest 9 and all that it imports; pure Python."""

@@ -53,6 +53,7 @@ class Worker:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.root = settings["root"].encode()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         kill_all()
         with contextlib.suppress(OSError):
             os.setsid()
@@ -225,7 +226,7 @@ def become(argv: list[str], settings: dict[str, Any], program: Any, source: int,
             os.dup2(descriptor, target)
         os.closerange(3, 1 << 16)
         os.chdir(settings["root"])
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         set_limits(settings)
         if program is not None:
