@@ -101,10 +101,10 @@ class DockerSandbox(WorkerSandbox):
             finalizer()
 
 
-def connect(timeout: float = 60) -> docker.DockerClient:
-    """The Engine of DOCKER_HOST. Raises ValueError, with how to get one."""
+def connect(timeout: float = 60, host: str = "") -> docker.DockerClient:
+    """The Engine at `host`, or that of DOCKER_HOST. Raises ValueError, with how to get one."""
     try:
-        client = docker.from_env(timeout=timeout)
+        client = docker.DockerClient(host, timeout=timeout) if host else docker.from_env(timeout=timeout)
         client.ping()
     except ENGINE_ERRORS as error:
         raise ValueError(f"no Docker Engine answers: {error}. What to do: {HELP}") from error

@@ -16,7 +16,7 @@ from typing import IO
 
 import docker
 
-from envs.swe.sandbox.docker import ENGINE_ERRORS
+from envs.swe.sandbox.docker import ENGINE_ERRORS, connect
 
 START_SECONDS = 60.0
 DETACH = 2
@@ -49,8 +49,8 @@ class LocalEngine:
         self._wait()
 
     def client(self, timeout: float = 60) -> docker.DockerClient:
-        """Raises docker's errors where the Engine is gone."""
-        return docker.DockerClient(base_url=self.host, timeout=timeout)
+        """Raises ValueError where the Engine is gone."""
+        return connect(timeout, self.host)
 
     def close(self) -> None:
         """Ends containers, Engine, mounts and files. May be called twice."""
@@ -76,7 +76,7 @@ class LocalEngine:
 
     def _remove_containers(self) -> None:
         """Quicker than dockerd's own end, which asks each container and waits ten seconds."""
-        with contextlib.suppress(*ENGINE_ERRORS):
+        with contextlib.suppress(ValueError, *ENGINE_ERRORS):
             client = self.client(10)
             for container in client.api.containers(quiet=True, all=True):
                 client.api.remove_container(container["Id"], force=True, v=True)
@@ -85,10 +85,8 @@ class LocalEngine:
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(*ENGINE_ERRORS):
-                client = self.client(5)
-                client.ping()
-                client.close()
+            with contextlib.suppress(ValueError):
+                self.client(5).close()
                 return
             time.sleep(0.05)
         said = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])

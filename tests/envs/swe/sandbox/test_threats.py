@@ -219,7 +219,7 @@ for name, call in {
 
 
 def test_root_starts_bubblewrap_as_nobody(bubblewrap_pool: Pool):
-    """Root that starts it with --uid 1000 reads and writes root's files in a bind mount: spec 5a."""
+    """Root that starts it with --uid 1000 is root for the files of a bind mount."""
     with bubblewrap_pool.lent() as sandbox:
         supervisor = sandbox._channel.process.pid  # type: ignore[attr-defined]
         inside = [pid for pid in descendants(supervisor) if pid != supervisor]
