@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 
 from envs.swe.sandbox import bubblewrap
 from envs.swe.sandbox.bubblewrap import BubblewrapSandbox
+from envs.swe.sandbox.channel import ExecChannel
 from envs.swe.sandbox.docker import LABEL, DockerSandbox, abandoned, clean_strays, owner
 from envs.swe.sandbox.engine import LocalEngine
 from envs.swe.sandbox.engine import unavailable as no_engine
@@ -47,6 +49,7 @@ def lose(sandbox: Sandbox) -> None:
         shell = sandbox._channel.process.pid  # type: ignore[union-attr]
         for child in Path(f"/proc/{shell}/task/{shell}/children").read_text().split():
             os.kill(int(child), signal.SIGKILL)
+        sandbox._channel.process.wait()  # type: ignore[union-attr]
 
 
 def test_a_sandbox_that_is_gone_says_so_in_every_call(factory: Factory):
@@ -84,12 +87,16 @@ def test_a_pool_replaces_what_is_lost_and_what_is_tainted(factory: Factory):
 def test_a_worker_that_is_killed_from_outside_is_replaced_and_the_tree_stays(docker_pool: Pool):
     with docker_pool.lent() as sandbox:
         sandbox.write("kept", b"1")
-        killer = threading.Timer(0.3, lambda: sandbox._channel.close())  # type: ignore[attr-defined]
+        killer = threading.Timer(0.3, lambda: cut(sandbox._channel))  # type: ignore[attr-defined]
         killer.start()
         assert sandbox.execute(["sleep", "5"]).returncode == 137
         assert sandbox.tainted
         assert sandbox.read("kept") == b"1"
         assert sandbox.execute(["ps", "-u", "1000", "-o", "comm="]).output.split() == [b"python3", b"ps"]
+
+
+def cut(channel: ExecChannel) -> None:
+    channel._connection.shutdown(socket.SHUT_RDWR)
 
 
 def test_threads_share_a_pool_and_wait_for_their_turn(bubblewrap_pool: Pool):
