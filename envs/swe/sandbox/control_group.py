@@ -19,6 +19,7 @@ class ControlGroup:
 
     def __init__(self, memory_mib: int, processes: int, root: Path = Path("/sys/fs/cgroup")) -> None:
         self.folders: list[Path] = []
+        remove_abandoned(root)
         name = f"{PARENT}/{os.getpid()}-{uuid.uuid4().hex[:8]}"
         try:
             if (root / "cgroup.controllers").exists():
@@ -59,6 +60,14 @@ class ControlGroup:
         for file, value in values.items():
             if file != "memory.swap.max" or (folder / file).exists():
                 (folder / file).write_text(str(value))
+
+
+def remove_abandoned(root: Path) -> None:
+    """Groups of processes that were killed before they could remove them."""
+    for pattern in (f"{PARENT}/*-*", f"*/{PARENT}/*-*"):
+        for folder in root.glob(pattern):
+            if not Path(f"/proc/{folder.name.partition('-')[0]}").exists():
+                _remove(folder)
 
 
 def _remove(folder: Path) -> None:
