@@ -11,8 +11,9 @@ no network; sandboxes do it by themselves where it is missing) or of Debian's pa
 debootstrap (source=debian: root and a minute), and gives it to the Engine of DOCKER_HOST under
 `tag`; with out=FILE.tar it is written there instead.
 
-`clean` removes containers of this program whose process on this machine is gone; with
-everything=true all of them, those in use too.
+`clean` removes containers of this program whose process on this machine is gone, and images of
+Pythons that this machine no longer has; with everything=true all containers, those in use too, and
+file systems that bubblewrap had unpacked (stop training first).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.swe.sandbox.docker import clean_strays, connect
-from envs.swe.sandbox.image import REPOSITORY, debian, host_image, import_tar
+from envs.swe.sandbox.image import REPOSITORY, debian, host_image, import_tar, remove_old
 from envs.swe.sandbox.providers import available
 from foundation.checks import one_of
 from scripts.configuration.arguments import parse, run
@@ -68,7 +69,10 @@ def image(arguments: Arguments) -> None:
 
 
 def clean(arguments: Arguments) -> None:
-    print(f"{clean_strays(everything=arguments.everything)} containers removed")
+    client = None if available()["docker"] else connect()
+    containers = clean_strays(client, arguments.everything) if client else 0
+    images = remove_old(client, host_image().fingerprint, folders=arguments.everything)
+    print(f"{containers} containers and {images} images removed{'' if client else '; no Docker Engine answers'}")
 
 
 COMMANDS: Mapping[str, Callable[[Arguments], None]] = {"check": check, "image": image, "clean": clean}

@@ -8,6 +8,7 @@ image of Debian's packages (`debian`) or one of any name does as well, as long a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -101,7 +102,7 @@ class Image:
 
     def unpack(self) -> Path:
         """A folder with the image's files, which any user can read; made once for a machine."""
-        parent = Path("/var/tmp") / f"{REPOSITORY}-{os.geteuid()}"
+        parent = unpacked()
         parent.mkdir(mode=0o755, exist_ok=True)
         status = parent.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -120,6 +121,29 @@ class Image:
                 if not final.exists():
                     raise
         return final
+
+
+def remove_old(client: Any | None, keep: str, folders: bool) -> int:
+    """Removes images of former Pythons from an Engine, where no container uses them; how many.
+
+    With `folders`, unpacked ones too, which must be in no sandbox's use.
+    """
+    old = [tag for image in client.images.list(name=REPOSITORY) for tag in image.tags] if client else []
+    removed = 0
+    for tag in old:
+        if tag.startswith(f"{REPOSITORY}:") and tag.partition(":")[2] not in (keep, "debian"):
+            with contextlib.suppress(Exception):  # a container uses it: docker's errors are not known here
+                client.images.remove(tag)  # type: ignore[union-attr]
+                removed += 1
+    for folder in unpacked().iterdir() if folders and unpacked().exists() else []:
+        if folder.name != keep:
+            shutil.rmtree(folder)
+            removed += 1
+    return removed
+
+
+def unpacked() -> Path:
+    return Path("/var/tmp") / f"{REPOSITORY}-{os.geteuid()}"
 
 
 def import_tar(client: Any, path: Path, tag: str) -> None:

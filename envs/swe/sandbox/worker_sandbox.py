@@ -53,6 +53,8 @@ class WorkerSandbox(Sandbox):
             reply, output = self._open_channel().ask(request, stdin, seconds + GRACE, most)
         except ChannelClosed as error:
             return self._recover(error)
+        if "error" in reply:  # it could not even fork
+            raise self._lost(RuntimeError(str(reply.get("message"))))
         return Execution(
             int(reply.get("returncode", 137)), output, bool(reply.get("timed_out")), bool(reply.get("truncated"))
         )
