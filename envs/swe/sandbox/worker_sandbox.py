@@ -70,9 +70,12 @@ class WorkerSandbox(Sandbox):
     def tree(self) -> dict[str, bytes]:
         reply, content = self._ask({"do": "tree"})
         files, start = {}, 0
-        for path, size in reply["files"]:
-            files[str(path)] = content[start : start + size]
-            start += size
+        try:
+            for path, size in reply["files"]:
+                files[relative(path)] = content[start : start + size]
+                start += size
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._lost(RuntimeError(f"the worker names no files: {error!r}")) from error
         return files
 
     def alive(self) -> bool:
