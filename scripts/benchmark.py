@@ -7,6 +7,7 @@
     python -m scripts.benchmark questions [json=PATH] [repeats=3]
     python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
         [steps=30000] [rlgym=install]
+    python -m scripts.benchmark swe [json=PATH] [repeats=3]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
@@ -40,6 +41,9 @@ Arena.step alone, ours with the flat observation, with Lucy's, with Lucy's and h
 (`rlgym=PYTHON`: one that has it; `none`: without). `reward_adds_NAME` is what the reward adds to
 the time of a step; the ratios are of one process each, those that end in `_workers` of all of ours
 against rlgym's one.
+
+`swe` measures sandboxes: what a command that does nothing (`docker_noop_ms`, `bubblewrap_noop_ms`),
+one that starts Python, a reset of twenty files and a start take, in milliseconds.
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.questions import questions
 from scripts.benchmarks.rocket import rocket
+from scripts.benchmarks.swe import swe
 from scripts.benchmarks.throughput import throughput
 from scripts.benchmarks.turns import Arguments, table
 from scripts.configuration.arguments import parse, run
@@ -65,6 +70,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "oni": oni,
     "questions": questions,
     "rocket": rocket,
+    "swe": swe,
 }
 
 

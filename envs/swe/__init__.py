@@ -1,1 +1,1 @@
-"""Software-engineering tasks: programs with a bug, sandboxes that run them, graders that judge them."""
+"""Software-engineering tasks: programs with a bug, sandboxes that run them, and graders."""

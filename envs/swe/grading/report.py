@@ -22,7 +22,10 @@ class Report:
         outcome: "empty" where nothing differs from the start, "pass" where all of fail_to_pass and
             pass_to_pass passed, else "fail".
         statuses: test id -> status.
-        invalid: why the run counts as no pass whatever it printed ("timeout", "forged", "no report", ...), or "".
+        invalid: why the run counts as no pass whatever it printed ("timeout", "forged",
+            "no report", ...), or "".
+        resolution: of SWE-bench's three, FULL, PARTIAL (some of fail_to_pass, all of pass_to_pass)
+            or NO; "" where a judge does not say.
         infrastructure: the sandbox or the engine failed, not the tree; it stays in the denominator.
     """
 
@@ -30,6 +33,7 @@ class Report:
     statuses: Mapping[str, Status] = field(default_factory=dict)
     invalid: str = ""
     infrastructure: bool = False
+    resolution: Literal["FULL", "PARTIAL", "NO", ""] = ""
 
 
 class Judge(ABC):
@@ -43,5 +47,5 @@ class Judge(ABC):
     def grade(self, task: Task, tree: Tree) -> Report:
         """The verdict over fail_to_pass and pass_to_pass, in a fresh place, with pristine tests."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a judge may have nothing to end
         """Ends what it started."""

@@ -26,7 +26,8 @@ class Limits:
 class Execution:
     """What a command came to.
 
-    `output` is stdout and stderr together, the first `Limits.output_kib`; `returncode` is 137 after a kill.
+    `output` is stdout and stderr together, the first `Limits.output_kib`; `returncode` is 137 after
+    a kill.
     """
 
     returncode: int
@@ -40,7 +41,14 @@ class SandboxLost(RuntimeError):
 
 
 class Sandbox(ABC):
-    """One tree, one agent. Every call may raise SandboxLost."""
+    """One tree, one agent. Every call may raise SandboxLost.
+
+    Attributes:
+        tainted: something happened that a reset does not undo for certain; a pool does not hand
+            such a sandbox out again.
+    """
+
+    tainted: bool = False
 
     @abstractmethod
     def reset(self, tree: Tree) -> None:
@@ -48,11 +56,17 @@ class Sandbox(ABC):
 
     @abstractmethod
     def execute(self, argv: Sequence[str], seconds: float | None = None, stdin: bytes = b"") -> Execution:
-        """Runs a command in the root of the tree, as nobody in particular; its processes end with it."""
+        """Runs a command in the root of the tree, as nobody in particular.
+
+        Its processes end with it; what it wrote stays.
+        """
 
     @abstractmethod
     def read(self, path: str) -> bytes:
-        """A regular file under the tree. Raises ValueError for any other path, FileNotFoundError where there is none."""
+        """A regular file under the tree.
+
+        Raises ValueError for any other path, FileNotFoundError where there is none.
+        """
 
     @abstractmethod
     def write(self, path: str, content: bytes) -> None:

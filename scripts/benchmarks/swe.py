@@ -1,0 +1,93 @@
+"""What a command in a sandbox costs: a no-op, a start, a reset, by provider."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from envs.swe.sandbox.bubblewrap import BubblewrapSandbox
+from envs.swe.sandbox.docker import DockerSandbox
+from envs.swe.sandbox.docker import unavailable as no_docker
+from envs.swe.sandbox.engine import LocalEngine
+from envs.swe.sandbox.engine import unavailable as no_engine
+from envs.swe.sandbox.providers import available
+from envs.swe.sandbox.sandbox import Sandbox
+from scripts.benchmarks.turns import Arguments
+
+COMMANDS = 100
+"""No-ops of a turn, of which the median counts."""
+TREE = {f"module_{number}.py": "x = 1\n" * 50 for number in range(20)}
+
+Factory = Callable[[], Sandbox]
+
+
+def swe(arguments: Arguments) -> dict[str, Any]:
+    """Milliseconds by provider, {"rows": [...], "ratios": {"docker_noop_ms": ...}}.
+
+    A provider that is not there is left out, and said. Rows of other things, steps of the tools
+    over a table of outcomes for one, are appended to `rows` and their numbers to `ratios`.
+    """
+    rows, ratios = [], {}
+    with providers() as factories:
+        for name, factory in factories.items():
+            row = measured(name, factory, arguments.repeats)
+            rows.append(row)
+            ratios[f"{name}_noop_ms"] = row["noop_ms"]
+    if not rows:
+        raise ValueError("no provider of sandboxes is here: python -m scripts.sandbox check says what to do")
+    return {"rows": rows, "ratios": ratios}
+
+
+def measured(name: str, factory: Factory, repeats: int) -> dict[str, Any]:
+    factory().close()  # the image is made once, and is not what starting costs
+    turns = []
+    for turn in range(repeats):
+        print(f"  {turn + 1}/{repeats}  {name} ...", file=sys.stderr, flush=True)
+        turns.append(one_turn(factory))
+    medians = {what: round(statistics.median(turn[what] for turn in turns), 2) for what in turns[0]}
+    return {"provider": name, **medians}
+
+
+def one_turn(factory: Factory) -> dict[str, float]:
+    started = time.perf_counter()
+    sandbox = factory()
+    start = (time.perf_counter() - started) * 1000
+    try:
+        sandbox.reset(TREE)
+        return {
+            "noop_ms": milliseconds(lambda: sandbox.execute(["true"]), COMMANDS),
+            "python_ms": milliseconds(lambda: sandbox.execute(["python3", "-c", ""]), COMMANDS // 4),
+            "reset_ms": milliseconds(lambda: sandbox.reset(TREE), COMMANDS // 4),
+            "start_ms": start,
+        }
+    finally:
+        sandbox.close()
+
+
+def milliseconds(work: Callable[[], object], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken) * 1000
+
+
+@contextmanager
+def providers() -> Iterator[Mapping[str, Factory]]:
+    """Those that are there; an Engine of one's own where none runs and one can be started."""
+    reasons = available()
+    factories: dict[str, Factory] = {} if reasons["bubblewrap"] else {"bubblewrap": BubblewrapSandbox}
+    if not no_docker():
+        yield {"docker": DockerSandbox, **factories}
+    elif no_engine():
+        print(f"without docker: {reasons['docker']}", file=sys.stderr)
+        yield factories
+    else:
+        with LocalEngine() as engine:
+            client = engine.client()
+            yield {"docker": lambda: DockerSandbox(client=client), **factories}
