@@ -124,7 +124,7 @@ def test_windows_line_ends_stay() -> None:
 
 
 def test_every_mutant_of_the_corpus_parses_differs_and_is_there_once() -> None:
-    for repository in list(repositories().values())[::3]:
+    for repository in (repositories()["prose"], repositories()["stores"]):
         path = next(iter(repository.files))
         text = repository.files[path]
         found = single(Source(text), chosen([]), 0)
