@@ -53,6 +53,7 @@ class TestSuite:
     test_patch: str = ""
     test_files: tuple[str, ...] = ()
     parser: str = "pytest"
+    __test__ = False  # for pytest, which collects classes of such a name
 
 
 @dataclass(frozen=True)

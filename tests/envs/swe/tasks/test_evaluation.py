@@ -41,12 +41,12 @@ def test_a_bug_fails_its_cases_and_no_others() -> None:
 
 def test_an_endless_loop_is_cut_and_the_next_case_runs() -> None:
     started = time.monotonic()
-    found = tried("        number //= 1000\n", "")
+    found = tried("            number -= value\n", "")
     assert time.monotonic() - started < 10
     assert found.timed_out
-    assert found.results["numerals::in_words[1]"] is None
-    assert found.statuses["numerals::in_words[1]"] == "FAILED"
-    assert found.statuses["numerals::in_words[0]"] == "PASSED"
+    assert found.results["numerals::to_roman[1]"] is None
+    assert found.statuses["numerals::to_roman[1]"] == "FAILED"
+    assert of(found, "break_lines")["PASSED"] == 0, "the cases of this module come first"
     assert of(found, "grouped")["MISSING"] > 0, "after three the rest is not run"
 
 
@@ -58,7 +58,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_a_loop_in_c_that_hears_no_signal_is_ended_from_without() -> None:
-    text = PROSE.files["numerals.py"].replace("return sign + mark.join(reversed(parts))", "return 7**(10**9)")
+    text = PROSE.files["numerals.py"].replace("return sign + mark.join(reversed(parts))", "return sum(range(10**13))")
     limits = TrialLimits(tree_seconds=1, wall_seconds=5)
     with Evaluator(PROSE, limits) as evaluator:
         hung = evaluator.evaluate({**PROSE.files, "numerals.py": text})
