@@ -42,11 +42,14 @@ def test_without_control_groups_each_process_has_limits_of_its_own(monkeypatch: 
 def test_a_process_that_is_killed_takes_its_sandboxes_along():
     pid = os.fork()
     if pid == 0:
-        idle, busy = BubblewrapSandbox(LIMITS), BubblewrapSandbox(LIMITS)
-        threading.Thread(target=busy.execute, args=(["sleep", "61.5"],), daemon=True).start()
-        while b"61.5" not in running() and idle.alive():
-            time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            idle, busy = BubblewrapSandbox(LIMITS), BubblewrapSandbox(LIMITS)
+            threading.Thread(target=busy.execute, args=(["sleep", "61.5"],), daemon=True).start()
+            while b"61.5" not in running() and idle.alive():
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
     assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
     deadline = time.monotonic() + 10
     while b"61.5" in running() and time.monotonic() < deadline:

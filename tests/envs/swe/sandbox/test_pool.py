@@ -168,8 +168,12 @@ def test_strays_of_a_process_that_was_killed_are_found_by_their_label(engine: do
     image = host_image().load(engine)
     pid = os.fork()
     if pid == 0:
-        DockerSandbox(LIMITS, image, docker.DockerClient(address))
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            sandbox = DockerSandbox(LIMITS, image, docker.DockerClient(address))
+            if sandbox.alive():
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
     os.waitpid(pid, 0)
     with Pool(lambda: DockerSandbox(LIMITS, client=engine), 1) as pool, pool.lent() as used:
         owners = [item.labels[OWNER] for item in engine.containers.list(filters={"label": LABEL})]
