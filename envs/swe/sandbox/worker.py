@@ -26,6 +26,7 @@ import stat
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 36, 38, 47
@@ -70,13 +71,13 @@ class Worker:
             head, body = struct.unpack(">QQ", lengths)
             request, payload = json.loads(read_exactly(head)), read_exactly(body)
             try:
-                reply, content = getattr(self, "do_" + request.pop("do"))(payload, **request)
+                answer = getattr(self, "do_" + request.pop("do"))(payload, **request)
             except FileNotFoundError as error:
-                reply, content = {"error": "missing", "message": str(error)}, b""
+                answer = {"error": "missing", "message": str(error)}, b""
             except (OSError, ValueError) as error:
-                reply, content = {"error": "refused", "message": str(error)}, b""
-            answer = json.dumps(reply).encode()
-            write_all(1, struct.pack(">QQ", len(answer), len(content)) + answer + content)
+                answer = {"error": "refused", "message": str(error)}, b""
+            if answer is not None:  # or it was sent already
+                send(*answer)
 
     def do_hello(self, payload: bytes) -> tuple[dict[str, Any], bytes]:
         return {"seccomp": self.filter is not None, "python": sys.version.split()[0]}, b""
@@ -105,25 +106,26 @@ class Worker:
 
     def do_read(self, payload: bytes, path: str) -> tuple[dict[str, Any], bytes]:
         with opened_parent(self.root, path, make=False) as (folder, name):
-            return {}, read_file(name, folder, path, self.settings["file_mib"] << 20)
+            return {}, content_of(name, folder, path, self.settings["file_mib"] << 20)
 
-    def do_tree(self, payload: bytes) -> tuple[dict[str, Any], bytes]:
-        """Regular files alone; names that are no UTF-8 and what is over a limit are left out."""
-        files: list[tuple[str, int]] = []
-        contents: list[bytes] = []
+    def do_tree(self, payload: bytes) -> None:
+        """Regular files alone; names that are no UTF-8 and what is over a limit are left out.
+
+        Sent file by file: a full disk must not take the worker's memory.
+        """
+        paths: list[tuple[bytes, str, int]] = []
         room = self.settings["disk_mib"] << 20
-        for path in regular_files(self.root):
-            if len(files) == self.settings["files"]:
-                break
+        for path in regular_files(self.root)[: self.settings["files"]]:
             try:
                 name = os.path.relpath(path, self.root).decode()
-                content = read_file(path, None, name, min(room, self.settings["file_mib"] << 20))
+                with opened(path, None, name, min(room, self.settings["file_mib"] << 20)) as (_, size):
+                    paths.append((path, name, size))
             except (OSError, ValueError):
                 continue
-            room -= len(content)
-            files.append((name, len(content)))
-            contents.append(content)
-        return {"files": files}, b"".join(contents)
+            room -= size
+        send({"files": [(name, size) for _, name, size in paths]}, b"", sum(size for _, _, size in paths))
+        for path, name, size in paths:
+            write_all(1, content_of(path, None, name, size))
 
     def do_execute(self, payload: bytes, argv: list[str], seconds: float, output: int) -> tuple[dict[str, Any], bytes]:
         """Runs a command, returns when it ends, and lets nothing that it started outlive it."""
@@ -316,16 +318,25 @@ def regular(file: int, path: str) -> os.stat_result:
     return status
 
 
-def read_file(name: bytes, folder: int | None, path: str, most: int) -> bytes:
-    """O_NONBLOCK: opening a pipe that nobody writes would wait for ever."""
+@contextlib.contextmanager
+def opened(name: bytes, folder: int | None, path: str, most: int) -> Iterator[tuple[int, int]]:
+    """A regular file and its size. O_NONBLOCK: a pipe that nobody writes would be waited for."""
     file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
         size = regular(file, path).st_size
         if size > most:
             raise ValueError(f"{path!r} has {size} bytes, more than the {most} that may be read")
-        return b"".join(iter(lambda: os.read(file, CHUNK), b""))
+        yield file, size
     finally:
         os.close(file)
+
+
+def content_of(name: bytes, folder: int | None, path: str, most: int) -> bytes:
+    with opened(name, folder, path, most) as (file, size):
+        content = os.read(file, size)
+        while len(content) < size and (piece := os.read(file, size - len(content))):
+            content += piece
+        return content
 
 
 def regular_files(root: bytes) -> list[bytes]:
@@ -473,6 +484,13 @@ def argument_rules(pid: int, group: int) -> list[tuple[int, int, str, tuple[int,
         (41, 0, "equal", hypervisor_and_kernel_crypto),  # socket
         (56, 0, "any bit", (new_namespaces,)),  # clone
     ]
+
+
+def send(reply: dict[str, Any], content: bytes, length: int | None = None) -> None:
+    """A message; with `length`, that many bytes of it are written later."""
+    answer = json.dumps(reply).encode()
+    write_all(1, struct.pack(">QQ", len(answer), len(content) if length is None else length) + answer)
+    write_all(1, content)
 
 
 def read_exactly(count: int) -> bytes:

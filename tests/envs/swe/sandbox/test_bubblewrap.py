@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -42,19 +40,21 @@ def test_without_control_groups_each_process_has_limits_of_its_own(monkeypatch: 
 
 
 def test_a_process_that_is_killed_takes_its_sandboxes_along():
-    script = (
-        "import os, signal, threading, time\nfrom envs.swe.sandbox.bubblewrap import BubblewrapSandbox\n"
-        "idle, busy = BubblewrapSandbox(), BubblewrapSandbox()\n"
-        "threading.Thread(target=busy.execute, args=(['sleep', '61.5'],), daemon=True).start()\n"
-        "time.sleep(0.5)\nprint(os.getpid(), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    started = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert started.returncode == -signal.SIGKILL, started.stderr
+    pid = os.fork()
+    if pid == 0:
+        try:
+            idle, busy = BubblewrapSandbox(LIMITS), BubblewrapSandbox(LIMITS)
+            threading.Thread(target=busy.execute, args=(["sleep", "61.5"],), daemon=True).start()
+            while b"61.5" not in running() and idle.alive():
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
     deadline = time.monotonic() + 10
     while b"61.5" in running() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert b"61.5" not in running()
-    pid = started.stdout.strip()
     if os.geteuid() == 0 and list(Path("/sys/fs/cgroup").glob(f"*/breadcrumb/{pid}-*")):
         ControlGroup(64, 8).close()
         assert not list(Path("/sys/fs/cgroup").glob(f"*/breadcrumb/{pid}-*"))

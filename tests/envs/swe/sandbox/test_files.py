@@ -93,3 +93,10 @@ def test_commands_say_how_they_ended(sandbox: Sandbox):
         sandbox.execute([])
     with pytest.raises(ValueError, match="seconds"):
         sandbox.execute(["true"], seconds=0)
+
+
+def test_a_full_disk_comes_out_of_a_sandbox_with_little_memory(sandbox: Sandbox):
+    shell(sandbox, "for i in 1 2 3 4 5 6 7; do head -c 2M /dev/zero > $i; done")
+    for _ in range(3):
+        assert sum(map(len, sandbox.tree().values())) == 7 * 2 << 20
+    assert not sandbox.tainted

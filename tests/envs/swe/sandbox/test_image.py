@@ -1,4 +1,4 @@
-"""Images: made once, of files that nobody else could have changed, and removed when they are old."""
+"""Images are made once, lie where nobody else can write, and go when they are old."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +17,7 @@ import pytest
 from envs.swe.sandbox import bubblewrap
 from envs.swe.sandbox.bubblewrap import BubblewrapSandbox
 from envs.swe.sandbox.channel import ExecChannel
-from envs.swe.sandbox.docker import LABEL, DockerSandbox, abandoned, clean_strays, owner
+from envs.swe.sandbox.docker import LABEL, OWNER, DockerSandbox, abandoned, clean_strays, owner
 from envs.swe.sandbox.engine import LocalEngine
 from envs.swe.sandbox.engine import unavailable as no_engine
 from envs.swe.sandbox.image import host_image
@@ -167,17 +165,19 @@ def test_a_sandbox_that_is_forgotten_goes_with_its_object(engine: docker.DockerC
 
 def test_strays_of_a_process_that_was_killed_are_found_by_their_label(engine: docker.DockerClient):
     address = f"unix://{engine.api.get_adapter(engine.api.base_url).socket_path}"
-    script = f"""
-import docker, os, signal
-from envs.swe.sandbox.docker import DockerSandbox
-sandbox = DockerSandbox(image={host_image().load(engine)!r}, client=docker.DockerClient(base_url={address!r}))
-print(sandbox._container.id, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    stray = said.stdout.strip()
+    image = host_image().load(engine)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            sandbox = DockerSandbox(LIMITS, image, docker.DockerClient(address))
+            if sandbox.alive():
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    os.waitpid(pid, 0)
     with Pool(lambda: DockerSandbox(LIMITS, client=engine), 1) as pool, pool.lent() as used:
-        assert stray in [item.id for item in engine.containers.list(filters={"label": LABEL})], said.stderr
+        owners = [item.labels[OWNER] for item in engine.containers.list(filters={"label": LABEL})]
+        assert len([name for name in owners if f":{pid}:" in name]) == 1
         assert clean_strays(engine) == 1
         assert clean_strays(engine) == 0
         assert used.alive()
