@@ -19,9 +19,9 @@ OUTCOMES: tuple[Outcome, ...] = ("no_submit", "empty", "fail", "pass")
 WORTH = (-1.0, -0.5, 0.0, 1.0)
 """The task's reward on the last turn, an outcome each."""
 CHANNELS = ("format", "action", "edit", "progress", "completion")
-"""``info["reward_channels"]``: was it an action at all; was it one that could be done; did the tree
-become another for the first time; was a step towards a fix taken for the first time; was something
-submitted. Every turn names those that are not 0."""
+"""``info["reward_channels"]``: was it an action at all; was it one that could be done; did the
+tree become another for the first time; was a step towards a fix taken for the first time; was
+something submitted. Every turn names those that are not 0."""
 FORMAT, ACTION, EDIT, PROGRESS, COMPLETION = 0.05, 0.05, 0.1, 0.2, 0.2
 MILESTONES = ("searched", "opened_target", "edited_target", "tested_edit")
 """Steps towards a fix; each pays `PROGRESS` once an episode."""

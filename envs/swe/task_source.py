@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from envs.swe.tasks.candidates import candidates
 from envs.swe.tasks.generation import Recipe, generate
 from envs.swe.tasks.outcomes import OutcomeTable, TableJudge
 from envs.swe.tasks.repositories import repositories
+from envs.swe.tasks.task import Task
 from envs.swe.tasks.task_set import TaskSet
-from envs.swe.tools.sheets import Layout, Sheets, named, sheets_of
+from envs.swe.tools.sheets import Layout, Sheets, candidate_slots, named, sheets_of
 
-RECIPE = Recipe(count=400, split_by="function", pairs=False, workers=2)
-"""Of the tasks that are there without a file: 400 bugs, train and eval in different functions."""
-CANDIDATES = 12
-"""Edits of every file that the table of these tasks knows."""
+RECIPE = Recipe(count=240, split_by="function", pairs=False, workers=2)
+"""Of the tasks that are there without a file: bugs of train and eval lie in different functions."""
 VERSION = 1  # of what is kept; raise it where the same recipe makes something else
-
-_log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -42,60 +37,49 @@ def task_set(path: str | None) -> TaskSet:
     """
     if path is not None:
         return TaskSet.load(path)
-    kept = _default_path(".jsonl.gz")
+    kept = cache_folder() / f"tasks-{_default_name()}.jsonl.gz"
     with _made_once(kept) as there:
         if not there:
-            print(f"making {RECIPE.count} tasks once, a minute or two: {kept.parent}", flush=True)
+            print(f"making {RECIPE.count} tasks, once: {kept}", flush=True)
             TaskSet(generate(RECIPE).tasks).save(kept)
     return TaskSet.load(kept)
 
 
-@lru_cache(maxsize=4)
-def outcome_table(tasks_path: str | None, table_path: str | None) -> OutcomeTable:
-    """What the trees of the tasks come to: the user's file, the one beside it, or the default one.
-
-    Raises:
-        FileNotFoundError: tasks of the user's have no table; says how to make one.
-    """
-    if tasks_path is not None:
-        path = Path(table_path or tasks_path.removesuffix(".gz").removesuffix(".jsonl") + ".npz")
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{path} is not there: the tool face looks outcomes up. Make it with "
-                f"python -m scripts.make_tasks {tasks_path} table=true"
-            )
-        return OutcomeTable.load(path)
-    kept = _default_path(".npz")
-    tasks = task_set(None)
-    with _made_once(kept) as there:
-        if not there:
-            print("trying out what every edit of these tasks comes to, once", flush=True)
-            table = OutcomeTable()
-            choices = [
-                (task, [edit for path in sorted(task.files) for edit in candidates(task, path, CANDIDATES, 0)])
-                for task in tasks
-            ]
-            table.complete_all(choices, workers=RECIPE.workers)
-            table.save(kept)
-    return OutcomeTable.load(kept)
+def tasks_of(path: str | None, split: str) -> tuple[Task, ...]:
+    """The tasks of a split, in the file's order."""
+    return task_set(path).subset(split).tasks
 
 
 @lru_cache(maxsize=8)
-def sheets(tasks_path: str | None, table_path: str | None, split: str, layout: Layout) -> Sheets:
-    """The arrays of a split's tasks; kept, since reading the candidates takes a while."""
-    tasks = task_set(tasks_path)
-    kept = cache_folder() / f"sheets-{named(tasks.sha, layout)}-{split}-{VERSION}.npz"
+def sheets(tasks_path: str | None, split: str, layout: Layout) -> Sheets:
+    """The arrays of a split's tasks, kept once they are made.
+
+    Trees that no table beside the tasks knows are tried out, which is for generated tasks alone.
+
+    Raises:
+        ValueError: tasks of another kind.
+    """
+    kept = cache_folder() / f"sheets-{named(task_set(tasks_path).sha, layout)}-{split}-{VERSION}.npz"
     with _made_once(kept) as there:
         if not there:
-            judge = TableJudge(outcome_table(tasks_path, table_path))
-            sheets_of(tuple(tasks.subset(split)), judge, layout).save(kept)
+            tasks = tasks_of(tasks_path, split)
+            print(f"trying out what every edit of {len(tasks)} {split} tasks comes to, once: {kept}", flush=True)
+            sheets_of(tasks, TableJudge(_table(tasks_path, tasks, layout)), layout).save(kept)
     return Sheets.load(kept)
 
 
-def _default_path(suffix: str) -> Path:
+def _table(tasks_path: str | None, tasks: tuple[Task, ...], layout: Layout) -> OutcomeTable:
+    """The table beside a file of tasks, if there is one, completed."""
+    beside = None if tasks_path is None else Path(tasks_path.removesuffix(".gz").removesuffix(".jsonl") + ".npz")
+    table = OutcomeTable.load(beside) if beside is not None and beside.is_file() else OutcomeTable()
+    choices = [(task, [edit for slot in candidate_slots(task, layout) for edit in slot]) for task in tasks]
+    table.complete_all(choices, workers=RECIPE.workers)
+    return table
+
+
+def _default_name() -> str:
     corpus = [(name, sorted(one.files.items()), one.checks) for name, one in sorted(repositories().items())]
-    name = hashlib.sha256(f"{VERSION} {RECIPE} {CANDIDATES} {corpus}".encode()).hexdigest()[:16]
-    return cache_folder() / f"tasks-{name}{suffix}"
+    return hashlib.sha256(f"{VERSION} {RECIPE} {corpus}".encode()).hexdigest()[:16]
 
 
 @contextmanager

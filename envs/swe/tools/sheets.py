@@ -89,7 +89,7 @@ def file_slots(task: Task, layout: Layout) -> tuple[str, ...]:
     """
     paths = sorted(task.files)
     if len(paths) > layout.files:
-        raise ValueError(f"{task.id} has {len(paths)} files and there are {layout.files} slots; give files={len(paths)}")
+        raise ValueError(f"{task.id} has {len(paths)} files, and there are {layout.files} slots: files={len(paths)}")
     random.Random(f"{layout.seed} {task.id} files").shuffle(paths)
     return tuple(paths)
 
