@@ -46,7 +46,7 @@ def embed_and_convolve(grids: Tensor, embedding: nn.Embedding, convolution: nn.C
     parts = embedding.weight.index_select(0, torch.from_numpy(symbols)) @ weight  # (symbols, 9 * channels)
     assert convolution.bias is not None
     rows = -(-grids.shape[1] // stride)
-    image = _Patched.apply(parts, convolution.bias, patches, places)  # type: ignore[no-untyped-call]
+    image = _Patched.apply(parts, convolution.bias, patches, places)
     return image.view(len(grids), rows, -1, convolution.out_channels).permute(0, 3, 1, 2)
 
 

@@ -1,9 +1,10 @@
-"""PPO's update for discrete actions on a processor: fewer operations, several cores, the same step."""
+"""PPO's update for discrete actions on a processor: fewer operations, several cores, one result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from agents.sb3.closed_form import SUMS, Old, Weights, clipped_gradients
 
 
 class ClippedUpdate:
-    """`train` of SB3's PPO with the loss's gradient in closed form, each thread on rows of its own.
+    """`train` of SB3's PPO with the gradient in closed form, each thread on rows of its own.
 
     It does what SB3's does, step for step and up to rounding; where it cannot (other actions,
     another device), SB3's own does it. Stands before an algorithm among the bases of a class.
@@ -135,7 +136,7 @@ def logits_and_values(policy: Any, observations: Any) -> tuple[Tensor, Tensor]:
 def _spans(rows: int, threads: int) -> Iterator[slice]:
     count = max(1, min(threads, rows // MIN_SHARD))
     edges = [rows * part // count for part in range(count + 1)]
-    return (slice(start, end) for start, end in zip(edges, edges[1:], strict=False))
+    return (slice(start, end) for start, end in pairwise(edges))
 
 
 def _rows(observations: Any, span: slice) -> Any:

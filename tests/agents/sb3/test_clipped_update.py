@@ -67,7 +67,8 @@ def test_a_run_repeats_itself_with_threads():
 def test_continuous_actions_are_left_to_sb3():
     env = VecMonitor(envs.make_vec("Pendulum-v1", 4, seed=1))
     model = build("ppo", env, seed=1, threads=2, **TINY)
-    assert isinstance(model, FastPPO) and model.threads is None
+    assert isinstance(model, FastPPO)
+    assert model.threads is None
     model.learn(4 * TINY["n_steps"])
     assert np.isfinite(model.logger.name_to_value["train/loss"])
 
@@ -80,7 +81,8 @@ def test_a_network_of_somebody_elses_is_not_shared_between_threads():
 
     env = VecMonitor(envs.make_vec("CartPole-v1", 4, seed=1))
     shared = build("ppo", env, seed=1, threads=2, **TINY)
-    assert isinstance(shared.threads, Threads) and shared.threads.count == 2
+    assert isinstance(shared.threads, Threads)
+    assert shared.threads.count == 2
     own = build("ppo", env, seed=1, threads=2, policy_kwargs={"features_extractor_class": Mine}, **TINY)
     assert own.threads is None
     torch.set_num_threads(1)

@@ -24,7 +24,7 @@ def batch(n=200, actions=7, seed=0):
 
 
 def loss_of_sb3(logits, values, old, weights, masks=None):
-    """(loss, means of SUMS), written as in SB3's PPO.train and sb3-contrib's MaskableCategorical."""
+    """(loss, means of SUMS), as in SB3's PPO.train and sb3-contrib's MaskableCategorical."""
     if masks is not None:
         logits = torch.where(masks, logits, torch.tensor(-1e8, dtype=logits.dtype))
     log_p = torch.log_softmax(logits, 1)
@@ -88,4 +88,5 @@ def test_a_probability_of_zero_has_no_gradient_and_no_nan():
     logits = torch.tensor([[0.0, -1e9], [800.0, 0.0]], requires_grad=True)
     old = Old(torch.tensor([0, 0]), torch.zeros(2), torch.zeros(2), torch.ones(2), torch.zeros(2))
     by_logits, _, sums = clipped_gradients(logits, torch.zeros(2), old, Weights(0.2, None, 0.1, 0.5), 2)
-    assert torch.isfinite(by_logits).all() and torch.isfinite(sums).all()
+    assert torch.isfinite(by_logits).all()
+    assert torch.isfinite(sums).all()
