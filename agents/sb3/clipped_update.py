@@ -20,7 +20,7 @@ from agents.sb3.closed_form import SUMS, Old, Weights, clipped_gradients
 
 
 class ClippedUpdate:
-    """`train` of SB3's PPO with the gradient in closed form, each thread on rows of its own.
+    """SB3's `train` of PPO, its gradient in closed form, each thread on rows of its own.
 
     It does what SB3's does, step for step and up to rounding; where it cannot (other actions,
     another device), SB3's own does it. Stands before an algorithm among the bases of a class.
