@@ -27,7 +27,7 @@ class ClippedUpdate:
     """
 
     threads: Threads | None = None
-    """Cores that share a minibatch; None: this one. Only for networks that treat rows one by one."""
+    """Cores that share a minibatch; None: this one. For networks that treat rows one by one."""
 
     def train(self) -> None:
         model: Any = self
