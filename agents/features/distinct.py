@@ -138,8 +138,8 @@ class Distinct:
             return codes
         rows = as_words(entry)
         if self._memory is None:
-            self._memory = _Memory(rows.shape[1], rows.dtype)
-        return self._memory.codes(encoder, entry, rows)
+            self._memory = _Memory(encoder, rows.shape[1], rows.dtype)
+        return self._memory.codes(entry, rows)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memory": None}
@@ -170,14 +170,15 @@ register_optimizer_step_post_hook(_count_step)
 class _Memory:
     """Codes by row, as long as the weights that made them stand still."""
 
-    def __init__(self, words: int, kind: np.dtype[Any]) -> None:
+    def __init__(self, encoder: nn.Module, words: int, kind: np.dtype[Any]) -> None:
+        self._encoder, self._parameters = encoder, list(encoder.parameters())
         self._table = RowTable(REMEMBERED, words, kind)
         self._codes: Tensor | None = None
         self._version = (-1, -1)
 
-    def codes(self, encoder: nn.Module, entry: Tensor, rows: Rows) -> Tensor:
+    def codes(self, entry: Tensor, rows: Rows) -> Tensor:
         """The codes of `rows`; those that are new are computed."""
-        version = (_optimiser_steps[0], sum(parameter._version for parameter in encoder.parameters()))
+        version = (_optimiser_steps[0], sum(parameter._version for parameter in self._parameters))
         if version != self._version or len(self._table) + len(rows) > REMEMBERED:
             self._table.clear()
             self._version = version
@@ -185,7 +186,7 @@ class _Memory:
         numbers = self._table.number(rows)
         new = len(self._table) - before
         if new:
-            computed = encoder(entry[torch.from_numpy(_first(numbers, before + new)[before:])])
+            computed = self._encoder(entry[torch.from_numpy(_first(numbers, before + new)[before:])])
             if self._codes is None:
                 self._codes = computed.new_empty((REMEMBERED, computed.shape[1]))
             self._codes[before : before + new] = computed

@@ -28,6 +28,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.features.distinct import Distinct
+from agents.features.patches import embed_and_convolve
 from agents.features.shards import Shards
 
 GRIDS = ("glyphs_crop", "chars_crop", "colors_crop", "glyphs", "chars", "colors", "specials", "tty_chars", "tty_colors")
@@ -67,10 +68,14 @@ class _Grid(nn.Module):
         self.out = nn.Sequential(nn.Flatten(), nn.Linear(previous * height * width_, features), nn.ReLU())
 
     def forward(self, grid: Tensor) -> Tensor:
-        # Copied to channels first: left as the embedding makes it, torch mixes layouts on the way
-        # back, 20 % slower on a CPU.
-        image = self.embedding(grid.long()).permute(0, 3, 1, 2).contiguous()
-        return self.out(self.convolutions(image))
+        first = self.convolutions[0]
+        assert isinstance(first, nn.Conv2d)
+        image = self.convolutions[2:](embed_and_convolve(grid, self.embedding, first))
+        last = self.out[1]
+        assert isinstance(last, nn.Linear)
+        # Channels last in memory: flattened as they lie, with weights that are put in this order.
+        weight = last.weight.view(last.out_features, image.shape[1], -1).transpose(1, 2).flatten(1)
+        return torch.relu(nn.functional.linear(image.permute(0, 2, 3, 1).flatten(1), weight, last.bias))
 
 
 class _Bag(nn.Module):

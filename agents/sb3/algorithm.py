@@ -17,8 +17,9 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.agent import AGENT_FILE, Agent, AgentConfig
 from agents.device import resolve_device
-from agents.features import SHARDED, features_for
-from agents.policies import LeanMultiInputPolicy
+from agents.features import FEATURES, SHARDED, features_for
+from agents.features.shards import Threads
+from agents.policies import LeanMultiInputPolicy, LeanPolicy
 from agents.restoring import Vacant, restore
 from agents.spaces import refuse_small_images, refuse_unreadable
 from foundation.checks import one_of, whole
@@ -72,7 +73,10 @@ class SB3Agent(Agent):
     """Adam with SB3's epsilon for actor-critics, one kernel for all weights."""
 
     lean = False
-    """Can `LeanMultiInputPolicy` stand for SB3's policy, where the observations allow it?"""
+    """Can a policy of `agents.policies` stand for SB3's, where spaces allow it?"""
+
+    splits = False
+    """Does its `train` share a minibatch of discrete actions between threads (`threads`)?"""
 
     def refuse(self, env: VecEnv, config: Any) -> None:
         self.refuse_spaces(env, config.policy)
@@ -109,9 +113,9 @@ class SB3Agent(Agent):
             env: the stack that the agent acts in.
             seed: of networks, sampling and action spaces (`env` is seeded with it too, as SB3
                 does).
-            threads: cores to learn with. Where the feature extractor can share a batch between
-                threads, torch's own are set to one, because the two kinds would take each other's
-                core; else torch's are set to `threads`.
+            threads: cores to learn with. Where the algorithm or the feature extractor can share a
+                batch between threads, torch's own are set to one, because the two kinds would take
+                each other's core; else torch's are set to `threads`.
             device: "cpu", "cuda", "cuda:1" or "auto".
             tensorboard: folder for SB3's own TensorBoard log; None where a logger is set by the
                 caller.
@@ -139,10 +143,11 @@ class SB3Agent(Agent):
                 policy_kwargs["features_extractor_class"], policy_kwargs["features_extractor_kwargs"] = extractor
             else:
                 refuse_small_images(env.observation_space, policy)
-        sharded = policy_kwargs.get("features_extractor_class") in SHARDED
+        extractor_class = policy_kwargs.get("features_extractor_class")
+        sharded, splits = extractor_class in SHARDED, self._splits(env, device, extractor_class)
         if sharded:
             arguments = policy_kwargs["features_extractor_kwargs"]
-            policy_kwargs["features_extractor_kwargs"] = {"threads": threads, **arguments}
+            policy_kwargs["features_extractor_kwargs"] = {"threads": 1 if splits else threads, **arguments}
         if self.actor_critic and "optimizer_class" not in policy_kwargs:
             policy_kwargs.setdefault("optimizer_kwargs", {"eps": 1e-5, "fused": True})
         for key in self.policy_arguments:
@@ -153,7 +158,7 @@ class SB3Agent(Agent):
             settings["learning_rate"] = LinearSchedule(settings["learning_rate"], 0.0, 1.0)
         settings = self.arguments(env, settings)
         refuse_settings(self, settings)
-        _set_threads(sharded, threads)
+        torch.set_num_threads(1 if sharded or splits else threads)
         make: Any = self.algorithm
         model: BaseAlgorithm = make(
             self._policy(env, policy, sharded),
@@ -164,6 +169,8 @@ class SB3Agent(Agent):
             policy_kwargs=policy_kwargs,
             **settings,
         )
+        if splits:
+            model.threads = Threads(threads)  # type: ignore[attr-defined]
         return model
 
     def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
@@ -194,13 +201,21 @@ class SB3Agent(Agent):
         """The algorithm's own word for one of `POLICIES`."""
         return name
 
-    def _policy(self, env: VecEnv, policy: str, sharded: bool) -> str | type[LeanMultiInputPolicy]:
-        if policy == "auto" and sharded and self.lean and isinstance(env.action_space, spaces.Discrete):
-            return LeanMultiInputPolicy
+    def _splits(self, env: VecEnv, device: str, extractor: type | None) -> bool:
+        """Are minibatches shared, of a network that treats rows one by one?"""
+        row_by_row = extractor is None or extractor in FEATURES.values()
+        return self.splits and row_by_row and device == "cpu" and isinstance(env.action_space, spaces.Discrete)
+
+    def _policy(self, env: VecEnv, policy: str, sharded: bool) -> str | type[LeanPolicy]:
         if policy == "auto":
             space = env.observation_space
             wide = "CnnPolicy" if is_image_space(space) else "MlpPolicy"
             policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else wide
+            if self.lean and isinstance(env.action_space, spaces.Discrete):
+                if sharded:
+                    return LeanMultiInputPolicy
+                if policy == "MlpPolicy":
+                    return LeanPolicy
         return self.policy_name(policy)
 
 
@@ -273,7 +288,3 @@ def _extractor(
 def _seed(saved: SavedModel) -> int | None:
     seed = saved.object("seed") if "seed" in saved.names else None
     return seed if isinstance(seed, int) else None
-
-
-def _set_threads(sharded: bool, threads: int) -> None:
-    torch.set_num_threads(1 if sharded else threads)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gymnasium import spaces
-from sb3_contrib import MaskablePPO, RecurrentPPO
-from stable_baselines3 import A2C, PPO
+from sb3_contrib import RecurrentPPO
+from stable_baselines3 import A2C
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -16,6 +16,7 @@ from agents.agent import AgentConfig, register
 from agents.memory import refuse_beyond_memory, step_bytes
 from agents.players import MaskedPlayer, Masks, Player, has_action_masks
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SHARE, SB3Agent, SB3Config
+from agents.sb3.clipped_update import FastMaskablePPO, FastPPO
 
 
 @dataclass
@@ -126,10 +127,11 @@ class OnPolicyAgent(SB3Agent):
 class PPOAgent(OnPolicyAgent):
     """PPO (Schulman et al. 2017, arXiv 1707.06347)."""
 
-    algorithm: ClassVar[type[BaseAlgorithm]] = PPO
+    algorithm: ClassVar[type[BaseAlgorithm]] = FastPPO
     config: ClassVar[type[AgentConfig]] = PPOConfig
     actor_critic = True
     lean = True
+    splits = True
 
     single = True
     """Does it leave a minibatch of one step as it is, whose advantage has no spread?"""
@@ -160,7 +162,7 @@ class PPOAgent(OnPolicyAgent):
 class MaskablePPOAgent(PPOAgent):
     """PPO with invalid actions masked (Huang and Ontañón 2022, arXiv 2006.14171)."""
 
-    algorithm = MaskablePPO
+    algorithm = FastMaskablePPO
     config = MaskablePPOConfig
     lean = False
     single = False
@@ -182,6 +184,7 @@ class RecurrentPPOAgent(PPOAgent):
     presets = {"nethack": NetHackRecurrentPPOConfig, "nethack_light": LightNetHackRecurrentPPOConfig}
     policy_arguments = ("lstm_hidden_size", "n_lstm_layers")
     lean = False
+    splits = False
 
     actions = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete)
     single = False

@@ -73,7 +73,7 @@ def test_a_batch_too_small_to_share_and_a_pass_without_gradients_stay_in_the_cal
     module(batch(space, MIN_SHARD))
     with torch.no_grad():
         module(batch(space, 4 * MIN_SHARD))
-    assert module._shards._pool is None
+    assert module._shards.threads._pool is None
 
 
 def test_shards_survive_pickling_and_copying_without_their_threads():

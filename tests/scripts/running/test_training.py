@@ -22,6 +22,7 @@ import yaml
 from gymnasium.envs.classic_control import CartPoleEnv
 from stable_baselines3 import PPO
 
+from agents.sb3.clipped_update import FastPPO
 from scripts.running import training
 from scripts.running.checkpoints import latest_checkpoint
 from scripts.running.progress_csv import STEPS, read_rows
@@ -241,16 +242,16 @@ def test_no_checkpoint_holds_weights_that_are_not_finite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Learning goes wrong after some updates: the run stops; an earlier checkpoint is newest."""
-    update = PPO.train
+    update = FastPPO.train
     updates = itertools.count()
 
-    def spoilt(model: PPO) -> None:
+    def spoilt(model: FastPPO) -> None:
         update(model)
         if next(updates) == 3:
             with torch.no_grad():
                 next(iter(model.policy.parameters()))[0] = float("nan")
 
-    monkeypatch.setattr(PPO, "train", spoilt)
+    monkeypatch.setattr(FastPPO, "train", spoilt)
     monkeypatch.setattr(PPO, "collect_rollouts", _collect_whatever_the_weights(PPO.collect_rollouts))
     run = tmp_path / "run"
     assert train(run, "shaping=none", "total_timesteps=1000", "checkpoint_every=64") == 1
