@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +78,10 @@ class Sheets:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(**{entry.name: arrays[entry.name] for entry in fields(cls)})
-        except (KeyError, EOFError, ValueError, OSError) as error:
-            raise ValueError(f"{path} holds no sheets of tasks: {error}") from error
+        except FileNotFoundError:
+            raise
+        except (KeyError, EOFError, ValueError, OSError, BadZipFile) as error:
+            raise ValueError(f"{path} holds no sheets of tasks: {error}. Remove it; it is made anew") from error
 
 
 def file_slots(task: Task, layout: Layout) -> tuple[str, ...]:
