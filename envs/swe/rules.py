@@ -33,7 +33,8 @@ STATISTICS = (
     *(f"outcome_{outcome}" for outcome in OUTCOMES),
 )
 """``info["stats"]`` of an episode's last turn: was something submitted (its mean is CR), that was
-another tree (MR), that passed (RR); the share of turns that were no action; the outcome, one-hot."""
+another tree (MR), that passed (RR); the share of turns that came to nothing; the outcome,
+one-hot."""
 MAX_TURNS = 20
 
 

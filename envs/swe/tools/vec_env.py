@@ -110,7 +110,7 @@ class ToolsVecEnv(BatchedVecEnv):
         self._edits, self._turns, self._invalid = (np.zeros(n, np.int64) for _ in range(3))
         self._milestones = np.zeros((n, len(MILESTONES)), np.bool_)
         self._changed_once = np.zeros(n, np.bool_)
-        self._seeds = np.zeros(n, np.int64)
+        self._episode_seeds = np.zeros(n, np.int64)
         self._said: list[list[str]] = [[] for _ in range(n)]
         self._actions: IntArray = np.zeros(n, np.int64)
 
@@ -124,7 +124,7 @@ class ToolsVecEnv(BatchedVecEnv):
     def begin(self, row: int, episode_seed: int | None = None) -> None:
         """Begin the episode of this seed, or the next of the stream."""
         seed = self.episodes.next(row) if episode_seed is None else episode_seed
-        self._seeds[row] = seed
+        self._episode_seeds[row] = seed
         self._task[row] = task_of(seed, len(self.sheets))
         for flags in (self._listed, self._searched, self._tested, self._changed_once):
             flags[row] = False
@@ -227,7 +227,7 @@ class ToolsVecEnv(BatchedVecEnv):
         info["TimeLimit.truncated"] = False
         info["is_success"] = outcome == len(OUTCOMES) - 1
         info["outcome"] = OUTCOMES[outcome]
-        info["episode_seed"] = int(self._seeds[row])
+        info["episode_seed"] = int(self._episode_seeds[row])
         if "stats" in self._report:
             came_to = [float(outcome == place) for place in range(len(OUTCOMES))]
             share = float(self._invalid[row] / self._turns[row])
