@@ -10,9 +10,10 @@ import numpy as np
 
 from envs.catalogue import Request
 from envs.swe.rules import MAX_TURNS, WORTH, Rules
-from envs.swe.task_source import sheets
+from envs.swe.task_source import sheets, tasks_of
 from envs.swe.tools.sheets import Layout
 from envs.swe.tools.vec_env import Tools, ToolsVecEnv
+from envs.swe.tools.verdicts import verdicts
 from envs.typing import Array, BoolArray
 from foundation.checks import whole
 
@@ -57,7 +58,7 @@ class SweToolsEnv(gymnasium.Env[Array, np.int64]):
         return self._world.observed()[0], dict(self._world.reset_infos[0])
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Take a turn. Running out of turns terminates: it is an outcome.
+        """Take a turn. Running out of turns terminates: it is an outcome. A lost sandbox truncates.
 
         Raises:
             RuntimeError: the episode is over.
@@ -68,9 +69,14 @@ class SweToolsEnv(gymnasium.Env[Array, np.int64]):
         observations, rewards, dones, infos = self._world.step_wait()
         info = infos[0]
         self._over = bool(dones[0])
+        lost = bool(info.get("sandbox_lost", False))
         observation = np.asarray(info.pop("terminal_observation") if self._over else np.asarray(observations)[0])
         info.pop("TimeLimit.truncated", None)
-        return observation, float(rewards[0]), self._over, False, info
+        return observation, float(rewards[0]), self._over and not lost, lost, info
+
+    def close(self) -> None:
+        """Ends the sandbox, where there is one."""
+        self._world.close()
 
     def action_masks(self) -> BoolArray:
         """(actions,): see `ToolsVecEnv.action_masks`; sb3-contrib asks for them."""
@@ -92,6 +98,7 @@ def tools_vec_env(
     max_turns: int = MAX_TURNS,
     outcomes: Sequence[float] = WORTH,
     turn_counter: bool = False,
+    sandbox: str = "table",
 ) -> ToolsVecEnv:
     """The vector environment of the tool face.
 
@@ -106,10 +113,15 @@ def tools_vec_env(
         outcomes: what an episode is worth that ends without a submission, with an empty one, with
             one that fails, with one that passes.
         turn_counter: whether the state says how many turns are left.
+        sandbox: where trees are tried out: "table" looks up what `sheets` found out before,
+            "bubblewrap" and "docker" run them when an agent asks.
 
     Raises:
-        ValueError: numbers that make no sense, tasks that the tool face cannot offer.
+        ValueError: numbers that make no sense, a sandbox that is not there, tasks that the tool
+            face cannot offer.
     """
     layout = Layout(whole("files", files), whole("candidates", candidates), bool(fix), whole("order", order, least=0))
     rules = Rules(max_turns, tuple(outcomes))
-    return ToolsVecEnv(sheets(tasks, request.split, layout), layout, rules, request, turn_counter=turn_counter)
+    found = sheets(tasks, request.split, layout)
+    judged = verdicts(sandbox, lambda: tasks_of(tasks, request.split), found, layout)
+    return ToolsVecEnv(found, layout, rules, request, verdicts=judged, turn_counter=turn_counter)

@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,14 +15,14 @@ from numpy.typing import NDArray
 from envs.swe.grading.report import Judge
 from envs.swe.rules import target_files
 from envs.swe.tasks.candidates import TECHNIQUES, Candidate, applied, candidates
-from envs.swe.tasks.task import Task
+from envs.swe.tasks.task import Task, Tree
 from foundation.files import whole_file
 
 FEATURES = (*TECHNIQUES, "distance", "reached")
 """Of a candidate: what it is made by (one-hot), calls between a failing function and its place
 (a share of 4, at most 1), and whether a failing function calls its place at all."""
 _FAR = 4
-_PASSES = ("PASSED", "XFAIL")
+PASSES = ("PASSED", "XFAIL")
 
 
 @dataclass(frozen=True)
@@ -157,10 +156,14 @@ def _features(candidate: Candidate) -> list[float]:
     return [*made, near, float(candidate.distance < _FAR)]
 
 
-def _fraction(task: Task, judge: Judge, tree: Any) -> float:
-    ids = task.visible or (*task.fail_to_pass, *task.pass_to_pass)
-    statuses = judge.statuses(task, tree, ids)
-    return sum(status in _PASSES for status in statuses.values()) / max(len(ids), 1)
+def _fraction(task: Task, judge: Judge, tree: Tree) -> float:
+    statuses = judge.statuses(task, tree, public_ids(task))
+    return sum(status in PASSES for status in statuses.values()) / max(len(statuses), 1)
+
+
+def public_ids(task: Task) -> tuple[str, ...]:
+    """The tests that an agent may run."""
+    return task.visible or (*task.fail_to_pass, *task.pass_to_pass)
 
 
 def named(tasks_sha: str, layout: Layout) -> str:

@@ -24,10 +24,12 @@ from envs.swe.rules import (
 )
 from envs.swe.tools.picture import picture
 from envs.swe.tools.sheets import FEATURES, Layout, Sheets
+from envs.swe.tools.verdicts import LookedUp, Verdicts
 from envs.typing import Array, BoolArray, IntArray
 
 REPORTS = frozenset({"reward_channels", "stats"})
 FIXED = ("list", "search", "test", "undo", "submit")
+LOST = len(OUTCOMES)  # where an outcome's place stands: nobody knows
 FLAGS = ("listed", "searched", "edited", "tested")
 _SEARCHED, _OPENED, _EDITED, _TESTED = range(len(MILESTONES))
 
@@ -68,13 +70,15 @@ class ToolsVecEnv(BatchedVecEnv):
     the outcome's worth.
 
     `infos[i]` holds, as asked for, "reward_channels" and, on the last turn, "stats"; there always
-    "is_success", "outcome" and "episode_seed".
+    "is_success", "outcome" and "episode_seed". Where a sandbox was lost, the episode is truncated
+    and not scored: "sandbox_lost" instead of an outcome.
 
     Args:
         sheets: the tasks; an episode's seed chooses one.
         layout: that the sheets were made by.
         rules: what turns and outcomes are worth.
         request: rows, seed and split, what of `REPORTS` to report.
+        verdicts: what trees come to; those of the sheets unless they are given.
         turn_counter: whether the state says how many turns are left.
 
     Raises:
@@ -84,11 +88,19 @@ class ToolsVecEnv(BatchedVecEnv):
     row_methods = ("action_masks",)
 
     def __init__(
-        self, sheets: Sheets, layout: Layout, rules: Rules, request: Request, *, turn_counter: bool = False
+        self,
+        sheets: Sheets,
+        layout: Layout,
+        rules: Rules,
+        request: Request,
+        *,
+        verdicts: Verdicts | None = None,
+        turn_counter: bool = False,
     ) -> None:
         if request.workers:
             raise ValueError(f"workers={request.workers}: a step costs less than sending it away; use workers=0")
         self.sheets, self.layout, self.rules, self.turn_counter = sheets, layout, rules, turn_counter
+        self.verdicts = LookedUp(sheets) if verdicts is None else verdicts
         self.tools = Tools(layout)
         files, places = layout.files, layout.candidates
         size = len(FLAGS) + 2 * files + places * (len(FEATURES) + 2) + 2 + turn_counter
@@ -154,10 +166,17 @@ class ToolsVecEnv(BatchedVecEnv):
             )
 
     def step_wait(self) -> VecEnvStepReturn:
-        paid, submitted = self._play(self._actions)
-        outcomes = np.where(submitted, 1 + (self._applied >= 0) + self._passing(), 0)
-        done = submitted | (self._turns >= self.rules.max_turns)
-        rewards = np.where(done, np.asarray(self.rules.outcomes)[outcomes], 0.0).astype(np.float32)
+        paid, submitted, lost = self._play(self._actions)
+        changed = np.flatnonzero(submitted & (self._applied >= 0))
+        outcomes = submitted.astype(np.int64)
+        if len(changed):
+            passed = self.verdicts.passed(self._task[changed], 1 + self._applied[changed])
+            lost[changed] = np.isnan(passed)
+            outcomes[changed] = 2 + (passed > 0.5)
+        outcomes[lost] = LOST
+        done = submitted | lost | (self._turns >= self.rules.max_turns)
+        worth = np.array([*self.rules.outcomes, 0.0])  # the last: LOST
+        rewards = np.where(done, worth[outcomes], 0.0).astype(np.float32)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if "reward_channels" in self._report:
             for info, values in zip(infos, paid.tolist(), strict=True):
@@ -170,13 +189,17 @@ class ToolsVecEnv(BatchedVecEnv):
             observations = self.observed()
         return observations, rewards, done, infos
 
+    def close(self) -> None:
+        """Ends the sandboxes, where there are some."""
+        self.verdicts.close()
+
     def frame(self, index: int) -> Array:
         """What was done, as a picture."""
         task, opened = int(self._task[index]), int(self._opened[index])
         return picture(f"task {task}", self._said[index], opened, float(self._fraction[index]))
 
-    def _play(self, actions: IntArray) -> tuple[Array, BoolArray]:
-        """One turn everywhere: channels (n, 5), and who submitted."""
+    def _play(self, actions: IntArray) -> tuple[Array, BoolArray, BoolArray]:
+        """One turn everywhere: channels (n, 5), who submitted, and whose sandbox was lost."""
         tools, n = self.tools, self.num_envs
         valid = self.action_masks()[self._rows, actions]
         listing, searching = valid & (actions == 0), valid & (actions == tools.search)
@@ -194,7 +217,12 @@ class ToolsVecEnv(BatchedVecEnv):
         rows = np.flatnonzero(applying)
         self._tried[rows, candidate[rows]] = True
         self._edits += applying
-        self._fraction = np.where(testing, self.sheets.fraction[self._task, 1 + self._applied], self._fraction)
+        tested = np.flatnonzero(testing)
+        lost = np.zeros(n, np.bool_)
+        if len(tested):
+            found = self.verdicts.fractions(self._task[tested], 1 + self._applied[tested])
+            lost[tested] = np.isnan(found)
+            self._fraction[tested] = np.nan_to_num(found)
         self._tested = (self._tested | testing) & ~applying & ~undoing
         on_target = self.sheets.targets[self._task, np.maximum(self._opened, 0)]
         changed = self._applied >= 0
@@ -216,22 +244,23 @@ class ToolsVecEnv(BatchedVecEnv):
         if self.render_mode is not None:
             for row, action in enumerate(actions.tolist()):
                 self._said[row].append(tools.names[action] + ("" if valid[row] else " (not now)"))
-        return paid, submitted
-
-    def _passing(self) -> BoolArray:
-        passed: BoolArray = (self._applied >= 0) & self.sheets.passed[self._task, 1 + self._applied]
-        return passed
+        return paid, submitted, lost
 
     def _end(self, row: int, outcome: int, info: dict[str, Any], observation: Array) -> None:
         info["terminal_observation"] = observation
-        info["TimeLimit.truncated"] = False
-        info["is_success"] = outcome == len(OUTCOMES) - 1
-        info["outcome"] = OUTCOMES[outcome]
+        info["TimeLimit.truncated"] = outcome == LOST
+        info["is_success"] = OUTCOMES.index("pass") == outcome
         info["episode_seed"] = int(self._episode_seeds[row])
+        if outcome == LOST:
+            info["sandbox_lost"] = True
+            info |= {"reward_channels": {}} if "reward_channels" in info else {}
+        else:
+            info["outcome"] = OUTCOMES[outcome]
         if "stats" in self._report:
             came_to = [float(outcome == place) for place in range(len(OUTCOMES))]
             share = float(self._invalid[row] / self._turns[row])
-            values = (float(outcome > 0), float(outcome > 1), float(outcome > 2), share, *came_to)
+            known = outcome != LOST
+            values = (*(float(known and outcome > least) for least in range(3)), share, *came_to)
             info["stats"] = dict(zip(STATISTICS, values, strict=True))
         self.begin(row)
 
