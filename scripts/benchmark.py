@@ -7,7 +7,7 @@
     python -m scripts.benchmark questions [json=PATH] [repeats=3]
     python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
         [steps=30000] [rlgym=install]
-    python -m scripts.benchmark swe [json=PATH] [repeats=3]
+    python -m scripts.benchmark swe [json=PATH] [repeats=3] [n_envs=64] [steps=30000]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
@@ -43,7 +43,8 @@ the time of a step; the ratios are of one process each, those that end in `_work
 against rlgym's one.
 
 `swe` measures sandboxes: what a command that does nothing (`docker_noop_ms`, `bubblewrap_noop_ms`),
-one that starts Python, a reset of twenty files and a start take, in milliseconds.
+one that starts Python, a reset of twenty files and a start take, in milliseconds; and
+`table_steps_per_second`, steps of the tool face over its table, `n_envs` at once on one core.
 """
 
 from __future__ import annotations

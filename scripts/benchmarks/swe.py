@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+import envs
 from envs.swe.sandbox.bubblewrap import BubblewrapSandbox
 from envs.swe.sandbox.docker import DockerSandbox
 from envs.swe.sandbox.docker import unavailable as no_docker
@@ -16,10 +19,11 @@ from envs.swe.sandbox.engine import LocalEngine
 from envs.swe.sandbox.engine import unavailable as no_engine
 from envs.swe.sandbox.providers import available
 from envs.swe.sandbox.sandbox import Sandbox
-from scripts.benchmarks.turns import Arguments
+from scripts.benchmarks.turns import Arguments, steps_per_second
 
 COMMANDS = 100
 """No-ops of a turn, of which the median counts."""
+REPORT = ("reward_channels", "stats")
 TREE = {f"module_{number}.py": "x = 1\n" * 50 for number in range(20)}
 
 Factory = Callable[[], Sandbox]
@@ -28,10 +32,11 @@ Factory = Callable[[], Sandbox]
 def swe(arguments: Arguments) -> dict[str, Any]:
     """Milliseconds by provider, {"rows": [...], "ratios": {"docker_noop_ms": ...}}.
 
-    A provider that is not there is left out, and said. Rows of other things, steps of the tools
-    over a table of outcomes for one, are appended to `rows` and their numbers to `ratios`.
+    A provider that is not there is left out, and said. `table_steps_per_second`: environment steps
+    of the tool face over its table, random legal actions, rewards and statistics reported, one
+    core.
     """
-    rows, ratios = [], {}
+    rows, ratios = [], {"table_steps_per_second": table_speed(arguments)}
     with providers() as factories:
         for name, factory in factories.items():
             row = measured(name, factory, arguments.repeats)
@@ -40,6 +45,22 @@ def swe(arguments: Arguments) -> dict[str, Any]:
     if not rows:
         raise ValueError("no provider of sandboxes is here: python -m scripts.sandbox check says what to do")
     return {"rows": rows, "ratios": ratios}
+
+
+def table_speed(arguments: Arguments) -> float:
+    """The median turn's steps a second, masks and resets included."""
+    venv = envs.make_vec("breadcrumb/SweTools-v0", arguments.n_envs, seed=0, report=REPORT)
+    venv.reset()
+    random = np.random.default_rng(0)
+
+    def step(_: int) -> None:
+        masks = np.stack(venv.env_method("action_masks"))
+        venv.step((random.random(masks.shape) * masks).argmax(axis=1))
+
+    turns = max(1, arguments.steps // arguments.n_envs)
+    speeds = [steps_per_second(step, turns) * arguments.n_envs for _ in range(arguments.repeats)]
+    venv.close()
+    return round(statistics.median(speeds))
 
 
 def measured(name: str, factory: Factory, repeats: int) -> dict[str, Any]:
