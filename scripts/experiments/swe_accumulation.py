@@ -49,8 +49,8 @@ CLAIM = Comparison(
         "`gated` pays critics only where something other than the start was submitted, on the last turn, and "
         "`gated-retroactive` at their own turns; `outcome` pays the outcome alone; `capped` is `gated` with critics "
         "of 0.5 at most; `potential` pays critics as a potential's differences; `spa` spreads the outcome over the "
-        "turns that a learned estimator credits. Rates are those of 200 episodes on tasks whose functions no "
-        "training saw, with sampled actions in training and the best one in evaluation; the training return is what "
+        "turns that a learned estimator credits, and pays half of the critics. Rates are those of 200 episodes on tasks whose functions no "
+        "training saw, actions sampled; the training return is what "
         "an episode was paid, at the first update and over the last five. Settings were taken from a toy of the "
         "same shape, before these seeds were run."
     ),
@@ -62,7 +62,7 @@ CLAIM = Comparison(
         "outcome": _arm("outcome_only"),
         "capped": _arm("gated", "{low_cap:0.5}"),
         "potential": _arm("potential"),
-        "spa": _arm("step_progress", "{alpha:1,beta:0}"),
+        "spa": _arm("step_progress"),
     },
     total_timesteps=60_000,
     metric="stats",

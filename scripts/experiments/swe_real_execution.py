@@ -81,7 +81,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     with figure(path, 1, 1, 6.0, 3.2) as (_, (axes,)):
         for place, provider in enumerate(PROVIDERS):
             for shift, (rate, colour) in enumerate(zip(RATES, COLOURS, strict=False)):
-                values = [row.metrics[rate] for row in rows if row.arm == provider]
+                values = [float(row.metrics[rate] or 0.0) for row in rows if row.arm == provider]
                 label = rate.replace("_", " ") if place == 0 else None
                 axes.plot([place + 0.2 * (shift - 1)] * len(values), values, "o", color=colour, label=label)
         axes.set_xticks(range(len(PROVIDERS)), PROVIDERS)
