@@ -49,10 +49,10 @@ CLAIM = Comparison(
         "`gated` pays critics only where something other than the start was submitted, on the last turn, and "
         "`gated-retroactive` at their own turns; `outcome` pays the outcome alone; `capped` is `gated` with critics "
         "of 0.5 at most; `potential` pays critics as a potential's differences; `spa` spreads the outcome over the "
-        "turns that a learned estimator credits, and pays half of the critics. Rates are those of 200 episodes on tasks whose functions no "
-        "training saw, actions sampled; the training return is what "
-        "an episode was paid, at the first update and over the last five. Settings were taken from a toy of the "
-        "same shape, before these seeds were run."
+        "turns that a learned estimator credits, and pays half of the critics. Rates are those of 200 episodes on "
+        "tasks whose functions no training saw, actions sampled; the training return is what an episode was paid, at "
+        "the first update and over the last five. Settings were taken from a toy of the same shape, before these "
+        "seeds were run."
     ),
     arms={
         "direct": _arm("direct"),
