@@ -5,13 +5,16 @@ python -m scripts.make_tasks [out=outputs/tasks] [count=0] [seed=0] [packages=cl
     [several=true] [workers=2] [table=false] [candidates=12] [pairs_of_candidates=false]
 python -m scripts.make_tasks TASKS.jsonl.gz [show=ID] [table=true]
 python -m scripts.make_tasks INSTANCES.jsonl [kind=auto] [out=outputs/tasks]
+python -m scripts.make_tasks package=NAME [tests=FOLDER] [sandbox=auto] [count=50] [split=eval]
 
 The first writes OUT/tasks-SHA.jsonl.gz: the valid tasks, those whose bug makes a case fail, leaves
 one that passes, and hangs nothing. count=0 makes one of every single bug; where a count is more
 than these, pairs of them come to it. split_by=function splits train from eval by function instead.
 table=true also writes OUT/tasks-SHA.npz, what each tree with one of `candidates` edits a file comes
 to. The second counts the tasks of a set, or shows one (show=first takes the first). The third reads
-instances of SWE-bench or SWE-smith and writes them as a set.
+instances of SWE-bench or SWE-smith and writes them as a set. The fourth puts bugs into an
+installed pure-Python package that has tests (in it, or in FOLDER), which run in a sandbox; it needs
+nothing but the standard library there.
 """
 
 from __future__ import annotations
@@ -26,13 +29,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from envs.swe.sandbox.leaks import refuse_installed
+from envs.swe.sandbox.providers import chosen_provider, make_sandbox
 from envs.swe.tasks.candidates import Candidate, candidates
 from envs.swe.tasks.generation import Harvest, Recipe, generate
+from envs.swe.tasks.installed import package_tasks, package_tree
 from envs.swe.tasks.instances import load_instances
 from envs.swe.tasks.outcomes import OutcomeTable
 from envs.swe.tasks.task import Cases, Task
 from envs.swe.tasks.task_set import FORMAT, TaskSet
-from foundation.checks import whole
+from foundation.checks import one_of, whole
 from foundation.files import folder_for
 from scripts.configuration.arguments import parse
 from scripts.configuration.arguments import run as run_command
@@ -50,6 +56,10 @@ class Arguments(Recipe):
     candidates: int = 12
     pairs_of_candidates: bool = False
     kind: str = "auto"
+    package: str | None = None
+    tests: str | None = None
+    sandbox: str = "auto"
+    split: str = "eval"
 
 
 def main(command_line: Sequence[str]) -> None:
@@ -59,7 +69,10 @@ def main(command_line: Sequence[str]) -> None:
         raise ValueError(f"expected one file of tasks or instances, got {' '.join(words)}")
     whole("candidates", arguments.candidates)
     out = folder_for(arguments.out)
-    if words:
+    if arguments.package is not None:
+        tasks = TaskSet(_of_package(arguments.package, arguments))
+        path = tasks.save(out)
+    elif words:
         tasks, path = _read(Path(words[0]), arguments, out)
     else:
         harvest = _made(arguments)
@@ -117,6 +130,23 @@ def _made(arguments: Arguments) -> Harvest:
     if arguments.count > len(harvest.tasks):
         print(f"{len(harvest.tasks)} tasks, no more were found; give more packages= or techniques=", file=sys.stderr)
     return harvest
+
+
+def _of_package(name: str, arguments: Arguments) -> tuple[Task, ...]:
+    """Bugs in an installed package, tried out in a sandbox."""
+    one_of("split", arguments.split, ("train", "eval"))
+    tree = package_tree(name, arguments.tests)
+    sandbox = make_sandbox(chosen_provider(arguments.sandbox))
+    try:
+        refuse_installed(sandbox, list(tree))
+        found = package_tasks(
+            name, tree, sandbox, arguments.count or 50, arguments.seed, arguments.techniques, split=arguments.split
+        )
+    finally:
+        sandbox.close()
+    if not found:
+        raise ValueError(f"no mutant of {name} is a task: no test notices, or all break; give other techniques=")
+    return found
 
 
 def _read(path: Path, arguments: Arguments, out: Path) -> tuple[TaskSet, Path]:

@@ -16,7 +16,7 @@ from envs.swe.tasks.source import Source
 from envs.swe.tasks.task import Bug, Task, TestSuite, Tree, tree_hash
 from envs.swe.tasks.validation import by_hash, split_ids, steady, verdict
 
-_COMMAND = ("python", "-m", "pytest", "-rA", "--tb=no", "-q", "-p", "no:cacheprovider")
+_COMMAND = ("python3", "-m", "pytest", "-rA", "--tb=no", "-q", "-p", "no:cacheprovider")
 _RUNS = 3  # of the package as it is; a test that does not pass in each is left out
 
 

@@ -102,3 +102,22 @@ def test_summaries_have_messages_brackets_and_skips() -> None:
         "a::d": "PASSED",
         "a::e": "XFAIL",
     }
+
+
+def test_a_real_package_with_real_tests_becomes_tasks_in_a_real_sandbox(tmp_path, monkeypatch, sandbox):
+    package = tmp_path / "wares_of_ours"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "core.py").write_text(MODULE)
+    (package / "test_core.py").write_text(
+        "from wares_of_ours.core import f\n\n\n"
+        "def test_minus():\n    assert f(5, 2) == 3\n\n\ndef test_plus():\n    assert f(1, 4) == 6\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = package_tasks("wares_of_ours", package_tree("wares_of_ours"), sandbox, count=2)
+    assert len(found) == 2
+    for task in found:
+        assert task.fail_to_pass
+        assert task.pass_to_pass
+        assert task.reference == {"wares_of_ours/core.py": MODULE}
+        assert all("test_core.py::test_" in name for name in task.fail_to_pass)
