@@ -138,6 +138,11 @@ class SweTextEnv(gymnasium.Env[str, str]):
         self._sandboxes.close()
 
     @property
+    def count(self) -> int:
+        """How many tasks the split has."""
+        return len(self._tasks)
+
+    @property
     def task(self) -> Task:
         """The task in play, for who watches; an agent must not see it. Raises ResetNeeded."""
         return self._at_work.task

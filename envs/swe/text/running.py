@@ -14,6 +14,8 @@ from envs.swe.text.workspace import Refusal
 
 LONGEST = 500
 """Characters of a call or of an expected result."""
+MOST_FAILURES = 20
+"""Tests that are told of one by one."""
 GOOD = ("PASSED", "XFAIL")
 NOT_RUN = (126, 127)
 """What a shell ends with when it finds no command, or may not run it."""
@@ -25,8 +27,16 @@ def run_tests(desk: Desk, request: Request) -> Done:
         rows = called(desk, chosen) if isinstance(desk.task.checks, Cases) else tested(desk, chosen)
     except ValueError as error:
         raise Refusal(f"the tests cannot run: {error}") from error
-    passed = sum(row.startswith(GOOD) for row in rows)
-    return Done("\n".join([f"{passed} of {len(rows)} tests passed", *rows]), "test")
+    return Done(summary(rows, named=bool(request.words)), "test")
+
+
+def summary(rows: Sequence[str], named: bool) -> str:
+    """How many passed, and those that did not; the others too, where they were asked for."""
+    failed = [row for row in rows if not row.startswith(GOOD)]
+    passed = [row for row in rows if row.startswith(GOOD)]
+    more = [f"({len(failed) - MOST_FAILURES} more did not pass)"] if len(failed) > MOST_FAILURES else []
+    first = f"{len(passed)} of {len(rows)} tests passed"
+    return "\n".join([first, *failed[:MOST_FAILURES], *more, *(passed if named else [])])
 
 
 def visible(task: Task, words: Sequence[str]) -> tuple[str, ...]:
@@ -39,13 +49,12 @@ def visible(task: Task, words: Sequence[str]) -> tuple[str, ...]:
 
 
 def called(desk: Desk, chosen: Sequence[str]) -> list[str]:
-    """What each case came to, those that failed first."""
+    """What each case came to."""
     assert isinstance(desk.judge, ExecutingJudge)
     assert isinstance(desk.task.checks, Cases)
     replies = desk.judge.replies(desk.task, desk.workspace.files, chosen)
     cases = {case.id: case for case in desk.task.checks.cases}
-    rows = [row(cases[name], reply) for name, reply in replies.items()]
-    return sorted(rows, key=lambda text: text.startswith(GOOD))
+    return [row(cases[name], reply) for name, reply in replies.items()]
 
 
 def row(case: Case, reply: Reply) -> str:
@@ -62,7 +71,7 @@ def tested(desk: Desk, chosen: Sequence[str]) -> list[str]:
     assert isinstance(desk.task.checks, TestSuite)
     shown = replace(desk.task, checks=replace(desk.task.checks, test_patch=""))
     statuses = desk.judge.statuses(shown, desk.workspace.files, chosen)
-    return sorted((f"{statuses[name]} {name}" for name in chosen), key=lambda text: text.startswith(GOOD))
+    return [f"{statuses[name]} {name}" for name in chosen]
 
 
 def bash(desk: Desk, request: Request) -> Done:
