@@ -73,7 +73,7 @@ class LanguageModelPlayer(Player):
 def recent(messages: Sequence[Message], characters: int) -> list[Message]:
     """The first message and as many of the last ones as there is room for, in pairs of turns."""
     start = 1
-    while start < len(messages) - 1 and sum(len(m["content"]) for m in [messages[0], *messages[start:]]) > characters:
+    while start + 2 < len(messages) and sum(len(m["content"]) for m in [messages[0], *messages[start:]]) > characters:
         start += 2
     return [messages[0], *messages[start:]]
 

@@ -53,7 +53,7 @@ def request(command: Command, rest: str) -> Request:
     """Raises Refusal for quotes that do not close, and for a second line where one is meant."""
     if command.reads == "text":
         return Request((), rest)
-    if command.reads == "line" and len(rest.strip().splitlines()) > 1:
+    if command.reads == "line" and "\n" in rest.rstrip():
         raise Refusal("one command a turn, on one line; the rest of the block was not understood")
     try:
         return Request(shlex.split(rest), rest)

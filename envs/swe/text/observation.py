@@ -25,7 +25,7 @@ def clipped(text: str, most: int = LONGEST) -> str:
     """Head and tail of a text that is too long, and how much is missing between them.
 
     >>> clipped("a" * 50 + "b" * 50, 60)
-    'aaaaaaaaaaa\\n[77 characters left out]\\nbbbbbbbbbbbb'
+    'aaaaaaaaaaaaaaaa\\n[67 characters left out]\\nbbbbbbbbbbbbbbbbb'
     """
     if len(text) <= most:
         return text
