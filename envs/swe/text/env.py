@@ -77,6 +77,7 @@ class SweTextEnv(gymnasium.Env[str, str]):
         self.rules = Rules(max_turns, outcomes)
         self.render_mode = render_mode
         self._tasks = task_set(None if tasks is None else str(tasks)).subset(one_of("split", split, SPLITS))
+        self._image = image
         self._sandboxes = Sandboxes(sandbox, image)
         self._finalizer = weakref.finalize(self, self._sandboxes.close)
         self.action_space = Text(LONGEST_ACTION, min_length=0, charset=CHARACTERS)
@@ -99,7 +100,7 @@ class SweTextEnv(gymnasium.Env[str, str]):
             self._seed = int(self.np_random.integers(2**62)) if seed is None else seed
             self._order, self._place = self._tasks.ordered(self._seed), -1
         self._place += 1
-        self._begin(with_tree(self._order.tasks[self._place % len(self._order)]))
+        self._begin(with_tree(self._order.tasks[self._place % len(self._order)], self._image))
         return self._observed(prompt(self.task, self.rules.max_turns)), {
             "episode_seed": self._seed,
             "task_id": self.task.id,

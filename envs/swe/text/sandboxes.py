@@ -7,11 +7,13 @@ from collections.abc import Callable
 from envs.swe.grading.plain_values import ExecutingJudge
 from envs.swe.grading.report import Judge
 from envs.swe.grading.test_suite import TestSuiteJudge
+from envs.swe.sandbox.docker import connect
 from envs.swe.sandbox.leaks import refuse_installed
 from envs.swe.sandbox.pool import Pool
 from envs.swe.sandbox.providers import UNAVAILABLE, available, make_sandbox
 from envs.swe.sandbox.sandbox import Sandbox
 from envs.swe.tasks.task import Cases, Task
+from envs.swe.text.trees import without_tree
 from foundation.checks import one_of
 
 AUTO = "auto"
@@ -63,12 +65,21 @@ class Sandboxes:
         self._clean: set[str] = set()
 
     def prepare(self, task: Task) -> None:
-        """Raises ValueError where the image holds what the task's answer is; SandboxLost."""
+        """Makes ready for a task.
+
+        Raises:
+            ValueError: its image cannot be had here, or holds the source that the task is about.
+            SandboxLost: no sandbox starts.
+        """
         image = self._image or task.image
+        if image and self.name != "docker":
+            raise ValueError(f"task {task.id} needs the image {image!r}, and sandbox={self.name} has none: use docker")
+        if image and task.workdir:
+            image = without_tree(connect(), image, task.workdir)
         if image != self._current:
             self.close()
             self._current = image
-        if not task.image and task.repo not in self._clean:
+        if not image and task.repo not in self._clean:
             with self.agents.lent() as sandbox:
                 refuse_installed(sandbox, task.files)
             self._clean.add(task.repo)
