@@ -178,9 +178,9 @@ class SweTextEnv(gymnasium.Env[str, str]):
 
     def _turn(self, action: str) -> tuple[str, Turn]:
         try:
-            command = command_of(action, COMMANDS)
             if len(action) > LONGEST_ACTION:
                 raise FormatError(f"Your answer has {len(action)} characters; {LONGEST_ACTION} are read.")
+            command = command_of(action, COMMANDS)
         except FormatError as error:
             self._format_errors += 1
             return str(error), Turn("", done=False, parsed=False)
@@ -223,8 +223,14 @@ class SweTextEnv(gymnasium.Env[str, str]):
 
 
 def graded(judge: Judge, task: Task, tree: dict[str, str]) -> Outcome:
-    """Raises SandboxLost where it was no fault of the tree's that nothing was found out."""
-    report = judge.grade(task, tree)
+    """A tree that cannot even be judged fails.
+
+    Raises SandboxLost where it was no fault of the tree's that nothing was found out.
+    """
+    try:
+        report = judge.grade(task, tree)
+    except ValueError:  # it does not go into a sandbox: too large
+        return "fail"
     if report.infrastructure:
         raise SandboxLost(f"grading had no sandbox: {report.invalid}")
     return report.outcome

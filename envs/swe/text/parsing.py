@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-_FENCE = re.compile(r"^[ \t]*(`{3,})[^`\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"[ \t]*(`{3,})[^`]*")
 FORMAT = (
     "Answer with what you think, if you like, and exactly one command, in one block between two lines of three "
     "backticks:\n\n```\nsearch_dir WORD\n```"
@@ -29,16 +29,32 @@ def command_of(answer: str, names: Collection[str]) -> str:
         FormatError: there is none, or more than one.
     """
     answer = answer.replace("\r\n", "\n")
-    blocks = [match[2] for match in _FENCE.finditer(answer)]
+    blocks = blocks_of(answer)
     if len(blocks) > 1:
         raise FormatError(f"Your answer has {len(blocks)} blocks. {FORMAT}")
     if blocks:
         if not blocks[0].strip():
             raise FormatError(f"The block of your answer is empty. {FORMAT}")
-        return blocks[0].removesuffix("\n")
+        return blocks[0]
     words = answer.split(maxsplit=1)
     if not words:
         raise FormatError(f"Your answer is empty. {FORMAT}")
     if words[0] not in names:
         raise FormatError(f"Your answer has no block with a command. {FORMAT}")
     return answer.strip("\n")
+
+
+def blocks_of(answer: str) -> list[str]:
+    """What stands in its fenced blocks; one that does not close is none."""
+    blocks: list[str] = []
+    fence, inside = "", list[str]()
+    for line in answer.split("\n"):
+        if not fence:
+            opening = _OPENING.fullmatch(line)
+            fence, inside = (opening[1] if opening else ""), []
+        elif line.strip() == fence:
+            blocks.append("\n".join(inside))
+            fence = ""
+        else:
+            inside.append(line)
+    return blocks

@@ -113,6 +113,16 @@ def test_grading_without_a_sandbox_is_a_loss_and_no_verdict(env: SweTextEnv):
     assert (reward, terminated, truncated, "outcome" in info) == (0.0, False, True, False)
 
 
+def test_a_tree_that_no_sandbox_takes_fails(env: SweTextEnv, monkeypatch: pytest.MonkeyPatch):
+    played(env, "open calc.py", MEND)
+
+    def grade(task: Any, tree: Any) -> None:
+        raise ValueError("No space left on device")
+
+    monkeypatch.setattr(env._desk.judge, "grade", grade)
+    assert env.step("submit")[4]["outcome"] == "fail"
+
+
 def test_a_step_after_the_end_or_before_the_beginning_is_an_error(make: Make):
     env = make()
     for _ in range(2):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from envs.swe.text.commands import COMMANDS
@@ -46,6 +48,13 @@ def test_anything_else_is_told_what_an_answer_looks_like(answer: str, reason: st
     with pytest.raises(FormatError, match=reason) as error:
         command_of(answer, COMMANDS)
     assert "exactly one command" in str(error.value)
+
+
+def test_an_answer_of_many_openings_is_read_at_once():
+    start = time.monotonic()
+    with pytest.raises(FormatError):
+        command_of("```x\n" * 20_000, COMMANDS)
+    assert time.monotonic() - start < 2
 
 
 def test_observations_are_printable_and_bounded():
