@@ -25,6 +25,7 @@ ROOMS = {
     "annotation": {"configuration", "running", "results"},
     "rocket": {"configuration", "running", "results"},
     "benchmarks": {"configuration", "running", "results"},
+    "swe": {"configuration"},
     "experiments": {"configuration", "running", "results", "annotation", "rocket", "benchmarks"},
 }
 """Room of scripts/ -> the other rooms that it may import; the commands above import all."""

@@ -32,6 +32,8 @@ CHOICE_TOKENS = (32, 2048)
 """Of a sampled choice; of one by a model that thinks aloud before it answers."""
 
 Schema = TypeVar("Schema", bound="BaseModel")
+Message = Mapping[str, str]
+"""{"role": "system", "user" or "assistant", "content": text}."""
 
 
 class LanguageModel:
@@ -166,6 +168,25 @@ class LanguageModel:
         answer: Any = self._ask(version, question, lambda: self._structured(prompt, schema, shape, max_tokens))
         return schema.model_validate(answer)
 
+    def reply(self, messages: Sequence[Message], *, version: str, max_tokens: int = 400) -> str:
+        """What the model says next in a conversation, in its own words, its thoughts left out.
+
+        Sampled at temperature 0, so a question has one answer and the cache may hold it.
+
+        Args:
+            messages: so far; the last is what it answers to.
+            version: of the prompt's wording, for the cache.
+            max_tokens: of the answer.
+
+        Raises:
+            Unavailable, Rejected, NotRecorded: there is no answer, with the reason.
+        """
+        question = {"reply": [dict(message) for message in messages], "max_tokens": max_tokens}
+        cached = self._cached(version, question)
+        if isinstance(cached, str):
+            return cached
+        return str(self._ask(version, question, lambda: self._said(messages, max_tokens)))
+
     def known(self, prompt: str, answers: Sequence[str], *, version: str) -> dict[str, float] | None:
         """What `choose` would give without asking, or None: for callers that must not wait."""
         scores = self._cached(version, {"choose": list(answers), "prompt": prompt, "api": self.api}, count=False)
@@ -269,6 +290,12 @@ class LanguageModel:
         others = math.log(max(1.0 - math.exp(said.score), 1e-6) / max(1, len(answers) - 1))
         return {other: said.score if other == answer else others for other in answers}
 
+    def _said(self, messages: Sequence[Message], max_tokens: int) -> str:
+        said = self._chat(messages, {"max_tokens": (max_tokens, LEFT_OUT)})
+        if said.thinking and max_tokens < CHOICE_TOKENS[1]:
+            return self._said(messages, CHOICE_TOKENS[1])
+        return said.text
+
     def _structured(self, prompt: str, schema: type[Schema], shape: dict[str, Any], max_tokens: int) -> Any:
         """JSON that the schema accepts: as the model wrote it, so that it is accepted again."""
         import json_repair
@@ -293,9 +320,10 @@ class LanguageModel:
                 reasons.append(" ".join(str(error).split())[:200])
         raise Rejected(f"no answer fitted the schema: {'; '.join(reasons)}; the last was {said.text[:200]!r}")
 
-    def _chat(self, content: str, fields: Fields, temperature: float = 0.0) -> Sampled:
-        """A sampled answer."""
-        body = {"messages": [{"role": "user", "content": content}]}
+    def _chat(self, content: str | Sequence[Message], fields: Fields, temperature: float = 0.0) -> Sampled:
+        """A sampled answer to one message, or to a conversation."""
+        said = [{"role": "user", "content": content}] if isinstance(content, str) else [dict(part) for part in content]
+        body = {"messages": said}
         return Sampled.of(self._post("/chat/completions", body, {"temperature": (temperature, LEFT_OUT), **fields}))
 
 

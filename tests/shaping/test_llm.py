@@ -195,6 +195,27 @@ def test_free_text_outside_the_schema_is_rejected_after_three_attempts(model, pr
     assert len(pretended.requests) == 3
 
 
+# Words --------------------------------------------------------------------------------------------
+
+
+def test_a_reply_is_the_models_own_words_to_a_conversation_and_is_kept(model, pretended):
+    pretended.behave = chat("<think>what?</think>A door.", "never asked")
+    talk = [
+        {"role": "user", "content": "See?"},
+        {"role": "assistant", "content": "No."},
+        {"role": "user", "content": ""},
+    ]
+    assert [model.reply(talk, version="1") for _ in range(2)] == ["A door.", "A door."]
+    assert [request["messages"] for request in pretended.requests] == [talk]
+    assert model.reply(talk[:1], version="1") == "never asked"
+
+
+def test_a_reply_that_ends_in_thought_is_asked_for_at_greater_length(model, pretended):
+    pretended.behave = chat("<think>a door or", "<think>a door</think>A door.")
+    assert model.reply([{"role": "user", "content": "See?"}], version="1", max_tokens=10) == "A door."
+    assert [request["max_tokens"] for request in pretended.requests] == [10, 2048]
+
+
 # The cache ----------------------------------------------------------------------------------------
 
 

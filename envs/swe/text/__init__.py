@@ -1,0 +1,1 @@
+"""The text face: an agent that reads and writes words, and works on a repository by commands."""

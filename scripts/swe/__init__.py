@@ -1,0 +1,1 @@
+"""Playing software-engineering tasks in words."""
