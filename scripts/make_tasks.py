@@ -30,7 +30,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from envs.swe.sandbox.leaks import refuse_installed
-from envs.swe.sandbox.providers import chosen_provider, make_sandbox
+from envs.swe.sandbox.providers import make_sandbox, provider
 from envs.swe.tasks.candidates import Candidate, candidates
 from envs.swe.tasks.generation import Harvest, Recipe, generate
 from envs.swe.tasks.installed import package_tasks, package_tree
@@ -136,7 +136,7 @@ def _of_package(name: str, arguments: Arguments) -> tuple[Task, ...]:
     """Bugs in an installed package, tried out in a sandbox."""
     one_of("split", arguments.split, ("train", "eval"))
     tree = package_tree(name, arguments.tests)
-    sandbox = make_sandbox(chosen_provider(arguments.sandbox))
+    sandbox = make_sandbox(provider(arguments.sandbox))
     try:
         refuse_installed(sandbox, list(tree))
         found = package_tasks(

@@ -10,42 +10,10 @@ from envs.swe.grading.test_suite import TestSuiteJudge
 from envs.swe.sandbox.docker import connect
 from envs.swe.sandbox.leaks import refuse_installed
 from envs.swe.sandbox.pool import Pool
-from envs.swe.sandbox.providers import UNAVAILABLE, available, make_sandbox
+from envs.swe.sandbox.providers import make_sandbox, provider
 from envs.swe.sandbox.sandbox import Sandbox
 from envs.swe.tasks.task import Cases, Task
 from envs.swe.text.trees import without_tree
-from foundation.checks import one_of
-
-AUTO = "auto"
-HOW = {"docker": "start a Docker Engine and set DOCKER_HOST", "bubblewrap": "apt-get install bubblewrap"}
-
-
-def provider(name: str, image: str = "") -> str:
-    """The provider of a name; "auto" is the first one whose sandboxes start.
-
-    Raises:
-        ValueError: it is not there, or none is, with what each lacks; nothing runs on the host.
-    """
-    if one_of("sandbox", name, (AUTO, *UNAVAILABLE)) != AUTO:
-        if reason := UNAVAILABLE[name]():
-            raise ValueError(f"sandbox={name}: {reason}")
-        return name
-    reasons = available()
-    for other in reasons:
-        reasons[other] = reasons[other] or _trouble(other, image)
-        if not reasons[other]:
-            return other
-    lacks = "; ".join(f"{other}: {reason} ({HOW[other]})" for other, reason in reasons.items())
-    raise ValueError(f"no sandbox is here, and programs of an agent never run on the host. {lacks}")
-
-
-def _trouble(name: str, image: str) -> str:
-    """Why no sandbox of a provider starts; "" where one does."""
-    try:
-        make_sandbox(name, image=image).close()
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 class Sandboxes:

@@ -1,4 +1,4 @@
-"""Training on software-engineering tasks, whole: over the table, and in containers whose Engine dies."""
+"""Training on software-engineering tasks: over the table, and where an Engine dies."""
 
 from __future__ import annotations
 

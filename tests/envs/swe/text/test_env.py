@@ -15,8 +15,8 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 from envs.swe.rules import STATISTICS
+from envs.swe.sandbox import providers
 from envs.swe.sandbox.worker_sandbox import WorkerSandbox
-from envs.swe.text import sandboxes
 from envs.swe.text.env import SweTextEnv
 from envs.swe.text.shell import Shell
 from tests.envs.swe.text.conftest import Make
@@ -234,7 +234,7 @@ def test_sandboxes_end_with_the_environment(make: Make, tmp_path: Path):
 
 
 def test_without_a_sandbox_there_is_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sandboxes, "available", lambda: {"docker": "no Engine answers", "bubblewrap": "no bwrap"})
+    monkeypatch.setattr(providers, "available", lambda: {"docker": "no Engine answers", "bubblewrap": "no bwrap"})
     with pytest.raises(ValueError, match=r"never run on the host.*no Engine answers.*apt-get install bubblewrap"):
         SweTextEnv(saved(tmp_path))
     with pytest.raises(ValueError, match="expected one of auto"):
@@ -247,9 +247,9 @@ def test_auto_takes_the_first_provider_whose_sandboxes_start(tmp_path: Path, mon
             raise ValueError("its image is gone")
         return type("Fake", (), {"close": lambda self: None})()
 
-    monkeypatch.setattr(sandboxes, "available", lambda: {"docker": "", "bubblewrap": ""})
-    monkeypatch.setattr(sandboxes, "make_sandbox", make_sandbox)
-    assert sandboxes.provider("auto") == "bubblewrap"
+    monkeypatch.setattr(providers, "available", lambda: {"docker": "", "bubblewrap": ""})
+    monkeypatch.setattr(providers, "make_sandbox", make_sandbox)
+    assert providers.provider("auto") == "bubblewrap"
 
 
 @pytest.mark.parametrize("arguments", [{"max_turns": 0}, {"outcomes": (1, 2)}, {"render_mode": "human"}])
