@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from envs.swe.tasks.generation import Recipe, generate
@@ -15,7 +16,7 @@ from envs.swe.tasks.outcomes import OutcomeTable, TableJudge
 from envs.swe.tasks.repositories import repositories
 from envs.swe.tasks.task import Task
 from envs.swe.tasks.task_set import TaskSet
-from envs.swe.tools.sheets import Layout, Sheets, candidate_slots, named, sheets_of
+from envs.swe.tools.sheets import Layout, Sheets, Slots, candidate_slots, named, sheets_of
 
 RECIPE = Recipe(count=240, split_by="function", pairs=False, workers=2)
 """Of the tasks that are there without a file: bugs of train and eval lie in different functions."""
@@ -64,15 +65,16 @@ def sheets(tasks_path: str | None, split: str, layout: Layout) -> Sheets:
         if not there:
             tasks = tasks_of(tasks_path, split)
             print(f"trying out what every edit of {len(tasks)} {split} tasks comes to, once: {kept}", flush=True)
-            sheets_of(tasks, TableJudge(_table(tasks_path, tasks, layout)), layout).save(kept)
+            slots = [candidate_slots(task, layout) for task in tasks]
+            sheets_of(tasks, slots, TableJudge(_table(tasks_path, tasks, slots)), layout).save(kept)
     return Sheets.load(kept)
 
 
-def _table(tasks_path: str | None, tasks: tuple[Task, ...], layout: Layout) -> OutcomeTable:
+def _table(tasks_path: str | None, tasks: Sequence[Task], slots: Sequence[Slots]) -> OutcomeTable:
     """The table beside a file of tasks, if there is one, completed."""
     beside = None if tasks_path is None else Path(tasks_path.removesuffix(".gz").removesuffix(".jsonl") + ".npz")
     table = OutcomeTable.load(beside) if beside is not None and beside.is_file() else OutcomeTable()
-    choices = [(task, [edit for slot in candidate_slots(task, layout) for edit in slot]) for task in tasks]
+    choices = [(task, list(chain(*offered))) for task, offered in zip(tasks, slots, strict=True)]
     table.complete_all(choices, workers=RECIPE.workers)
     return table
 

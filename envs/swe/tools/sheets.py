@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from zipfile import BadZipFile
@@ -22,6 +22,8 @@ FEATURES = (*TECHNIQUES, "distance", "reached")
 """Of a candidate: what it is made by (one-hot), calls between a failing function and its place
 (a share of 4, at most 1), and whether a failing function calls its place at all."""
 _FAR = 4
+Slots = tuple[tuple[Candidate, ...], ...]
+"""The candidates of every file slot."""
 PASSES = ("PASSED", "XFAIL")
 
 
@@ -96,23 +98,21 @@ def file_slots(task: Task, layout: Layout) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def candidate_slots(task: Task, layout: Layout) -> tuple[tuple[Candidate, ...], ...]:
+def candidate_slots(task: Task, layout: Layout) -> Slots:
     """The candidates of every file slot."""
     return tuple(
         candidates(task, path, layout.candidates, layout.seed, layout.fix) for path in file_slots(task, layout)
     )
 
 
-def sheets_of(
-    tasks: Sequence[Task], judge: Judge, layout: Layout, progress: Callable[[], object] = lambda: None
-) -> Sheets:
+def sheets_of(tasks: Sequence[Task], slots: Sequence[Slots], judge: Judge, layout: Layout) -> Sheets:
     """The arrays of some tasks.
 
     Args:
         tasks: judged by `Cases`.
+        slots: the `candidate_slots` of each.
         judge: knows every tree with one candidate.
         layout: of the slots.
-        progress: called after each task.
 
     Raises:
         ValueError: a task has more files than there are slots.
@@ -128,16 +128,15 @@ def sheets_of(
         np.zeros((len(tasks), 1 + places), np.float32),
         np.zeros((len(tasks), 1 + places), np.bool_),
     )
-    for row, task in enumerate(tasks):
-        _fill(sheets, row, task, judge, layout)
-        progress()
+    for row, (task, offered) in enumerate(zip(tasks, slots, strict=True)):
+        _fill(sheets, row, task, offered, judge, layout)
     return sheets
 
 
-def _fill(sheets: Sheets, row: int, task: Task, judge: Judge, layout: Layout) -> None:
+def _fill(sheets: Sheets, row: int, task: Task, slots: Slots, judge: Judge, layout: Layout) -> None:
     targets = target_files(task)
     sheets.fraction[row, 0] = _fraction(task, judge, task.files)
-    for slot, (path, offered) in enumerate(zip(file_slots(task, layout), candidate_slots(task, layout), strict=True)):
+    for slot, (path, offered) in enumerate(zip(file_slots(task, layout), slots, strict=True)):
         sheets.exists[row, slot] = True
         sheets.targets[row, slot] = path in targets
         for place, candidate in enumerate(offered):
