@@ -98,7 +98,7 @@ class Policy(nn.Module):
         return nn.Sequential(first, nn.Tanh(), second, nn.Tanh(), last)
 
 
-class Trainer(pufferl.PuffeRL):  # type: ignore[misc]
+class Trainer(pufferl.PuffeRL):
     """PufferLib's trainer without the screen that it draws four times a second."""
 
     def print_dashboard(self, *arguments: Any, **keywords: Any) -> None:

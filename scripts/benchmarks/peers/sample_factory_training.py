@@ -30,7 +30,7 @@ from scripts.benchmarks.peers.network import PlainFeatures, weights
 from scripts.benchmarks.peers.order import Order, answer
 from scripts.benchmarks.peers.played import Played, counted_key_room
 
-WORKERS, EACH = 2, 16
+WORKERS, EACH, ROLLOUT = 2, 16, 32
 DECODER = 104
 """Width of the two layers that policy and value share: as many weights as two times two of 64."""
 SETTINGS = {
@@ -40,7 +40,8 @@ SETTINGS = {
     "device": "cpu",
     "num_workers": WORKERS,
     "num_envs_per_worker": EACH,
-    "rollout": 32,
+    "rollout": ROLLOUT,
+    "decorrelate_envs_on_one_worker": True,
     "batch_size": 512,
     "num_batches_per_epoch": 2,
     "num_epochs": 4,
@@ -54,7 +55,7 @@ SETTINGS = {
 }
 
 
-class PlainEncoder(Encoder):  # type: ignore[misc]
+class PlainEncoder(Encoder):
     """`PlainFeatures` as Sample Factory wants it."""
 
     def __init__(self, cfg: Any, obs_space: Any) -> None:
@@ -72,7 +73,7 @@ class PlainEncoder(Encoder):  # type: ignore[misc]
         return self._types[input_tensor_name]
 
 
-class Watch(AlgoObserver):  # type: ignore[misc]
+class Watch(AlgoObserver):
     """Ends the training."""
 
     def __init__(self, order: Order, played: Played) -> None:
@@ -87,7 +88,8 @@ def environment(order: Order, name: str, cfg: Any, env_config: Any, render_mode:
     """A game of a worker; the one that Sample Factory only looks at is not counted."""
     if env_config is None:
         return key_room(order.world)
-    return counted_key_room(order.world, order.folder, WORKERS * EACH, env_config.env_id, order.seed)
+    warm_up = ROLLOUT * env_config.vector_index  # random steps, so that episodes do not all end together
+    return counted_key_room(order.world, order.folder, WORKERS * EACH, env_config.env_id, order.seed, warm_up)
 
 
 def settings(order: Order) -> Any:
