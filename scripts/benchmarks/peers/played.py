@@ -86,7 +86,8 @@ class Counted(gymnasium.Wrapper[Observation, Any, Observation, Any]):
 
     def __init__(self, env: PaidEvents, folder: Path, n_envs: int, index: int, seed: int, warm_up: int = 0) -> None:
         super().__init__(env)
-        self._row, self._rows = rows(folder, n_envs)[index], rows(folder, n_envs)
+        self._rows = rows(folder, n_envs)
+        self._row = self._rows[index]
         self._lines = (folder / "episodes.txt").open("a", buffering=1)
         self._seed: int | None = 1_000 * seed + index
         self._warm_up = warm_up
@@ -129,4 +130,4 @@ def counted_key_room(world: str, folder: str, n_envs: int, index: int, seed: int
 
 def rows(folder: Path, n_envs: int) -> Array:
     """The counts of all games, (n_envs, 4), in memory that all processes share."""
-    return np.memmap(folder / "played.bin", np.float64, "r+", shape=(n_envs, 4))
+    return np.asarray(np.memmap(folder / "played.bin", np.float64, "r+", shape=(n_envs, 4)))  # plain: quick to index
