@@ -123,8 +123,7 @@ def install(installation: Installation, folder: Path) -> Path:
     venv.create(folder)
     python = folder / "bin" / "python"
     packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    ours = [sysconfig.get_paths()["purelib"], str(ROOT)]
-    (packages / "ours.pth").write_text("\n".join([*ours, installation.startup, ""]))
+    (packages / "ours.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n{installation.startup}\n")
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--ignore-installed"]
     try:
         done = subprocess.run(

@@ -80,11 +80,11 @@ def train(row: Row, python: Path, steps: int, success: float, seed: int, limit: 
     with tempfile.TemporaryDirectory() as folder:
         if row.module is None:
             command = our_command(Path(folder) / "run", steps, success, seed)
-            run([str(python), "-m", *command], ROOT, limit)
+            run([str(python), "-m", *command], Path(folder), limit)
             return our_result(Path(folder) / "run" / "summary.json")
         order = Order(row.world, folder, steps, success, seed)
         module = f"scripts.benchmarks.peers.{row.module}"
-        return last_json(run([str(python), "-m", module, *order.command_line()], ROOT, limit))
+        return last_json(run([str(python), "-m", module, *order.command_line()], Path(folder), limit))
 
 
 def our_command(run_dir: Path, steps: int, success: float, seed: int) -> list[str]:
@@ -109,14 +109,14 @@ def our_result(summary: Path) -> dict[str, Any]:
 
 
 def run(command: Sequence[str], folder: Path, limit: int) -> str:
-    """What a command says on standard output.
+    """What a command says on standard output; it finds our modules, and writes to the folder.
 
     It is ended with all the processes that it has started.
 
     Raises:
         Unfinished: it failed, or was not done in time.
     """
-    environment = without_compiler_of_gpus(os.environ)
+    environment = {**without_compiler_of_gpus(os.environ), "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile("w+", errors="replace") as err:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=out, stderr=err, stdin=subprocess.DEVNULL,
