@@ -8,6 +8,8 @@
     python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
         [steps=30000] [rlgym=install]
     python -m scripts.benchmark swe [json=PATH] [repeats=3] [n_envs=64] [steps=30000]
+    python -m scripts.benchmark peers [json=PATH] [seeds=5] [steps=150000] [success=0.9]
+        [limit=1200] [only=ours,puffer_ours,...]
 
 Prints a Markdown table and, with `json=`, writes {"command": ..., "rows": [...], "ratios": {...}}.
 
@@ -45,6 +47,17 @@ against rlgym's one.
 `swe` measures sandboxes: what a command that does nothing (`docker_noop_ms`, `bubblewrap_noop_ms`),
 one that starts Python, a reset of twenty files and a start take, in milliseconds; and
 `table_steps_per_second`, steps of the tool face over its table, `n_envs` at once on one core.
+
+`peers` trains the key room with our PPO, stable-baselines3, Sample Factory and PufferLib, over our
+environment and over stock MiniHack, until 90 of the last 100 episodes are successes or `steps` are
+made. All have the reward of `shaping=events`, its observation entries and as many weights; the last
+two run in environments that are made and thrown away. Seeds go round in turns, everybody has both
+cores. Seconds are of training: from the first environment step on, or, for ours, those of
+summary.json; process start-up, imports and games made are excluded. A training that takes more than
+`limit` seconds with them has not finished. `rows` are single trainings (`failed` says why one has
+no numbers), `seconds_vs_NAME` how many times ours is sooner there, by medians over seeds. `only`
+names rows: ours, sb3_stock, sb3_ours, sample_factory_ours, sample_factory_stock, puffer_ours,
+puffer_stock.
 """
 
 from __future__ import annotations
@@ -58,6 +71,8 @@ from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.oni import oni
+from scripts.benchmarks.peers import outcome
+from scripts.benchmarks.peers.comparison import PeerArguments, peers
 from scripts.benchmarks.questions import questions
 from scripts.benchmarks.rocket import rocket
 from scripts.benchmarks.swe import swe
@@ -73,21 +88,23 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "rocket": rocket,
     "swe": swe,
 }
+PEERS = "peers"
 
 
 def main(command_line: Sequence[str]) -> int:
     """The command line."""
-    names, arguments = parse(command_line, Arguments, __doc__)
-    if len(names) != 1 or names[0] not in BENCHMARKS:
-        raise ValueError(
-            f"which benchmark? One of {', '.join(BENCHMARKS)}, and then options; got {' '.join(names) or 'nothing'}"
-        )
+    options = PeerArguments if PEERS in command_line else Arguments
+    names, arguments = parse(command_line, options, __doc__)
+    if len(names) != 1 or names[0] not in (*BENCHMARKS, PEERS):
+        known = ", ".join((*BENCHMARKS, PEERS))
+        raise ValueError(f"which benchmark? One of {known}, and then options; got {' '.join(names) or 'nothing'}")
     for name in ("repeats", "n_envs", "steps", "train_steps"):
         whole(name, getattr(arguments, name))
     whole("workers", arguments.workers, least=0)
     warnings.filterwarnings("ignore", message=".*pkg_resources.*")
-    result = {"command": " ".join(["python -m scripts.benchmark", *command_line]), **BENCHMARKS[names[0]](arguments)}
-    print(table(result))
+    measured = peers(arguments) if isinstance(arguments, PeerArguments) else BENCHMARKS[names[0]](arguments)
+    result = {"command": " ".join(["python -m scripts.benchmark", *command_line]), **measured}
+    print(outcome.table(result) if names[0] == PEERS else table(result))
     if arguments.json:
         replace_json(Path(arguments.json), result)
     return 0
