@@ -23,8 +23,8 @@ class Learner:
 
         import envs
         from agents import build
-        from agents.features import features_for
         from envs.nethack.stock import stock_vec_env
+        from scripts.benchmarks.peers.sb3_training import Features
         from shaping import ShapedVecEnv, make_term
 
         self._torch = torch
@@ -52,8 +52,7 @@ class Learner:
             venv = VecMonitor(venv)
         self.venv, self.shaped = venv, terms is not None
         if path == "stock":  # SB3's own class, policy and optimiser; torch's threads as many as cores
-            features, arguments = features_for(venv.observation_space) or (None, {})
-            policy_kwargs = {"features_extractor_class": features, "features_extractor_kwargs": arguments}
+            policy_kwargs = {"features_extractor_class": Features}  # ours in stock modules
             self.model: Any = stable_baselines3.PPO(
                 "MultiInputPolicy", venv, seed=0, policy_kwargs=policy_kwargs, device="cpu", **PPO
             )

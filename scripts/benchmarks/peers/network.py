@@ -20,7 +20,10 @@ def values(box: spaces.Space) -> int:
 
 
 class PlainFeatures(nn.Module):
-    """Entries of `key_room`'s observation, (n, ...) each, whole numbers in any type -> (n, 130)."""
+    """Entries of `key_room`'s observation, (n, ...) each, whole numbers in any type -> (n, 130).
+
+    "events", the bits of what is achieved, may be missing: then two less.
+    """
 
     size = 64 + 32 + 32 + 2
 
@@ -30,6 +33,7 @@ class PlainFeatures(nn.Module):
         assert crop.shape is not None
         assert stats.shape is not None
         height, width = crop.shape
+        self._bits = "events" in space.spaces
         self.glyphs = nn.Embedding(values(crop), 8)
         self.convolutions = nn.Sequential(
             nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(),
@@ -42,7 +46,8 @@ class PlainFeatures(nn.Module):
     def forward(self, entries: dict[str, Tensor]) -> Tensor:
         map_ = self.convolutions(self.glyphs(entries["glyphs_crop"].long()).permute(0, 3, 1, 2))
         inventory = self.inventory_out(self.inventory(entries["inv_glyphs"].long()))
-        return torch.cat([map_, self.stats(entries["blstats"].float()), inventory, entries["events"].float()], dim=1)
+        codes = [map_, self.stats(entries["blstats"].float()), inventory]
+        return torch.cat([*codes, entries["events"].float()] if self._bits else codes, dim=1)
 
 
 def weights(*modules: nn.Module) -> int:

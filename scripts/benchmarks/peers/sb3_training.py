@@ -30,7 +30,7 @@ class Features(BaseFeaturesExtractor):
     """`PlainFeatures` as SB3 wants it."""
 
     def __init__(self, observation_space: spaces.Dict) -> None:
-        super().__init__(observation_space, PlainFeatures.size)
+        super().__init__(observation_space, PlainFeatures.size - 2 * ("events" not in observation_space.spaces))
         self.plain = PlainFeatures(observation_space)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
