@@ -25,12 +25,14 @@ class Claim:
         text: what is compared and how, in Markdown; never what came out.
         seeds: of what is run.
         picture: what its picture shows.
+        columns: the metrics that its table shows; () for all of its twin.
     """
 
     title: str
     text: str
     seeds: tuple[int, ...] = (100, 101, 102, 103, 104)
     picture: str
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

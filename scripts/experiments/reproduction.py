@@ -32,7 +32,7 @@ RESULTS_HEADER = """# Results
 
 Every table here was written by the command above it, with interquartile means over seeds and 95 % bootstrap intervals.
 Its twin in `results/` holds every seed's numbers and learning curve; `python -m scripts.compare docs/results/NAME.json`
-prints the table from it.
+prints the table from it, with every column.
 """
 
 
@@ -161,7 +161,7 @@ def section(name: str, claim: Claim, command: str, rows: Sequence[Row]) -> str:
     parts = [f"## {claim.title}", claim.text]
     if isinstance(claim, Comparison):
         parts.append("\n".join(f"- `{arm}`: `{' '.join(settings)}`" for arm, settings in claim.arms.items()))
-    parts += [f"```\n{command}\n```", table(rows)]
+    parts += [f"```\n{command}\n```", table(rows, claim.columns)]
     if isinstance(claim, Comparison) and claim.equal:
         parts.append(_agreement(rows, claim.metric))
     parts.append(f"![{claim.title}: {claim.picture}](results/{name}.png)")

@@ -49,10 +49,10 @@ CLAIM = Comparison(
         "`gated` pays critics only where something other than the start was submitted, on the last turn, and "
         "`gated-retroactive` at their own turns; `outcome` pays the outcome alone; `capped` is `gated` with critics "
         "of 0.5 at most; `potential` pays critics as a potential's differences; `spa` spreads the outcome over the "
-        "turns that a learned estimator credits, and pays half of the critics. Rates are those of 200 episodes on "
-        "tasks whose functions no training saw, actions sampled; the training return is what an episode was paid, at "
-        "the first update and over the last five. Settings were taken from a toy of the same shape, before these "
-        "seeds were run."
+        "turns that a learned estimator credits, and pays half of the critics; `spa-alone` pays none of them. Rates "
+        "are those of 200 episodes on tasks whose functions no training saw, actions sampled; the training return is "
+        "what an episode was paid, at the first update and over the last five. Settings were taken from a toy of the "
+        "same shape, before these seeds were run; the arm `spa-alone` was added when the others were known."
     ),
     arms={
         "direct": _arm("direct"),
@@ -63,8 +63,10 @@ CLAIM = Comparison(
         "capped": _arm("gated", "{low_cap:0.5}"),
         "potential": _arm("potential"),
         "spa": _arm("step_progress"),
+        "spa-alone": _arm("step_progress", "{beta:0}"),
     },
     total_timesteps=60_000,
     metric="stats",
     together=measured,
+    columns=(*RATES, "eval_return_mean", "training_return_start", "training_return_end", "steps"),
 )

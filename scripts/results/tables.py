@@ -11,10 +11,14 @@ from scripts.results.figures import short
 from scripts.results.intervals import interval
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row], only: Sequence[str] = ()) -> str:
     """The Markdown table of rows, one line an arm.
 
     Values are interquartile means over seeds with 95 % bootstrap intervals.
+
+    Args:
+        rows: of one twin.
+        only: the metrics to show, in the order in which they come; () for all.
     """
     arms = by_arm(rows)
     known = {name for name, _, _ in _COLUMNS} | _NOT_SHOWN
@@ -22,8 +26,11 @@ def table(rows: Sequence[Row]) -> str:
     columns = [
         (title, [cell([row.metrics.get(name) for row in arm_rows]) for arm_rows in arms.values()])
         for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _return) for name in others))
-        if any(row.metrics.get(name) is not None for row in rows)
-        or (name in rows[0].metrics and name.startswith("steps_to"))
+        if (not only or name in only)
+        and (
+            any(row.metrics.get(name) is not None for row in rows)
+            or (name in rows[0].metrics and name.startswith("steps_to"))
+        )
     ]
     lines = ["| arm | seeds | " + " | ".join(title for title, _ in columns) + " |"]
     lines.append("| --- | --- |" + " ---: |" * len(columns))
