@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from envs.swe import task_source
 from envs.swe.tasks.generation import Recipe, generate
 from envs.swe.tasks.task_set import TaskSet
 
@@ -13,6 +14,6 @@ def tasks_file(tmp_path_factory):
     """The path of a set of tasks of one repository, of both splits; what is made of it is kept."""
     folder = tmp_path_factory.mktemp("swe")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr(task_source, "cache_folder", lambda: folder)
         recipe = Recipe(packages=("clock",), count=16, split_by="function", eval_share=0.5, pairs=False, workers=1)
         yield str(TaskSet(generate(recipe).tasks).save(folder / "tasks.jsonl"))
