@@ -115,12 +115,22 @@ def start(folder: Path, host: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 def end_processes(folder: Path) -> None:
-    """containerd and its shims, whose command lines name the folder, if dockerd left any."""
-    word = f"{folder}/".encode()
+    """containerd, its shims and what runs in containers, if dockerd left any.
+
+    Somebody may have asked for a container while the Engine ended: nobody owns it then.
+    """
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if word in (entry / "cmdline").read_bytes() and int(entry.name) != os.getpid():
+            if int(entry.name) != os.getpid() and _belongs(entry, f"{folder}/"):
                 os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _belongs(process: Path, folder: str) -> bool:
+    """Does its command line name the folder, or does its root lie there?"""
+    if folder.encode() in (process / "cmdline").read_bytes():
+        return True
+    mounts = (process / "mountinfo").read_text(errors="replace").splitlines()
+    return any(line.split()[4] == "/" and f"upperdir={folder}" in line for line in mounts)
 
 
 def unmount(folder: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +55,12 @@ def test_an_engine_that_dies_ends_the_run_with_what_to_do_and_a_checkpoint(tmp_p
     assert "no sandbox for 20 trees in a row" in told
     assert "resume the run from its newest checkpoint" in told
     assert list(run.glob("checkpoints/step_*"))
+    assert not [entry for entry in Path("/proc").glob("[0-9]*") if _lives_in(entry, engine.folder)]
+
+
+def _lives_in(process: Path, folder: Path) -> bool:
+    """Is it a process of a container of the Engine that had this folder?"""
+    try:
+        return any(f"upperdir={folder}" in line for line in (process / "mountinfo").read_text().splitlines())
+    except OSError:
+        return False
