@@ -187,7 +187,7 @@ class RunConfig:
     total_timesteps: int | None = None  # environment steps; null: the environment's own
     stop_at_success: float | None = None  # end where the last 100 episodes succeeded so often; null: never
     n_envs: int = 8  # environments side by side
-    workers: int = 0  # processes to spread them over; 0: this one
+    workers: Any = 0  # processes to spread them over; 0: this one; auto: as many as pay
     checkpoint_every: int = 10_000  # environment steps between checkpoints
     keep_checkpoints: int = 2  # so many of the newest stay; more to play against past selves
     run_dir: str | None = None  # null: runs/<env>-<shaping>-<agent>-s<seed>-<time>
@@ -208,7 +208,7 @@ RUN_OPTIONS: Mapping[str, str] = {
     "total_timesteps": "environment steps of the run (the environment's own default)",
     "stop_at_success": "end as soon as this share of the last 100 episodes succeeded, such as 0.9 (never)",
     "n_envs": "environments side by side (8)",
-    "workers": "processes to spread them over; 0 is this one (0)",
+    "workers": "processes to spread them over; 0 is this one, auto tries out whether more pay (0)",
     "checkpoint_every": "environment steps between checkpoints (10000)",
     "keep_checkpoints": "so many of the newest checkpoints stay (2)",
     "run_dir": "where the run goes (runs/<env>-<shaping>-<agent>-s<seed>-<time>)",

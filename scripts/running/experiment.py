@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import VecMonitor
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 import agents
 import envs
 from agents import Agent, AgentConfig, ShapingCallback
 from agents.device import resolve_device
-from foundation.checks import number, whole
+from foundation.checks import number, one_of, whole
 from foundation.naming import nearest
 from scripts.configuration.groups import RunConfig
 from scripts.configuration.store import settings
 from scripts.configuration.terms import EVERY_TERM
+from scripts.running.worker_choice import AUTO, workers_that_pay
 from shaping import Schedule, ShapedVecEnv, combine, episodes, transforms
 from shaping.combine import Combiner
 from shaping.episodes import EpisodeTransform
@@ -75,6 +76,7 @@ class Experiment:
         self.settings: AgentConfig = agents.configured(choices["agent"], config.agent)
         resolve_device(self.settings.device)
         self._reward: Reward | None = build_reward(config)
+        self._chosen_workers: int | None = None
 
     def build_env(
         self,
@@ -108,16 +110,20 @@ class Experiment:
         if n_envs is not None:
             together = envs.rows_together(config.env.id, **config.env.kwargs)
             rows = -(-n_envs // together) * together  # whole arenas
-        venv = envs.make_vec(
-            config.env.id,
-            rows,
-            seed=seed,
-            workers=config.workers if workers is None else workers,
-            report=reward.report,
-            events=reward.events or None,
-            split=split,
-            **arguments,
-        )
+
+        def make(workers: int) -> VecEnv:
+            return envs.make_vec(
+                config.env.id,
+                rows,
+                seed=seed,
+                workers=workers,
+                report=reward.report,
+                events=reward.events or None,
+                split=split,
+                **arguments,
+            )
+
+        venv = make(self._workers(make, rows) if workers is None else workers)
         try:
             return ShapedVecEnv(
                 VecMonitor(venv),
@@ -151,6 +157,15 @@ class Experiment:
         """What lets the parts of the reward learn and writes pay that has changed."""
         return ShapingCallback(env, self.agent.stored_rewards(model))
 
+    def _workers(self, make: Callable[[int], VecEnv], rows: int) -> int:
+        """`workers`; "auto" is tried out once."""
+        if self.config.workers != AUTO:
+            return int(self.config.workers)
+        if self._chosen_workers is None:
+            self._chosen_workers, told = workers_that_pay(make, rows)
+            print(told, flush=True)
+        return self._chosen_workers
+
     @property
     def _threads(self) -> int:
         """Threads to learn with: `torch_threads`, or as many as torch takes by itself."""
@@ -175,8 +190,9 @@ def _check_run(config: RunConfig) -> None:
         value = getattr(config, name)
         if value is not None:
             whole(name, value)
-    for name in ("seed", "workers", "evaluate_episodes"):
+    for name in ("seed", "evaluate_episodes"):
         whole(name, getattr(config, name), least=0)
+    _check_workers(config)
     if config.trust:
         raise ValueError("trust=true is for runs that there are already: give it with resume=RUN, or leave it out.")
     if config.stop_at_success is not None:
@@ -190,11 +206,16 @@ def _check_run(config: RunConfig) -> None:
         raise ValueError("run_dir is empty (an unset variable of the shell?): give a folder, or leave run_dir out.")
     if config.seed >= 2**32:
         raise ValueError(f"seed={config.seed} is too large; it must be below 2**32, numpy's limit.")
-    if config.workers > config.n_envs:
+    whole("env.total_timesteps", config.env.total_timesteps)
+
+
+def _check_workers(config: RunConfig) -> None:
+    if isinstance(config.workers, str):
+        one_of("workers", config.workers, (AUTO,))
+    elif whole("workers", config.workers, least=0) > config.n_envs:
         raise ValueError(
             f"workers={config.workers} are more than n_envs={config.n_envs}; every worker needs an environment."
         )
-    whole("env.total_timesteps", config.env.total_timesteps)
 
 
 # The reward ---------------------------------------------------------------------------------------
