@@ -105,20 +105,26 @@ def test_stock_environments_in_the_same_process_go_their_own_way():
 
 
 def test_a_reset_is_at_least_twice_as_fast_as_loading_the_library_anew(monkeypatch):
-    def seconds() -> float:
+    def seconds() -> list[float]:
+        """Of this thread's processor, which nobody else's work makes longer."""
         new = bound("MiniHack-Room-5x5-v0")
         new.reset(0)
         times = []
-        for seed in range(60):
-            start = time.perf_counter()
+        for seed in range(40):
+            start = time.thread_time()
             new.reset(seed)
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
         new.close()
-        return float(np.median(times))
+        return times
 
-    ours = seconds()
-    monkeypatch.setattr(game, "keeper", lambda: None)
-    assert seconds() > 2 * ours
+    ours, anew = [], []
+    for _ in range(3):  # in turn, as the machine drifts
+        ours += seconds()
+        with monkeypatch.context() as patch:
+            patch.setattr(game, "keeper", lambda: None)
+            anew += seconds()
+    assert min(anew) > 2 * min(ours)
+    assert np.median(anew) > 1.5 * np.median(ours)
 
 
 def test_a_binding_that_is_not_as_expected_leaves_resets_to_nle_with_one_warning(monkeypatch, tmp_path):
