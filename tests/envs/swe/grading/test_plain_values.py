@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from envs.swe.grading.plain_values import ExecutingJudge, answers, call, compare
 from envs.swe.grading.report import Report
 from envs.swe.sandbox.pool import Pool
 from envs.swe.sandbox.sandbox import Execution, SandboxLost
-from envs.swe.tasks.task import Case, Cases
+from envs.swe.tasks.task import Case, Cases, Task
 from tests.envs.swe.grading.calculator import BUG, CALLED, CASES, MENDED, TESTED, tree
 
 
@@ -241,3 +242,17 @@ def test_descriptions_compare_types_and_values_and_nothing_else():
         canonical(nested)
     assert compared(CASES[0], {"state": "value", "value": ["int", "3"]}).status == "PASSED"
     assert compared(CASES[0], {"state": "what"}).status == "ERROR"
+
+
+def test_a_tree_that_hangs_costs_two_calls_and_not_all_of_them(bubblewrap_judge: ExecutingJudge):
+    names = tuple(f"calculator::add[{number}]" for number in range(12))
+    cases = tuple(
+        Case(name, "calculator", "add", f"({number}, 1)", f"{number + 1}") for number, name in enumerate(names)
+    )
+    start = {"calculator.py": "def add(a, b):\n    return a - b\n"}
+    task = Task("hang", "calculator", start, "", Cases(cases), names, ())
+    started = time.monotonic()
+    report = bubblewrap_judge.grade(task, {"calculator.py": "def add(a, b):\n    while True:\n        pass\n"})
+    assert time.monotonic() - started < 9
+    assert (report.outcome, report.invalid) == ("fail", "timeout")
+    assert set(report.statuses.values()) == {"FAILED"}
