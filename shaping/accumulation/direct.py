@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from shaping.accumulation.accumulation import OUTCOME, Accumulation, summed
 from shaping.accumulation.release import Release
+from shaping.accumulation.signal_sets import total
 from shaping.episodes import Episode, registry
 from shaping.parts import Setting
 from shaping.transitions import FloatArray
@@ -41,5 +42,11 @@ class Direct(Accumulation):
     def __call__(self, episode: Episode) -> FloatArray | None:
         if episode.ending == "cut" and self._release.is_terminal:
             return None
-        self.note(episode, masked=0.0)
-        return self._release(summed(episode.contributions, episode.signals, len(episode)), episode.gamma)
+        counted = self.counted(episode.signals)
+        left_out = [name for name in episode.signals if name not in counted]
+        self.note(episode, masked=total(episode.contributions, left_out))
+        return self._release(summed(episode.contributions, counted, len(episode)), episode.gamma)
+
+    def counted(self, signals: Iterable[str]) -> tuple[str, ...]:
+        """The signals that are paid, of all of an episode's."""
+        return tuple(signals)

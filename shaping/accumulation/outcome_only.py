@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable
 
-from shaping.accumulation.accumulation import OUTCOME, Accumulation, summed
-from shaping.accumulation.release import Release
-from shaping.accumulation.signal_sets import total
-from shaping.episodes import Episode, registry
-from shaping.parts import Setting
-from shaping.transitions import FloatArray
+from shaping.accumulation.direct import Direct
+from shaping.episodes import registry
 
 
 @registry.register("outcome_only")
-class OutcomeOnly(Accumulation):
+class OutcomeOnly(Direct):
     """Pays the outcome's signals and nothing else; the sparse baseline of `Gated`.
 
     The others are still measured: the metric "masked" is what they would have paid.
 
     Args:
         outcome: names or patterns of the signals that are paid.
-        release: "per_step" or "terminal".
-        discount_correct: see `Release`.
+        release, discount_correct: as those of `Direct`.
     """
 
-    def __init__(
-        self,
-        outcome: Sequence[str] = OUTCOME,
-        release: Literal["per_step", "terminal"] = "per_step",
-        discount_correct: bool = False,
-    ) -> None:
-        super().__init__(outcome)
-        self._release = Release(release, "per_step", discount_correct)
-
-    def bind(self, setting: Setting) -> None:
-        super().bind(setting)
-        self._release.bind(setting)
-
-    def __call__(self, episode: Episode) -> FloatArray | None:
-        if episode.ending == "cut" and self._release.is_terminal:
-            return None
-        self.note(episode, masked=total(episode.contributions, self.others(episode.signals)))
-        return self._release(summed(episode.contributions, self.outcome, len(episode)), episode.gamma)
+    def counted(self, signals: Iterable[str]) -> tuple[str, ...]:
+        return self.outcome

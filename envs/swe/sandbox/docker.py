@@ -26,9 +26,9 @@ SUPERVISORS = 4
 ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException, OSError)
 HELP = (
     "start a Docker Engine, or name one by DOCKER_HOST. Without an init system, as root: "
-    "dockerd --data-root /var/tmp/engine/data --exec-root /var/tmp/engine/exec --pidfile /var/tmp/engine/pid "
-    "-H unix:///var/tmp/engine/docker.sock --iptables=false --bridge=none & "
-    "export DOCKER_HOST=unix:///var/tmp/engine/docker.sock "
+    "mkdir engine; dockerd --data-root $PWD/engine/data --exec-root $PWD/engine/exec --pidfile $PWD/engine/pid "
+    "-H unix://$PWD/engine/docker.sock --iptables=false --bridge=none & "
+    "export DOCKER_HOST=unix://$PWD/engine/docker.sock "
     "(Debian: apt-get install docker.io; envs.swe.sandbox.engine.LocalEngine does the same)"
 )
 

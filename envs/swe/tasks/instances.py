@@ -167,7 +167,7 @@ def _content(path: Path) -> str:
 
 def _parquet(path: Path) -> Sequence[Any]:
     try:
-        parquet = importlib.import_module("pyarrow.parquet")
+        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise ValueError(
             f"{path} is a parquet file, which needs pyarrow: install it (pip install pyarrow), or save the data set as "
@@ -175,6 +175,6 @@ def _parquet(path: Path) -> Sequence[Any]:
         ) from error
     try:
         rows: Sequence[Any] = parquet.read_table(path).to_pylist()
-    except Exception as error:
+    except (OSError, arrow.ArrowException) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     return rows

@@ -133,7 +133,7 @@ def _result(trial: Trial, module: str, function: str, arguments: CodeType) -> st
 def _named(error: BaseException) -> str:
     try:
         text = str(error).splitlines()[:1]
-    except Exception:
+    except Exception:  # an exception of a mutant's own, whose words may raise whatever they like
         text = []
     return f"{type(error).__name__}: {text[0][:200] if text else ''}".rstrip(": ")
 

@@ -295,7 +295,7 @@ class ToolsVecEnv(BatchedVecEnv):
 
 
 def task_of(episode_seed: int, tasks: int) -> int:
-    """Which of so many tasks an episode is about; the same in both faces."""
+    """Which of so many tasks an episode is about."""
     mixed = (episode_seed + 0x9E3779B97F4A7C15) & _MASK  # splitmix64
     mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _MASK
     mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _MASK
