@@ -47,6 +47,8 @@ against rlgym's one.
 `swe` measures sandboxes: what a command that does nothing (`docker_noop_ms`, `bubblewrap_noop_ms`),
 one that starts Python, a reset of twenty files and a start take, in milliseconds; and
 `table_steps_per_second`, steps of the tool face over its table, `n_envs` at once on one core.
+`docker_left_behind` and `bubblewrap_left_behind` count containers, processes, mounts, control
+groups and files that are there after a thousand episodes and were not before.
 
 `peers` trains the key room with our PPO, stable-baselines3, Sample Factory and PufferLib, over our
 environment and over stock MiniHack, until 90 of the last 100 episodes are successes or `steps` are

@@ -21,6 +21,7 @@ from envs.swe.sandbox.docker import LABEL, OWNER, DockerSandbox, abandoned, clea
 from envs.swe.sandbox.engine import LocalEngine
 from envs.swe.sandbox.engine import unavailable as no_engine
 from envs.swe.sandbox.image import host_image
+from envs.swe.sandbox.leavings import leavings
 from envs.swe.sandbox.pool import Pool
 from envs.swe.sandbox.providers import available, make_sandbox
 from envs.swe.sandbox.sandbox import Limits, Sandbox, SandboxLost
@@ -116,7 +117,7 @@ def test_threads_share_a_pool_and_wait_for_their_turn(bubblewrap_pool: Pool):
 def test_fifty_episodes_leave_nothing_behind(factory: Factory, request: pytest.FixtureRequest):
     docker_used = "docker" in request.node.name
     client = request.getfixturevalue("engine") if docker_used else None
-    before = leavings(client)
+    before = left(client)
     with Pool(factory, 2) as pool:
         for episode in range(50):
             with pool.lent() as sandbox:
@@ -125,25 +126,14 @@ def test_fifty_episodes_leave_nothing_behind(factory: Factory, request: pytest.F
                 if episode % 25 == 24:
                     lose(sandbox)
     deadline = time.monotonic() + 10
-    while (after := leavings(client)) != before and time.monotonic() < deadline:
+    while (after := left(client)) != before and time.monotonic() < deadline:
         time.sleep(0.1)
     assert after == before
 
 
-def leavings(client: docker.DockerClient | None) -> dict[str, object]:
-    """Containers, processes of ours, mounts, control groups, files."""
-    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    folder = client and str(Path(client.api.get_adapter(client.api.base_url).socket_path).parent)
-    programs = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in own]
-    return {
-        "containers": sorted(item.id for item in client.containers.list(all=True)) if client else [],
-        "sleepers": f"50.{os.getpid()}".encode() in b"".join(commands()),
-        "children": sorted(name for name in programs if name in ("sh", "bwrap")),
-        "mounts": [line for line in mounts if "breadcrumb-engine" not in line or (folder and folder in line)],
-        "groups": sorted(map(str, Path("/sys/fs/cgroup").glob(f"*/breadcrumb/{os.getpid()}-*"))),
-        "files": sorted(path.name for path in Path("/var/tmp").glob("breadcrumb-*/tmp*")),
-    }
+def left(client: docker.DockerClient | None) -> dict[str, object]:
+    """The same, and whether a sleeper of this test is still there."""
+    return {**leavings(client), "sleepers": f"50.{os.getpid()}".encode() in b"".join(commands())}
 
 
 def commands() -> list[bytes]:
