@@ -11,6 +11,8 @@ from stable_baselines3.common.policies import ActorCriticPolicy, MultiInputActor
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
+from agents.dense import Stack, through
+
 
 class LeanPolicy(ActorCriticPolicy):
     """SB3's MlpPolicy for one discrete action, which acts with fewer operations.
@@ -46,11 +48,21 @@ class LeanPolicy(ActorCriticPolicy):
         """(n, actions) and (n, 1)."""
         features = self.extract_features(obs)
         if isinstance(features, Tensor):
+            stacks = self._stacks()
+            if stacks is not None:
+                logits, values = through(features, *stacks)
+                return logits, values
             latent_pi, latent_vf = self.mlp_extractor(features)
         else:
             latent_pi = self.mlp_extractor.forward_actor(features[0])
             latent_vf = self.mlp_extractor.forward_critic(features[1])
         return self.action_net(latent_pi), self.value_net(latent_vf)
+
+    def _stacks(self) -> tuple[Stack, Stack] | None:
+        """Actor and critic, where they are linear layers over the same features."""
+        actor = Stack.of(self.mlp_extractor.policy_net, self.action_net)
+        critic = Stack.of(self.mlp_extractor.value_net, self.value_net)
+        return None if actor is None or critic is None else (actor, critic)
 
 
 class LeanMultiInputPolicy(LeanPolicy, MultiInputActorCriticPolicy):

@@ -27,7 +27,8 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.features.distinct import Distinct
+from agents.dense import Stack, through
+from agents.features.distinct import Distinct, IntArray, numbered
 from agents.features.patches import embed_and_convolve
 from agents.features.shards import Shards
 
@@ -68,14 +69,14 @@ class _Grid(nn.Module):
         self.out = nn.Sequential(nn.Flatten(), nn.Linear(previous * height * width_, features), nn.ReLU())
 
     def forward(self, grid: Tensor) -> Tensor:
-        first = self.convolutions[0]
-        assert isinstance(first, nn.Conv2d)
-        image = self.convolutions[2:](embed_and_convolve(grid, self.embedding, first))
+        layers = [layer for layer in self.convolutions if isinstance(layer, nn.Conv2d)]
+        image = embed_and_convolve(grid, self.embedding, layers)
         last = self.out[1]
         assert isinstance(last, nn.Linear)
         # Channels last in memory: flattened as they lie, with weights that are put in this order.
         weight = last.weight.view(last.out_features, image.shape[1], -1).transpose(1, 2).flatten(1)
-        return torch.relu(nn.functional.linear(image.permute(0, 2, 3, 1).flatten(1), weight, last.bias))
+        stack = Stack(((weight, last.bias),), (nn.ReLU,))
+        return through(image.permute(0, 2, 3, 1).flatten(1), stack)[0]
 
 
 class _Bag(nn.Module):
@@ -88,7 +89,9 @@ class _Bag(nn.Module):
         self.out = nn.Sequential(nn.Linear(embedding, features), nn.ReLU())
 
     def forward(self, items: Tensor) -> Tensor:
-        return self.out(self.bag(items.long()))
+        stack = Stack.of(self.out)
+        assert stack is not None
+        return through(self.bag(items.long()), stack)[0]
 
 
 class _Numbers(nn.Module):
@@ -159,6 +162,11 @@ class _ByEntry(BaseFeaturesExtractor):
             numbers.append(which)
         codes = zip(self._shards(entries), numbers, strict=True)
         return torch.cat([code if which is None else code.index_select(0, which) for code, which in codes], dim=1)
+
+    def alike(self, observations: dict[str, Tensor]) -> IntArray:
+        """Numbers (n,), the same where the dearest entry is: a grid, if there is one."""
+        key = next((key for key in self.encoders if key in GRIDS), next(iter(self.encoders)))
+        return numbered(observations[key])
 
     def encode(self, entries: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """The code of every entry, (rows, features) each."""

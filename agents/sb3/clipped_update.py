@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from stable_baselines3.common.utils import explained_variance
 from torch import Tensor
 
 from agents.features.shards import MIN_SHARD, Threads
+from agents.policies import LeanPolicy
 from agents.sb3.closed_form import SUMS, Old, Weights, clipped_gradients
 
 
@@ -73,18 +73,21 @@ class ClippedUpdate:
         masks = getattr(data, "action_masks", None)
         masks = None if masks is None else masks.reshape(rows, -1).bool()
 
-        def part(span: slice) -> tuple[Tensor, Tensor]:
-            logits, values = logits_and_values(model.policy, _rows(data.observations, span))
+        def part(chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
+            logits, values = logits_and_values(model.policy, _rows(data.observations, chosen))
             by_logits, by_values, sums = clipped_gradients(
-                logits, values, _of(old, span), weights, rows, None if masks is None else masks[span]
+                logits, values, _of(old, chosen), weights, rows, None if masks is None else masks[chosen]
             )
             gradients = torch.autograd.grad(
                 (logits, values), parameters, (by_logits, by_values), materialize_grads=True
             )
             return sums, _flattened(gradients)
 
-        spans = list(_spans(rows, 1 if self.threads is None else self.threads.count))
-        results = [part(spans[0])] if self.threads is None or len(spans) == 1 else self.threads.map(part, spans)
+        count = min(1 if self.threads is None else self.threads.count, rows // MIN_SHARD)
+        if self.threads is None or count < 2:
+            results = [part(slice(None))]
+        else:
+            results = self.threads.map(part, parts(model.policy.features_extractor, data.observations, rows, count))
         sums, gradient = results[0]
         for more, gradients in results[1:]:
             sums += more
@@ -124,6 +127,9 @@ class FastMaskablePPO(ClippedUpdate, MaskablePPO):
 
 def logits_and_values(policy: Any, observations: Any) -> tuple[Tensor, Tensor]:
     """(n, actions) and (n,) of an actor-critic of SB3's with discrete actions."""
+    if isinstance(policy, LeanPolicy):
+        logits, values = policy.logits_and_values(observations)
+        return logits, values.flatten()
     features = policy.extract_features(observations)
     if policy.share_features_extractor:
         latent_pi, latent_vf = policy.mlp_extractor(features)
@@ -133,22 +139,26 @@ def logits_and_values(policy: Any, observations: Any) -> tuple[Tensor, Tensor]:
     return policy.action_net(latent_pi), policy.value_net(latent_vf).flatten()
 
 
-def _spans(rows: int, threads: int) -> Iterator[slice]:
-    count = max(1, min(threads, rows // MIN_SHARD))
-    edges = [rows * part // count for part in range(count + 1)]
-    return (slice(start, end) for start, end in pairwise(edges))
+def parts(extractor: Any, observations: Any, rows: int, count: int) -> list[Tensor]:
+    """The rows of each of `count` parts of a minibatch.
+
+    Rows that an extractor encodes once are kept together (its `alike`): half of a batch has more
+    than half of the windows of the whole.
+    """
+    if not hasattr(extractor, "alike"):
+        return list(torch.arange(rows).tensor_split(count))
+    numbers = extractor.alike(observations)
+    return [torch.from_numpy(np.flatnonzero(numbers % count == part)) for part in range(count)]
 
 
-def _rows(observations: Any, span: slice) -> Any:
+def _rows(observations: Any, chosen: Tensor | slice) -> Any:
     if isinstance(observations, dict):
-        return {key: entry[span] for key, entry in observations.items()}
-    return observations[span]
+        return {key: entry[chosen] for key, entry in observations.items()}
+    return observations[chosen]
 
 
-def _of(old: Old, span: slice) -> Old:
-    return Old(
-        old.actions[span], old.values[span], old.log_probabilities[span], old.advantages[span], old.returns[span]
-    )
+def _of(old: Old, chosen: Tensor | slice) -> Old:
+    return Old(*(getattr(old, entry.name)[chosen] for entry in fields(old)))
 
 
 def _flattened(gradients: Sequence[Tensor]) -> Tensor:

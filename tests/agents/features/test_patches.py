@@ -13,9 +13,12 @@ from agents.features.patches import MOST_SYMBOLS, embed_and_convolve
 SYMBOLS = 5977
 
 
-def layers(stride=1, embedding=4, channels=6, kind=torch.float64):
+def layers(stride=1, embedding=4, channels=(6, 5), kind=torch.float64):
+    """An embedding and convolutions."""
     torch.manual_seed(0)
-    return nn.Embedding(SYMBOLS, embedding).to(kind), nn.Conv2d(embedding, channels, 3, stride, padding=1).to(kind)
+    sizes = zip((embedding, *channels), channels, strict=False)
+    convolutions = [nn.Conv2d(size, width, 3, stride, padding=1).to(kind) for size, width in sizes]
+    return nn.Embedding(SYMBOLS, embedding).to(kind), convolutions
 
 
 def grids(n=7, height=9, width=9, symbols=5, kind=np.int16, seed=0):
@@ -26,15 +29,18 @@ def grids(n=7, height=9, width=9, symbols=5, kind=np.int16, seed=0):
     return torch.from_numpy(names[numbers].astype(kind))
 
 
-def plain(grid, embedding, convolution):
-    return torch.relu(convolution(embedding(grid.long()).permute(0, 3, 1, 2)))
+def plain(grid, embedding, convolutions):
+    image = embedding(grid.long()).permute(0, 3, 1, 2)
+    for convolution in convolutions:
+        image = torch.relu(convolution(image))
+    return image
 
 
-def same(grid, embedding, convolution, tolerance=1e-10):
-    values, expected = embed_and_convolve(grid, embedding, convolution), plain(grid, embedding, convolution)
+def same(grid, embedding, convolutions, tolerance=1e-10):
+    values, expected = embed_and_convolve(grid, embedding, convolutions), plain(grid, embedding, convolutions)
     torch.testing.assert_close(values, expected, rtol=0, atol=tolerance)
     given = torch.randn(expected.shape, dtype=expected.dtype, generator=torch.Generator().manual_seed(1))
-    weights = [embedding.weight, convolution.weight, convolution.bias]
+    weights = [*embedding.parameters(), *nn.ModuleList(convolutions).parameters()]
     for actual, wanted in zip(
         torch.autograd.grad(values, weights, given), torch.autograd.grad(expected, weights, given), strict=True
     ):
@@ -45,6 +51,12 @@ def same(grid, embedding, convolution, tolerance=1e-10):
 @pytest.mark.parametrize(("height", "width"), [(9, 9), (21, 79), (1, 1), (2, 5)])
 def test_values_and_gradients_are_those_of_the_convolution(height, width, stride):
     same(grids(height=height, width=width), *layers(stride))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("channels", [(3,), (8, 16), (4, 8, 16, 8, 4)])
+def test_any_number_of_convolutions_is_computed(channels, stride):
+    same(grids(height=11, width=6), *layers(stride, channels=channels))
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.uint8, np.int64, np.float32])
@@ -68,17 +80,17 @@ def test_more_patches_than_fit_are_no_other_result(monkeypatch):
 
 
 def test_rounding_is_all_that_differs_in_single_precision():
-    same(grids(64), *layers(embedding=8, channels=16, kind=torch.float32), tolerance=2e-3)  # sums of 5,000
+    same(grids(64), *layers(embedding=8, channels=(16, 16), kind=torch.float32), tolerance=2e-3)  # sums of 5,000
 
 
 def test_the_order_of_rows_changes_no_row():
     grid = grids(16)
-    embedding, convolution = layers()
-    values = embed_and_convolve(grid, embedding, convolution)
+    embedding, convolutions = layers()
+    values = embed_and_convolve(grid, embedding, convolutions)
     torch.testing.assert_close(
-        embed_and_convolve(grid.flip(0), embedding, convolution).flip(0), values, rtol=0, atol=1e-14
+        embed_and_convolve(grid.flip(0), embedding, convolutions).flip(0), values, rtol=0, atol=1e-14
     )
 
 
 def test_an_empty_batch_has_no_codes():
-    assert embed_and_convolve(grids(3)[:0], *layers()).shape == (0, 6, 9, 9)
+    assert embed_and_convolve(grids(3)[:0], *layers()).shape == (0, 5, 9, 9)
