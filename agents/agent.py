@@ -37,6 +37,9 @@ class AgentConfig:
     device: str = "cpu"  # cpu, cuda, cuda:N, auto
     gamma: float = 0.99  # the discount, of the potential term too
 
+    n_envs: ClassVar[int] = 8
+    """Environments side by side, where a run does not say how many."""
+
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"gamma": {"least": 0.0, "most": 1.0}}
     """Setting -> bounds for `foundation.checks.number`; those of base classes hold as well."""
 

@@ -8,6 +8,7 @@
     python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
         [steps=30000] [rlgym=install]
     python -m scripts.benchmark swe [json=PATH] [repeats=3] [n_envs=64] [steps=30000]
+    python -m scripts.benchmark profile [json=PATH] [steps=30000]
     python -m scripts.benchmark peers [json=PATH] [seeds=5] [steps=150000] [success=0.9]
         [limit=1200] [only=ours,puffer_ours,...]
 
@@ -50,6 +51,9 @@ one that starts Python, a reset of twenty files and a start take, in millisecond
 `docker_left_behind` and `bubblewrap_left_behind` count containers, processes, mounts, control
 groups and files that are there after a thousand episodes and were not before.
 
+`profile` tells where the time of one training goes: PPO on the key room with the events term, its
+defaults, one thread, clocks around the parts, each without the parts inside it.
+
 `peers` trains the key room with our PPO, stable-baselines3, Sample Factory and PufferLib, over our
 environment and over stock MiniHack, until 90 of the last 100 episodes are successes or `steps` are
 made. All have the reward of `shaping=events`, its observation entries and as many weights; the last
@@ -75,6 +79,7 @@ from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.peers import outcome
 from scripts.benchmarks.peers.comparison import PeerArguments, peers
+from scripts.benchmarks.profiling import profile
 from scripts.benchmarks.questions import questions
 from scripts.benchmarks.rocket import rocket
 from scripts.benchmarks.swe import swe
@@ -89,6 +94,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "questions": questions,
     "rocket": rocket,
     "swe": swe,
+    "profile": profile,
 }
 PEERS = "peers"
 

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 NEIGHBOURS = 9
-MOST_SYMBOLS = 127  # in a batch: nine of them and the outside make a key of 63 bits
+BITS = 7  # of a symbol's number: nine of them are a key of 63
+MOST_SYMBOLS = 2**BITS - 1  # in a batch, beside the outside
 MOST_PATCHES = 2**14  # in a batch; where there are more, they hardly repeat
 OUTSIDE = 0  # of the grid; symbols count from 1 in what follows
 
@@ -128,29 +129,31 @@ def _number_patches(grids: Any, marks: Any, stride: int, patches: Any, places: A
     last = np.uint64(len(slots) - 1)
     n, height, width = grids.shape
     _, rows, columns = places.shape
-    patch = np.empty(9, np.int32)
+    strips = np.zeros(width + 2, np.uint64)  # of each column, and one outside on both sides: three symbols
     for grid in range(n):
-        for place in range(rows * columns):
-            top, left = place // columns * stride - 1, place % columns * stride - 1
-            key = np.uint64(0)
-            for neighbour in range(9):
-                row, column = top + neighbour // 3, left + neighbour % 3
-                number = 0
-                if 0 <= row < height and 0 <= column < width:
-                    number = marks[grids[grid, row, column]]
-                patch[neighbour] = number
-                key = key << np.uint64(7) | np.uint64(number)
-            slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32) & last
-            while slots[slot] >= 0 and keys[slots[slot]] != key:
-                slot = (slot + np.uint64(1)) & last
-            if slots[slot] < 0:
-                if count == len(keys):
-                    return -1
-                slots[slot] = count
-                keys[count] = key
-                patches[count] = patch
-                count += 1
-            places[grid, place // columns, place % columns] = slots[slot] + 1
+        for row in range(rows):
+            for column in range(width):
+                strip = np.uint64(0)
+                for above in range(row * stride - 1, row * stride + 2):
+                    number = marks[grids[grid, above, column]] if 0 <= above < height else OUTSIDE
+                    strip = strip << np.uint64(BITS) | np.uint64(number)
+                strips[column + 1] = strip
+            for column in range(columns):
+                left = column * stride
+                key = strips[left] << np.uint64(6 * BITS) | strips[left + 1] << np.uint64(3 * BITS) | strips[left + 2]
+                slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32) & last
+                while slots[slot] >= 0 and keys[slots[slot]] != key:
+                    slot = (slot + np.uint64(1)) & last
+                if slots[slot] < 0:
+                    if count == len(keys):
+                        return -1
+                    slots[slot] = count
+                    keys[count] = key
+                    for neighbour in range(9):
+                        behind = 8 - (neighbour % 3 * 3 + neighbour // 3)  # keys are column by column
+                        patches[count, neighbour] = key >> np.uint64(BITS * behind) & np.uint64(MOST_SYMBOLS)
+                    count += 1
+                places[grid, row, column] = slots[slot] + 1
     return count
 
 

@@ -18,7 +18,7 @@ from agents.sb3.on_policy import PPOAgent, PPOConfig
 
 @dataclass
 class LucyConfig(PPOConfig):
-    """Lucy-SKG's PPO, at its sizes: attention, two auxiliary losses. For n_envs=80 and a GPU."""
+    """Lucy-SKG's PPO, at its sizes: attention, two auxiliary losses. For a GPU."""
 
     features: str = "perceiver"
     net_arch: Any = field(default_factory=list)
@@ -35,6 +35,7 @@ class LucyConfig(PPOConfig):
     sequence_length: int = 20  # observations that the reward is predicted from
     relu_output: bool = False  # of the state representation, as in the released code
 
+    n_envs: ClassVar[int] = 80
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
         **dict.fromkeys(("reward_prediction", "state_representation", "reward_threshold"), AT_LEAST_0),
         "sequence_length": AT_LEAST_1,
@@ -56,6 +57,8 @@ class LightLucyConfig(LucyConfig):
     batch_size: int = 1536
     n_epochs: int = 4
     ent_coef: float = 0.005
+
+    n_envs: ClassVar[int] = 48
 
 
 @dataclass

@@ -13,6 +13,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.utils import explained_variance
 from torch import Tensor
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from agents.features.shards import MIN_SHARD, Threads
 from agents.policies import LeanPolicy
@@ -81,7 +82,7 @@ class ClippedUpdate:
             gradients = torch.autograd.grad(
                 (logits, values), parameters, (by_logits, by_values), materialize_grads=True
             )
-            return sums, _flattened(gradients)
+            return sums, _flatten_dense_tensors(gradients)
 
         count = min(1 if self.threads is None else self.threads.count, rows // MIN_SHARD)
         if self.threads is None or count < 2:
@@ -161,15 +162,9 @@ def _of(old: Old, chosen: Tensor | slice) -> Old:
     return Old(*(getattr(old, entry.name)[chosen] for entry in fields(old)))
 
 
-def _flattened(gradients: Sequence[Tensor]) -> Tensor:
-    return torch.cat([gradient.reshape(-1) for gradient in gradients])
-
-
 def _step(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], gradient: Tensor, most: float) -> None:
     """One step down a gradient that is shortened to `most`, as `clip_grad_norm_` does it."""
     gradient *= min(1.0, most / (float(gradient.norm()) + 1e-6))
-    start = 0
-    for parameter in parameters:
-        parameter.grad = gradient[start : start + parameter.numel()].view_as(parameter)
-        start += parameter.numel()
+    for parameter, part in zip(parameters, _unflatten_dense_tensors(gradient, parameters), strict=True):
+        parameter.grad = part
     optimizer.step()

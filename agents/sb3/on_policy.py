@@ -23,8 +23,8 @@ from agents.sb3.clipped_update import FastMaskablePPO, FastPPO
 class PPOConfig(SB3Config):
     """Proximal policy optimisation."""
 
-    learning_rate: float = 5e-4
-    n_steps: int = 128  # per environment and rollout
+    learning_rate: float = 1e-3
+    n_steps: int = 64  # per environment and rollout
     batch_size: int = 256
     n_epochs: int = 4
     gae_lambda: float = 0.95
@@ -36,6 +36,7 @@ class PPOConfig(SB3Config):
     max_grad_norm: float = 0.5
     target_kl: float | None = None
 
+    n_envs: ClassVar[int] = 32
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {
         **dict.fromkeys(("n_steps", "batch_size", "n_epochs"), AT_LEAST_1),
         **dict.fromkeys(("clip_range", "clip_range_vf", "max_grad_norm", "target_kl"), ABOVE_0),
@@ -53,9 +54,12 @@ class MaskablePPOConfig(PPOConfig):
 class RecurrentPPOConfig(PPOConfig):
     """PPO with an LSTM."""
 
+    learning_rate: float = 5e-4
+    n_steps: int = 128
     lstm_hidden_size: int = 128
     n_lstm_layers: int = 1
 
+    n_envs: ClassVar[int] = 8
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = dict.fromkeys(
         ("lstm_hidden_size", "n_lstm_layers"), AT_LEAST_1
     )

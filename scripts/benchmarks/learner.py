@@ -6,10 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.sb3.on_policy import PPOConfig
 from scripts.benchmarks.timed_vec_env import TimedVecEnv
 
 PPO_TASK = "MiniHack-KeyRoom-S5-v0"
-PPO: dict[str, Any] = {"n_steps": 128, "batch_size": 256, "n_epochs": 4, "learning_rate": 5e-4, "ent_coef": 0.01}
+PPO: dict[str, Any] = {
+    name: getattr(PPOConfig, name) for name in ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")
+}
+N_ENVS = PPOConfig.n_envs
 EVENTS = ("picked_up_key", "opened_door")
 
 
@@ -30,7 +34,7 @@ class Learner:
         self._torch = torch
         self._updates = 0.0  # seconds in `update_terms`
         if path == "stock":
-            venv: Any = stock_vec_env(PPO_TASK, 8, ("glyphs_crop", "blstats", "inv_glyphs"), seed=0)
+            venv: Any = stock_vec_env(PPO_TASK, N_ENVS, ("glyphs_crop", "blstats", "inv_glyphs"), seed=0)
         else:
             arguments: Mapping[str, Mapping[str, Any]] = {
                 "events": {"events": list(EVENTS)},
@@ -43,7 +47,7 @@ class Learner:
             else:
                 built = {name: make_term(name, **arguments[name]) for name in terms or ()}
             report = sorted({entry for term in built.values() for entry in term.requires})
-            venv = envs.make_vec(PPO_TASK, 8, seed=0, report=report, events=EVENTS if "events" in report else ())
+            venv = envs.make_vec(PPO_TASK, N_ENVS, seed=0, report=report, events=EVENTS if "events" in report else ())
             venv = VecMonitor(venv)
             if terms is not None:
                 self._task = TimedVecEnv(venv)

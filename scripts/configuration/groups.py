@@ -186,7 +186,7 @@ class RunConfig:
     seed: int = 0  # of everything random
     total_timesteps: int | None = None  # environment steps; null: the environment's own
     stop_at_success: float | None = None  # end where the last 100 episodes succeeded so often; null: never
-    n_envs: int = 8  # environments side by side
+    n_envs: int | None = None  # environments side by side; null: as many as the agent learns best with
     workers: Any = 0  # processes to spread them over; 0: this one; auto: as many as pay
     checkpoint_every: int = 10_000  # environment steps between checkpoints
     keep_checkpoints: int = 2  # so many of the newest stay; more to play against past selves
@@ -207,7 +207,7 @@ RUN_OPTIONS: Mapping[str, str] = {
     "seed": "of everything random (0)",
     "total_timesteps": "environment steps of the run (the environment's own default)",
     "stop_at_success": "end as soon as this share of the last 100 episodes succeeded, such as 0.9 (never)",
-    "n_envs": "environments side by side (8)",
+    "n_envs": "environments side by side (32 for ppo and its kin, 8 for others)",
     "workers": "processes to spread them over; 0 is this one, auto tries out whether more pay (0)",
     "checkpoint_every": "environment steps between checkpoints (10000)",
     "keep_checkpoints": "so many of the newest checkpoints stay (2)",

@@ -9,6 +9,7 @@ _SCORE = (
     "n_envs=32",
     "agent.n_steps=64",
     "agent.batch_size=512",
+    "agent.learning_rate=5e-4",
     "shaping.task_weight=0.1",
     "torch_threads=1",
 )

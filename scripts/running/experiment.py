@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +69,12 @@ class Experiment:
     """
 
     def __init__(self, config: RunConfig, choices: Mapping[str, str]) -> None:
-        self.config, self.choices = config, choices
-        _check_run(config)
-        envs.refuse_arguments(config.env.id, config.env.kwargs)
         self.agent: Agent = agents.get(choices["agent"])
         self.settings: AgentConfig = agents.configured(choices["agent"], config.agent)
+        self.n_envs: int = self.settings.n_envs if config.n_envs is None else config.n_envs
+        self.config, self.choices = replace(config, n_envs=self.n_envs), choices
+        _check_run(self.config, self.n_envs)
+        envs.refuse_arguments(config.env.id, config.env.kwargs)
         resolve_device(self.settings.device)
         self._reward: Reward | None = build_reward(config)
         self._chosen_workers: int | None = None
@@ -106,7 +107,7 @@ class Experiment:
         arguments = dict(config.env.kwargs)
         if render_mode is not None:
             arguments["render_mode"] = render_mode
-        rows = config.n_envs if n_envs is None else n_envs
+        rows = self.n_envs if n_envs is None else n_envs
         if n_envs is not None:
             together = envs.rows_together(config.env.id, **config.env.kwargs)
             rows = -(-n_envs // together) * together  # whole arenas
@@ -185,14 +186,14 @@ def assemble(config: RunConfig, choices: Mapping[str, str]) -> Experiment:
     return Experiment(config, choices)
 
 
-def _check_run(config: RunConfig) -> None:
+def _check_run(config: RunConfig, n_envs: int) -> None:
     for name in ("n_envs", "checkpoint_every", "keep_checkpoints", "total_timesteps", "torch_threads"):
         value = getattr(config, name)
         if value is not None:
             whole(name, value)
     for name in ("seed", "evaluate_episodes"):
         whole(name, getattr(config, name), least=0)
-    _check_workers(config)
+    _check_workers(config, n_envs)
     if config.trust:
         raise ValueError("trust=true is for runs that there are already: give it with resume=RUN, or leave it out.")
     if config.stop_at_success is not None:
@@ -200,8 +201,8 @@ def _check_run(config: RunConfig) -> None:
     cores = os.cpu_count() or 1
     if config.torch_threads is not None and config.torch_threads > MOST_THREADS * cores:
         raise ValueError(f"torch_threads={config.torch_threads} is too many for {cores} cores; give {cores} or less.")
-    if config.n_envs > MOST_ENVIRONMENTS:
-        raise ValueError(f"n_envs={config.n_envs} is too many for one machine; give at most {MOST_ENVIRONMENTS}.")
+    if n_envs > MOST_ENVIRONMENTS:
+        raise ValueError(f"n_envs={n_envs} is too many for one machine; give at most {MOST_ENVIRONMENTS}.")
     if config.run_dir is not None and not config.run_dir.strip():
         raise ValueError("run_dir is empty (an unset variable of the shell?): give a folder, or leave run_dir out.")
     if config.seed >= 2**32:
@@ -209,13 +210,11 @@ def _check_run(config: RunConfig) -> None:
     whole("env.total_timesteps", config.env.total_timesteps)
 
 
-def _check_workers(config: RunConfig) -> None:
+def _check_workers(config: RunConfig, n_envs: int) -> None:
     if isinstance(config.workers, str):
         one_of("workers", config.workers, (AUTO,))
-    elif whole("workers", config.workers, least=0) > config.n_envs:
-        raise ValueError(
-            f"workers={config.workers} are more than n_envs={config.n_envs}; every worker needs an environment."
-        )
+    elif whole("workers", config.workers, least=0) > n_envs:
+        raise ValueError(f"workers={config.workers} are more than n_envs={n_envs}; every worker needs an environment.")
 
 
 # The reward ---------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from scripts.train import main
 RECORDED = Path(__file__).with_name("recorded_curves.json")
 SEEDS = (1, 2)
 QUIET = ["tracking=none", "evaluate_episodes=0", "torch_threads=1"]
-PPO = ["agent.n_steps=32", "agent.batch_size=64", "agent.n_epochs=2"]
+SHORT = ["agent.n_steps=32", "agent.batch_size=64", "agent.n_epochs=2"]
+PPO = [*SHORT, "agent.learning_rate=5e-4"]
 REPLAY = ["n_envs=2", "agent.learning_starts=100", "agent.log_every=200", "total_timesteps=600"]
 SMALL = ["agent.net_arch=[32,32]", "agent.batch_size=32", "agent.train_freq=2"]
 RELEASED = ["shaping.episode.name=terminal_release"]
@@ -42,7 +43,7 @@ RUNS: dict[str, list[str]] = {
     ],
     "a2c": ["env=classic/cartpole", "agent=a2c", "shaping=rnd", "n_envs=4", "total_timesteps=1024"],
     "recurrent_ppo": [
-        *("env=classic/cartpole", "agent=recurrent_ppo", "shaping=count", *RELEASED, "n_envs=2", *PPO),
+        *("env=classic/cartpole", "agent=recurrent_ppo", "shaping=count", *RELEASED, "n_envs=2", *SHORT),
         *("agent.lstm_hidden_size=16", "total_timesteps=256"),
     ],
     "maskable_ppo": [
@@ -50,7 +51,7 @@ RUNS: dict[str, list[str]] = {
     ],
     "lucy": [
         *("env=rocket/1v1", "env.kwargs.observation=lucy", "agent=lucy/light", "shaping=kinesthetic/lucy"),
-        *("n_envs=4", *PPO, "total_timesteps=256"),
+        *("n_envs=4", *SHORT, "total_timesteps=256"),
     ],
     "dqn": ["env=classic/cartpole", "agent=dqn", "shaping=count", *RELEASED, *REPLAY],
     "qrdqn": ["env=classic/cartpole", "agent=qrdqn", "shaping=none", *REPLAY],

@@ -2,7 +2,7 @@
 
     python -m scripts.benchmarks.peers.sb3_training world=stock folder=EMPTY steps=3000
 
-SB3's own class, policy and DummyVecEnv, 8 environments, 128 steps each. The last line of standard
+SB3's own class, policy and DummyVecEnv with the settings of our PPO. The last line of standard
 output is the result.
 """
 
@@ -19,11 +19,12 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 from torch import Tensor
 
+from agents.sb3.on_policy import PPOConfig
 from scripts.benchmarks.peers.network import HIDDEN, PlainFeatures, weights
 from scripts.benchmarks.peers.order import Order, answer
 from scripts.benchmarks.peers.played import Played, counted_key_room
 
-N_ENVS = 8
+N_ENVS = PPOConfig.n_envs
 
 
 class Features(BaseFeaturesExtractor):
@@ -60,11 +61,11 @@ def main(command_line: Sequence[str]) -> None:
     model = PPO(
         "MultiInputPolicy",
         VecMonitor(DummyVecEnv(list(games))),
-        n_steps=128,
-        batch_size=256,
-        n_epochs=4,
-        learning_rate=5e-4,
-        ent_coef=0.01,
+        n_steps=PPOConfig.n_steps,
+        batch_size=PPOConfig.batch_size,
+        n_epochs=PPOConfig.n_epochs,
+        learning_rate=PPOConfig.learning_rate,
+        ent_coef=PPOConfig.ent_coef,
         seed=order.seed,
         device="cpu",
         policy_kwargs={"features_extractor_class": Features, "net_arch": [HIDDEN, HIDDEN]},

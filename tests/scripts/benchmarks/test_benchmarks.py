@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from scripts import benchmark
-from scripts.benchmarks import rocket
+from scripts.benchmarks import profiling, rocket
 from scripts.benchmarks.learner import Learner, share_of_training
+from scripts.benchmarks.profiling import Clocks
 from scripts.benchmarks.turns import table
 
 
@@ -75,3 +77,31 @@ def test_rlgyms_speed_stands_against_one_process_and_against_all():
         rocket.rlgym_python("nowhere/python"),
     ):
         pass
+
+
+def test_a_clock_counts_no_time_of_the_clocks_in_it_and_goes_away_again():
+    class Parts:
+        def outer(self):
+            time.sleep(0.02)
+            self.inner()
+            self.inner()
+
+        def inner(self):
+            time.sleep(0.05)
+
+    parts, clocks = Parts(), Clocks()
+    with clocks.around(parts, "outer", "outer"), clocks.around(parts, "inner", lambda: "inner"):
+        parts.outer()
+    measured = dict(clocks.seconds)
+    assert 0.1 <= measured["inner"] < 0.2
+    assert 0.02 <= measured["outer"] < 0.09
+    parts.outer()
+    assert clocks.seconds == measured
+
+
+def test_the_profile_shares_all_of_a_training_out(monkeypatch, capsys):
+    monkeypatch.setattr(profiling, "WARM_UP", 1)
+    assert benchmark.main(["profile", "steps=1"]) == 0
+    told = capsys.readouterr().out
+    for part in ("the game", "reward terms", "acting: encoders", "update: backward", "update: optimiser"):
+        assert f"| {part} | " in told

@@ -137,8 +137,8 @@ def test_an_order_survives_its_command_line(tmp_path):
 
 def test_sb3_trains_and_answers(tmp_path):
     row = trainings.Row("SB3", "ours", "sb3_training")
-    result = trainings.train(row, trainings.OUR_PYTHON, 1024, 0.9, 0, 200)
-    assert result["steps"] == 1024
+    result = trainings.train(row, trainings.OUR_PYTHON, 2048, 0.9, 0, 200)
+    assert result["steps"] == 2048
     assert result["reached"] is None
     assert 200_000 < result["weights"] < 220_000
 

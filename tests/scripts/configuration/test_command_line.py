@@ -49,7 +49,7 @@ def refused(line: str, *, sweep: bool = False) -> str:
         ("agent.device=cudda", "no device"),
         ("gif=maybe", "bool"),
         ("n_envs=0", "at least 1"),
-        ("workers=9", "more than n_envs"),
+        ("workers=33", "more than n_envs"),
         ("seed=-1", "at least 0"),
         ("shaping.terms.events.wieght=2", "Did you mean weight"),
         ("shaping.terms.rnd.weight=2", "Add it with shaping="),

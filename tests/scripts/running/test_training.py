@@ -494,7 +494,8 @@ def test_a_language_model_that_is_killed_costs_annotations_and_not_the_run(
     monkeypatch.setattr(CalmTerm, "update", milestones)
     calm = ["env=minihack/key_room", "shaping=calm", "shaping.terms.calm.patience=0", "shaping.terms.calm.orders=1"]
     where = [f"llm.cache={tmp_path / 'c.sqlite'}", f"run_dir={tmp_path / 'run'}"]
-    assert main([*calm, *where, *QUIET, "total_timesteps=25600", "agent.n_epochs=1"]) == 0
+    rollouts = ["n_envs=8", "agent.n_steps=128", "agent.n_epochs=1"]
+    assert main([*calm, *where, *QUIET, "total_timesteps=25600", *rollouts]) == 0
     assert len(servers) == 2, "it was not started again"
     assert said("does not answer") == 1
     assert said("answers again") == 1

@@ -86,7 +86,7 @@ def test_a_run_with_auto_is_the_run_without(tmp_path, capfd, env):
     assert "workers=auto: " in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("given", ["some", "1.5", "-1", "9"])
+@pytest.mark.parametrize("given", ["some", "1.5", "-1", "33"])
 def test_what_is_no_number_of_workers_is_refused(tmp_path, capfd, given):
     run = tmp_path / "run"
     assert main(["env=classic/cartpole", *QUIET, f"workers={given}", f"run_dir={run}"]) == 2

@@ -1,0 +1,87 @@
+"""Where the time of a training goes: clocks around its parts, each without the parts inside it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from agents.sb3 import clipped_update
+from scripts.benchmarks.learner import Learner
+from scripts.benchmarks.turns import Arguments
+
+WARM_UP = 20_480
+"""Steps before: windows of a policy that walks about are others than those of the first steps."""
+
+
+class Clocks:
+    """Sums up the time spent in functions, each without what functions with a clock in it take.
+
+    Attributes:
+        seconds: part -> seconds.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._within = [0.0]
+
+    @contextlib.contextmanager
+    def around(self, owner: Any, name: str, part: str | Callable[[], str]) -> Iterator[None]:
+        """A clock around the function `name` of `owner`, as long as the context is open."""
+        function = getattr(owner, name)
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            self._within.append(0.0)
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                spent = time.perf_counter() - started
+                label = part if isinstance(part, str) else part()
+                self.seconds[label] = self.seconds.get(label, 0.0) + spent - self._within.pop()
+                self._within[-1] += spent
+
+        setattr(owner, name, timed)
+        try:
+            yield
+        finally:
+            setattr(owner, name, function)
+
+
+def profile(arguments: Arguments) -> dict[str, Any]:
+    """{"rows": [{"part", "share", "us_per_step"}], "ratios": {...}} of PPO on the key room."""
+    learner = Learner("ours", 1, ["events"])
+    learner.speed(WARM_UP)
+    clocks, model = Clocks(), learner.model
+    parts: list[tuple[Any, str, str | Callable[[], str]]] = [
+        (learner, "speed", "rollouts: buffer, callbacks, log"),
+        (learner._task.venv, "step_wait", "the game"),
+        (learner.venv.venv, "step_wait", "reward terms"),
+        (learner, "_update_terms", "reward terms"),
+        (model.policy, "forward", "acting: heads, drawing an action"),
+        (model.policy, "extract_features", _encoding),
+        (model, "train", "update: minibatches, log"),
+        (clipped_update, "logits_and_values", "update: heads"),
+        (clipped_update, "clipped_gradients", "update: the loss and its gradient"),
+        (torch.autograd, "grad", "update: backward"),
+        (clipped_update, "_step", "update: optimiser"),
+    ]
+    with contextlib.ExitStack() as stack:
+        for owner, name, part in parts:
+            stack.enter_context(clocks.around(owner, name, part))
+        before = model.num_timesteps
+        learner.speed(arguments.steps)
+    steps, total = model.num_timesteps - before, sum(clocks.seconds.values())
+    rows = [
+        {"part": part, "share": round(seconds / total, 3), "us_per_step": round(seconds / steps * 1e6, 1)}
+        for part, seconds in sorted(clocks.seconds.items(), key=lambda item: -item[1])
+    ]
+    updates = sum(seconds for part, seconds in clocks.seconds.items() if part.startswith("update"))
+    return {"rows": rows, "ratios": {"update_share": round(updates / total, 4)}}
+
+
+def _encoding() -> str:
+    return "update: encoders" if torch.is_grad_enabled() else "acting: encoders"
