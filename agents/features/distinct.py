@@ -145,12 +145,6 @@ class Distinct:
         return {**self.__dict__, "_memory": None}
 
 
-def numbered(entry: Tensor) -> IntArray:
-    """The numbers (n,) of a batch's rows, from 0 on in the order in which different ones come."""
-    rows = as_words(entry)
-    return RowTable(len(rows), rows.shape[1], rows.dtype).number(rows)
-
-
 def _is_readable(entry: Tensor) -> bool:
     return entry.device.type == "cpu" and 1 < len(entry) <= REMEMBERED
 

@@ -28,7 +28,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.dense import Stack, through
-from agents.features.distinct import Distinct, IntArray, numbered
+from agents.features.distinct import Distinct
 from agents.features.patches import embed_and_convolve
 from agents.features.shards import Shards
 
@@ -162,11 +162,6 @@ class _ByEntry(BaseFeaturesExtractor):
             numbers.append(which)
         codes = zip(self._shards(entries), numbers, strict=True)
         return torch.cat([code if which is None else code.index_select(0, which) for code, which in codes], dim=1)
-
-    def alike(self, observations: dict[str, Tensor]) -> IntArray:
-        """Numbers (n,), the same where the dearest entry is: a grid, if there is one."""
-        key = next((key for key in self.encoders if key in GRIDS), next(iter(self.encoders)))
-        return numbered(observations[key])
 
     def encode(self, entries: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """The code of every entry, (rows, features) each."""

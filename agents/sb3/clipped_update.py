@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from gymnasium import spaces
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.utils import explained_variance
-from torch import Tensor
+from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
-from agents.features.shards import MIN_SHARD, Threads
+from agents.features.shards import Threads
 from agents.policies import LeanPolicy
 from agents.sb3.closed_form import SUMS, Old, Weights, clipped_gradients
+
+MIN_PART = 32_000_000
+"""Multiplications forward for a thread of its own; parts of less cost more than they save."""
 
 
 class ClippedUpdate:
@@ -43,13 +47,14 @@ class ClippedUpdate:
         clip_range_vf = None if model.clip_range_vf is None else model.clip_range_vf(remaining)
         weights = Weights(clip_range, clip_range_vf, model.ent_coef, model.vf_coef)
         parameters = [parameter for parameter in policy.parameters() if parameter.requires_grad]
+        dense = sum(module.weight.numel() for module in policy.modules() if isinstance(module, nn.Linear))
         batches: list[np.ndarray[Any, Any]] = []  # means of `SUMS`
         divergences: list[float] = []  # of the last epoch, as SB3 has it
         stopped = False
         for _ in range(model.n_epochs):
             divergences = []
             for data in model.rollout_buffer.get(model.batch_size):
-                means, gradient = self._minibatch(data, weights, parameters)
+                means, gradient = self._minibatch(data, weights, parameters, dense)
                 batches.append(means)
                 divergences.append(float(means[SUMS.index("kl")]))
                 stopped = model.target_kl is not None and divergences[-1] > 1.5 * model.target_kl
@@ -62,9 +67,12 @@ class ClippedUpdate:
         self._record(np.array(batches), float(np.mean(divergences)), weights)
 
     def _minibatch(
-        self, data: Any, weights: Weights, parameters: Sequence[Tensor]
+        self, data: Any, weights: Weights, parameters: Sequence[Tensor], dense: int
     ) -> tuple[np.ndarray[Any, Any], Tensor]:
-        """Means of `SUMS`, and the gradient by all parameters, end to end."""
+        """Means of `SUMS`, and the gradient by all parameters, end to end.
+
+        `dense` weights multiply every row.
+        """
         model: Any = self
         old = Old(data.actions.flatten(), data.old_values, data.old_log_prob, data.advantages, data.returns)
         rows = len(old.actions)
@@ -74,7 +82,7 @@ class ClippedUpdate:
         masks = getattr(data, "action_masks", None)
         masks = None if masks is None else masks.reshape(rows, -1).bool()
 
-        def part(chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
+        def part(chosen: slice) -> tuple[Tensor, Tensor]:
             logits, values = logits_and_values(model.policy, _rows(data.observations, chosen))
             by_logits, by_values, sums = clipped_gradients(
                 logits, values, _of(old, chosen), weights, rows, None if masks is None else masks[chosen]
@@ -84,11 +92,12 @@ class ClippedUpdate:
             )
             return sums, _flatten_dense_tensors(gradients)
 
-        count = min(1 if self.threads is None else self.threads.count, rows // MIN_SHARD)
+        count = 1 if self.threads is None else min(self.threads.count, rows * dense // MIN_PART)
         if self.threads is None or count < 2:
             results = [part(slice(None))]
         else:
-            results = self.threads.map(part, parts(model.policy.features_extractor, data.observations, rows, count))
+            edges = [rows * index // count for index in range(count + 1)]
+            results = self.threads.map(part, [slice(*ends) for ends in pairwise(edges)])
         sums, gradient = results[0]
         for more, gradients in results[1:]:
             sums += more
@@ -140,25 +149,13 @@ def logits_and_values(policy: Any, observations: Any) -> tuple[Tensor, Tensor]:
     return policy.action_net(latent_pi), policy.value_net(latent_vf).flatten()
 
 
-def parts(extractor: Any, observations: Any, rows: int, count: int) -> list[Tensor]:
-    """The rows of each of `count` parts of a minibatch.
-
-    Rows that an extractor encodes once are kept together (its `alike`): half of a batch has more
-    than half of the windows of the whole.
-    """
-    if not hasattr(extractor, "alike"):
-        return list(torch.arange(rows).tensor_split(count))
-    numbers = extractor.alike(observations)
-    return [torch.from_numpy(np.flatnonzero(numbers % count == part)) for part in range(count)]
-
-
-def _rows(observations: Any, chosen: Tensor | slice) -> Any:
+def _rows(observations: Any, chosen: slice) -> Any:
     if isinstance(observations, dict):
         return {key: entry[chosen] for key, entry in observations.items()}
     return observations[chosen]
 
 
-def _of(old: Old, chosen: Tensor | slice) -> Old:
+def _of(old: Old, chosen: slice) -> Old:
     return Old(*(getattr(old, entry.name)[chosen] for entry in fields(old)))
 
 

@@ -10,6 +10,7 @@ from stable_baselines3.common.vec_env import VecMonitor
 import envs
 from agents import build
 from agents.features.shards import Threads
+from agents.sb3 import clipped_update
 from agents.sb3.clipped_update import ClippedUpdate, FastPPO
 
 TINY = {"n_steps": 64, "batch_size": 112, "n_epochs": 2}
@@ -18,6 +19,11 @@ WORLDS = {
     "key_room": ("MiniHack-KeyRoom-S5-v0", {}),
     "masked": (envs.options()["rocket/shoot"].id, {}),
 }
+
+
+@pytest.fixture
+def any_part_pays(monkeypatch):
+    monkeypatch.setattr(clipped_update, "MIN_PART", 1)
 
 
 def model_in(world, agent, threads, **settings):
@@ -46,6 +52,7 @@ def after_one_update(model):
         ("masked", "maskable_ppo", {}),
     ],
 )
+@pytest.mark.usefixtures("any_part_pays")
 def test_weights_and_metrics_are_those_of_sb3s_update(world, agent, settings):
     sb3s = model_in(world, agent, 1, **settings)
     sb3s.train = super(ClippedUpdate, sb3s).train
@@ -59,6 +66,18 @@ def test_weights_and_metrics_are_those_of_sb3s_update(world, agent, settings):
             assert metrics[name] == pytest.approx(value, rel=1e-3, abs=1e-4), name
 
 
+@pytest.mark.parametrize(("least", "parts"), [(1, [2, 3]), (10**9, [])])
+def test_threads_share_what_is_worth_it(monkeypatch, least, parts):
+    monkeypatch.setattr(clipped_update, "MIN_PART", least)
+    shared = []
+    plain = Threads.map
+    monkeypatch.setattr(Threads, "map", lambda self, *args: shared.append(len(args[1])) or plain(self, *args))
+    for threads in (1, 2, 3):
+        after_one_update(model_in("cartpole", "ppo", threads))
+    assert sorted(set(shared)) == parts
+
+
+@pytest.mark.usefixtures("any_part_pays")
 def test_a_run_repeats_itself_with_threads():
     first, second = (after_one_update(model_in("key_room", "ppo", 2))[0] for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
