@@ -54,31 +54,33 @@ def _leaves(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
 
 def through(inputs: Tensor, *stacks: Stack) -> tuple[Tensor, ...]:
     """What each stack makes of the same inputs (n, in): (n, out) each."""
+    if not torch.is_grad_enabled():
+        return tuple(_outputs(inputs, stack)[-1] for stack in stacks)
     parameters = [tensor for stack in stacks for layer in stack.layers for tensor in layer]
-    result: tuple[Tensor, ...] = _Through.apply(inputs, [stack.activations for stack in stacks], *parameters)
+    result: tuple[Tensor, ...] = _Through.apply(inputs, stacks, *parameters)
     return result
+
+
+def _outputs(inputs: Tensor, stack: Stack) -> list[Tensor]:
+    """What each layer of a stack gives."""
+    outputs = [inputs]
+    for (weight, bias), activation in zip(stack.layers, stack.activations, strict=True):
+        output = torch.addmm(bias, outputs[-1], weight.t())
+        if activation is nn.Tanh:
+            output.tanh_()
+        elif activation is nn.ReLU:
+            output.relu_()
+        outputs.append(output)
+    return outputs[1:]
 
 
 class _Through(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, inputs: Tensor, activations: list[tuple[type[nn.Module] | None, ...]], *parameters: Tensor
-    ) -> tuple[Tensor, ...]:
-        outputs, layer = [inputs], 0
-        for stack in activations:
-            output = inputs
-            for activation in stack:
-                output = torch.addmm(parameters[layer + 1], output, parameters[layer].t())
-                if activation is nn.Tanh:
-                    output.tanh_()
-                elif activation is nn.ReLU:
-                    output.relu_()
-                outputs.append(output)
-                layer += 2
-        ctx.save_for_backward(*outputs, *parameters)
-        ctx.activations = activations
-        ends = [sum(len(stack) for stack in activations[: index + 1]) for index in range(len(activations))]
-        return tuple(outputs[end] for end in ends)
+    def forward(ctx: Any, inputs: Tensor, stacks: Sequence[Stack], *parameters: Tensor) -> tuple[Tensor, ...]:
+        by_stack = [_outputs(inputs, stack) for stack in stacks]
+        ctx.save_for_backward(inputs, *(output for outputs in by_stack for output in outputs), *parameters)
+        ctx.activations = [stack.activations for stack in stacks]
+        return tuple(outputs[-1] for outputs in by_stack)
 
     @staticmethod
     @once_differentiable

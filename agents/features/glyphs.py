@@ -73,10 +73,12 @@ class _Grid(nn.Module):
         image = embed_and_convolve(grid, self.embedding, layers)
         last = self.out[1]
         assert isinstance(last, nn.Linear)
-        # Channels last in memory: flattened as they lie, with weights that are put in this order.
-        weight = last.weight.view(last.out_features, image.shape[1], -1).transpose(1, 2).flatten(1)
-        stack = Stack(((weight, last.bias),), (nn.ReLU,))
-        return through(image.permute(0, 2, 3, 1).flatten(1), stack)[0]
+        if len(image) < last.out_features:
+            flat, weight = image.flatten(1), last.weight
+        else:  # channels last in memory: flattened as they lie, with weights that are put in this order
+            flat = image.permute(0, 2, 3, 1).flatten(1)
+            weight = last.weight.view(last.out_features, image.shape[1], -1).transpose(1, 2).flatten(1)
+        return through(flat, Stack(((weight, last.bias),), (nn.ReLU,)))[0]
 
 
 class _Bag(nn.Module):

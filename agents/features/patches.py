@@ -75,8 +75,25 @@ def _convolve(image: Tensor, convolutions: Sequence[nn.Conv2d]) -> Tensor:
 def _add_up(codes: Tensor, convolution: nn.Conv2d, neighbours: Ints) -> Tensor:
     """relu(convolution) (n, channels) where `neighbours` (n, 9) are rows of `codes`, from 1 on."""
     weight = convolution.weight.permute(1, 2, 3, 0).reshape(codes.shape[1], -1)
+    assert convolution.bias is not None
+    if not torch.is_grad_enabled():
+        return _sums(codes, weight, convolution.bias, neighbours)
     result: Tensor = _SumOfParts.apply(codes, weight, convolution.bias, neighbours)
     return result
+
+
+def _sums(rows: Tensor, weight: Tensor, bias: Tensor, neighbours: Ints) -> Tensor:
+    """relu(bias + what each of nine neighbours adds), its row times a part of the weight.
+
+    Rows (k, inputs), weight (inputs, 9 * channels), bias (channels,), and neighbours (n, 9), which
+    are numbers of rows, from 1 on; OUTSIDE adds nothing. Gives (n, channels).
+    """
+    parts = weight.new_empty((len(rows) + 1, weight.shape[1]))
+    parts[OUTSIDE] = 0
+    torch.mm(rows, weight, out=parts[1:])
+    codes = rows.new_empty((len(neighbours), len(bias)))
+    _sum_parts(_by_neighbour(parts), bias.detach().numpy(), neighbours, codes.numpy())
+    return codes
 
 
 def _seen(grids: Tensor, values: int, stride: int) -> tuple[NDArray[np.int64], Ints, Ints] | None:
@@ -171,19 +188,11 @@ def _look_around(numbers: Any, stride: int, around: Any) -> None:
 
 
 class _SumOfParts(torch.autograd.Function):
-    """relu(bias + what each of nine neighbours adds), its row times a part of the weight.
-
-    Rows (k, inputs), weight (inputs, 9 * channels), bias (channels,), and neighbours (n, 9), which
-    are numbers of rows, from 1 on; OUTSIDE adds nothing. Gives (n, channels).
-    """
+    """`_sums` and its gradient."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, neighbours: Ints) -> Tensor:
-        parts = weight.new_empty((len(rows) + 1, weight.shape[1]))
-        parts[OUTSIDE] = 0
-        torch.mm(rows, weight, out=parts[1:])
-        codes = rows.new_empty((len(neighbours), len(bias)))
-        _sum_parts(_by_neighbour(parts), bias.detach().numpy(), neighbours, codes.numpy())
+        codes = _sums(rows, weight, bias, neighbours)
         ctx.save_for_backward(rows, weight, codes)
         ctx.neighbours = neighbours
         return codes
