@@ -49,7 +49,7 @@ def _sizes(box: spaces.Box) -> tuple[int, int]:
     return int(np.max(box.high)) + 1, int(np.prod(box.shape))
 
 
-class _Grid(nn.Module):
+class Grid(nn.Module):
     """Embedding and convolutions: integers (batch, height, width) -> (batch, features)."""
 
     def __init__(self, box: spaces.Box, embedding: int, channels: list[int], strides: list[int], features: int) -> None:
@@ -81,7 +81,7 @@ class _Grid(nn.Module):
         return through(flat, Stack(((weight, last.bias),), (nn.ReLU,)))[0]
 
 
-class _Bag(nn.Module):
+class Bag(nn.Module):
     """Mean embedding of a list (batch, length) of integers -> (batch, features)."""
 
     def __init__(self, box: spaces.Box, embedding: int, features: int) -> None:
@@ -96,7 +96,7 @@ class _Bag(nn.Module):
         return through(self.bag(items.long()), stack)[0]
 
 
-class _Numbers(nn.Module):
+class Numbers(nn.Module):
     """Numbers of any type and shape -> (batch, length) floats."""
 
     def forward(self, numbers: Tensor) -> Tensor:
@@ -147,7 +147,7 @@ class _ByEntry(BaseFeaturesExtractor):
         self.encoders = nn.ModuleDict(encoders)
         self._features_dim = size
         self._shards = Shards(self, self.encode, threads)
-        self._distinct = {key: Distinct(key) for key in encoders if key in REPEATING}
+        self.distinct = {key: Distinct(key) for key in encoders if key in REPEATING}
 
     def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
         """The encoder of an entry and the length of its code."""
@@ -159,7 +159,7 @@ class _ByEntry(BaseFeaturesExtractor):
         entries: dict[str, Tensor] = {}
         numbers: list[Tensor | None] = []
         for key in self.encoders:
-            distinct, entry = self._distinct.get(key), observations[key]
+            distinct, entry = self.distinct.get(key), observations[key]
             entries[key], which = (entry, None) if distinct is None else distinct.reduce(entry)
             numbers.append(which)
         codes = zip(self._shards(entries), numbers, strict=True)
@@ -170,7 +170,7 @@ class _ByEntry(BaseFeaturesExtractor):
         return tuple(encoder(entries[key]) for key, encoder in self.encoders.items())
 
     def _recalled(self, key: str, entry: Tensor) -> Tensor:
-        distinct, encoder = self._distinct.get(key), self.encoders[key]
+        distinct, encoder = self.distinct.get(key), self.encoders[key]
         codes: Tensor = encoder(entry) if distinct is None else distinct.recall(encoder, entry)
         return codes
 
@@ -182,12 +182,12 @@ class CompactFeatures(_ByEntry):
         _, length = _sizes(box)
         if key in GRIDS:
             wide = length > 400
-            return _Grid(box, 8, [16, 16], [2, 2] if wide else [1, 1], 64), 64
+            return Grid(box, 8, [16, 16], [2, 2] if wide else [1, 1], 64), 64
         if key in LISTS or key in TEXTS:
-            return _Bag(box, 8 if key in LISTS else 16, 32), 32
+            return Bag(box, 8 if key in LISTS else 16, 32), 32
         if length <= AS_IT_IS:
-            return _Numbers(), length
-        return nn.Sequential(_Numbers(), nn.Linear(length, 32), nn.ReLU()), 32
+            return Numbers(), length
+        return nn.Sequential(Numbers(), nn.Linear(length, 32), nn.ReLU()), 32
 
 
 class BaselineFeatures(_ByEntry):
@@ -196,11 +196,11 @@ class BaselineFeatures(_ByEntry):
     def encoder(self, key: str, box: spaces.Box) -> tuple[nn.Module, int]:
         _, length = _sizes(box)
         if key in GRIDS:
-            return _Grid(box, 32, [16, 16, 16, 16, 8], [1] * 5, 256), 256
+            return Grid(box, 32, [16, 16, 16, 16, 8], [1] * 5, 256), 256
         if key in LISTS:
-            return _Bag(box, 32, 64), 64
+            return Bag(box, 32, 64), 64
         if key in TEXTS:
             return _Characters(box, 16, 64, 128), 128
         if length <= AS_IT_IS:
-            return _Numbers(), length
-        return nn.Sequential(_Numbers(), nn.Linear(length, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU()), 128
+            return Numbers(), length
+        return nn.Sequential(Numbers(), nn.Linear(length, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU()), 128

@@ -26,6 +26,10 @@ MOST_PATCHES = 2**14  # in a batch; where there are more, they hardly repeat
 OUTSIDE = 0  # of the grid; symbols count from 1 in what follows
 
 Ints = NDArray[np.int32]
+Floats = NDArray[Any]
+Seen = tuple[NDArray[np.int64], Ints, Ints, Floats, Floats, Floats]
+"""Symbols, patches, what is around places; rows and codes of the first convolution, codes of the
+second."""
 
 
 def embed_and_convolve(grids: Tensor, embedding: nn.Embedding, convolutions: Sequence[nn.Conv2d]) -> Tensor:
@@ -34,36 +38,33 @@ def embed_and_convolve(grids: Tensor, embedding: nn.Embedding, convolutions: Seq
     Args:
         grids: (n, height, width) integers below the embedding's size.
         embedding: of the symbols.
-        convolutions: one or more, 3 x 3, with a padding of 1, a bias, and one stride for both axes.
+        convolutions: 3 x 3, with a padding of 1, a bias, and one stride for both axes; the first
+            two are added up.
 
     Returns:
         (n, channels, height', width'), channels last in memory, which is how torch's convolutions
         are fastest here, by a quarter.
     """
-    first, *others = convolutions
-    seen = _seen(grids, embedding.num_embeddings, _stride(first))
-    if seen is None:
-        return _convolve(embedding(grids.long()).permute(0, 3, 1, 2), convolutions)
-    symbols, patches, places = seen
-    codes = _add_up(embedding.weight.index_select(0, torch.from_numpy(symbols)), first, patches)
-    if not others:
-        image = codes.index_select(0, torch.from_numpy(places.ravel() - 1)).view(*places.shape, -1)
-        return image.permute(0, 3, 1, 2)
-    second, *others = others
-    stride = _stride(second)
-    n, height, width = places.shape
-    around = np.empty((n, _strided(height, stride), _strided(width, stride), NEIGHBOURS), np.int32)
-    _look_around(places, stride, around)
-    image = _add_up(codes, second, around.reshape(-1, NEIGHBOURS)).view(*around.shape[:3], -1)
-    return _convolve(image.permute(0, 3, 1, 2), others)
+    if grids.device.type == "cpu" and len(grids) > 0 and len(convolutions) > 1:
+        first, second, *others = convolutions
+        strides, weights = (stride(first), stride(second)), (first.weight, first.bias, second.weight, second.bias)
+        convolved = _Convolved.apply if torch.is_grad_enabled() else _convolved
+        try:
+            image = convolved(grids, strides, embedding.weight, *weights)
+        except TooManyPatches:
+            pass
+        else:
+            return _convolve(image.permute(0, 3, 1, 2), others)
+    return _convolve(embedding(grids.long()).permute(0, 3, 1, 2), convolutions)
 
 
-def _stride(convolution: nn.Conv2d) -> int:
+class TooManyPatches(Exception):
+    """A batch has more symbols or patches than it pays to number."""
+
+
+def stride(convolution: nn.Conv2d) -> int:
+    """Of both axes."""
     return int(convolution.stride[0])
-
-
-def _strided(length: int, stride: int) -> int:
-    return -(-length // stride)
 
 
 def _convolve(image: Tensor, convolutions: Sequence[nn.Conv2d]) -> Tensor:
@@ -72,53 +73,113 @@ def _convolve(image: Tensor, convolutions: Sequence[nn.Conv2d]) -> Tensor:
     return image
 
 
-def _add_up(codes: Tensor, convolution: nn.Conv2d, neighbours: Ints) -> Tensor:
-    """relu(convolution) (n, channels) where `neighbours` (n, 9) are rows of `codes`, from 1 on."""
-    weight = convolution.weight.permute(1, 2, 3, 0).reshape(codes.shape[1], -1)
-    assert convolution.bias is not None
-    if not torch.is_grad_enabled():
-        return _sums(codes, weight, convolution.bias, neighbours)
-    result: Tensor = _SumOfParts.apply(codes, weight, convolution.bias, neighbours)
-    return result
+def arranged(weight: Tensor) -> Floats:
+    """A convolution's weight (out, in, 3, 3) as `convolve` reads it, (in, 9 * out)."""
+    return np.ascontiguousarray(weight.detach().permute(1, 2, 3, 0).flatten(1).numpy())
 
 
-def _sums(rows: Tensor, weight: Tensor, bias: Tensor, neighbours: Ints) -> Tensor:
-    """relu(bias + what each of nine neighbours adds), its row times a part of the weight.
+def as_it_was(by_weight: Floats) -> Floats:
+    """The gradient by `arranged` weights (in, 9 * out) as one by the convolution's."""
+    return by_weight.reshape(len(by_weight), 3, 3, -1).transpose(3, 0, 1, 2)
 
-    Rows (k, inputs), weight (inputs, 9 * channels), bias (channels,), and neighbours (n, 9), which
-    are numbers of rows, from 1 on; OUTSIDE adds nothing. Gives (n, channels).
+
+def _convolved(grids: Tensor, strides: tuple[int, int], *weights: Tensor) -> Tensor:
+    """`convolve` without a way back."""
+    return torch.from_numpy(_seen(grids, strides, *weights)[0])
+
+
+def _seen(grids: Tensor, strides: tuple[int, int], *weights: Tensor) -> tuple[Floats, Seen, tuple[Floats, Floats]]:
+    """What `convolve` gives, and the weights as it reads them."""
+    embedding, first, first_bias, second, second_bias = (weight.detach() for weight in weights)
+    numbers = grids.numpy().astype(np.int32)  # buffers keep them as floats
+    one, other = arranged(first), arranged(second)
+    image, seen = convolve(numbers, strides, embedding.numpy(), one, first_bias.numpy(), other, second_bias.numpy())
+    return image, seen, (one, other)
+
+
+class _Convolved(torch.autograd.Function):
+    """`convolve` and its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, grids: Tensor, strides: tuple[int, int], *weights: Tensor) -> Tensor:
+        image, ctx.seen, ctx.arranged = _seen(grids, strides, *weights)
+        ctx.save_for_backward(weights[0])
+        return torch.from_numpy(image)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (embedding,) = ctx.saved_tensors
+        first, second = ctx.arranged
+        by_embedding = np.zeros_like(embedding.numpy())
+        given = gradients[0].contiguous().numpy()
+        by_first, by_first_bias, by_second, by_second_bias = convolve_back(
+            given, ctx.seen, embedding.numpy(), first, second, by_embedding
+        )
+        by_weights = (by_embedding, as_it_was(by_first), by_first_bias, as_it_was(by_second), by_second_bias)
+        return None, None, *(torch.from_numpy(np.ascontiguousarray(by)) for by in by_weights)
+
+
+def convolve(
+    grids: Ints, strides: tuple[int, int], embedding: Floats, first: Floats, first_bias: Floats, second: Floats,
+    second_bias: Floats,
+) -> tuple[Floats, Seen]:  # fmt: skip
+    """Both convolutions of embedded grids (n, height, width).
+
+    Args:
+        grids: symbols, below the embedding's size.
+        strides: of both.
+        embedding: (symbols, e).
+        first, second: `arranged` weights; biases (channels,).
+
+    Returns:
+        (n, height', width', channels), and what `convolve_back` needs.
+
+    Raises:
+        TooManyPatches: in this batch.
     """
-    parts = weight.new_empty((len(rows) + 1, weight.shape[1]))
-    parts[OUTSIDE] = 0
-    torch.mm(rows, weight, out=parts[1:])
-    codes = rows.new_empty((len(neighbours), len(bias)))
-    _sum_parts(_by_neighbour(parts), bias.detach().numpy(), neighbours, codes.numpy())
-    return codes
+    found, symbols, patches, places = _number(grids, strides[0], len(embedding))
+    if not found:
+        raise TooManyPatches
+    rows = embedding.take(symbols, axis=0)
+    codes = _sums(rows, first, first_bias, patches)
+    around = _look_around(places, strides[1])
+    image = _sums(codes, second, second_bias, around.reshape(-1, NEIGHBOURS))
+    return image.reshape(*around.shape[:3], -1), (symbols, patches, around, rows, codes, image)
 
 
-def _seen(grids: Tensor, values: int, stride: int) -> tuple[NDArray[np.int64], Ints, Ints] | None:
-    """Symbols (k,) of a batch, patches (m, 9) of them, and the patch (n, h', w') at every place.
+def convolve_back(
+    by_image: Floats, seen: Seen, embedding: Floats, first: Floats, second: Floats, by_embedding: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """The gradient by weights and biases of both; adds that by the embedding to `by_embedding`."""
+    symbols, patches, around, rows, codes, image = seen
+    channels = image.shape[1]
+    by_codes, by_second, by_second_bias = _sums_back(
+        by_image.reshape(-1, channels), image, codes, second, around.reshape(-1, NEIGHBOURS)
+    )
+    by_rows, by_first, by_first_bias = _sums_back(by_codes, codes, rows, first, patches)
+    by_embedding[symbols] += by_rows
+    return by_first, by_first_bias, by_second, by_second_bias
 
-    None where there are too many of either, or the batch is not this processor's to read.
-    """
-    if grids.device.type != "cpu" or len(grids) == 0:
-        return None
+
+@njit(cache=True, nogil=True)
+def _number(grids: Any, stride: int, values: int) -> Any:
+    """Is it worth it; symbols (k,), patches (m, 9) of them, the patch (n, h', w') of each place."""
+    n, height, width = grids.shape
     marks = np.zeros(values, np.int32)
     symbols = np.empty(MOST_SYMBOLS, np.int64)
-    numbers = grids.detach().numpy().astype(np.int32)  # buffers keep them as floats
-    n_symbols = _number_symbols(numbers, marks, symbols)
-    if n_symbols < 0:
-        return None
-    n, height, width = numbers.shape
-    places = np.empty((n, _strided(height, stride), _strided(width, stride)), np.int32)
+    places = np.empty((n, -(-height // stride), -(-width // stride)), np.int32)
     most = min(MOST_PATCHES, places.size)
     patches = np.empty((most, NEIGHBOURS), np.int32)
-    slots = np.full(1 << (2 * most - 1).bit_length(), -1, np.int32)
-    keys = np.empty(most, np.uint64)
-    n_patches = _number_patches(numbers, marks, stride, patches, places, slots, keys)
-    if n_patches < 0:
-        return None
-    return symbols[:n_symbols], patches[:n_patches], places
+    slots_needed = 1
+    while slots_needed < 2 * most:
+        slots_needed *= 2
+    n_symbols = _number_symbols(grids, marks, symbols)
+    n_patches = -1
+    if n_symbols >= 0:
+        slots, keys = np.full(slots_needed, -1, np.int32), np.empty(most, np.uint64)
+        n_patches = _number_patches(grids, marks, stride, patches, places, slots, keys)
+    return n_patches >= 0, symbols[: max(n_symbols, 0)], patches[: max(n_patches, 0)], places
 
 
 @njit(cache=True, nogil=True)
@@ -175,9 +236,10 @@ def _number_patches(grids: Any, marks: Any, stride: int, patches: Any, places: A
 
 
 @njit(cache=True, nogil=True)
-def _look_around(numbers: Any, stride: int, around: Any) -> None:
+def _look_around(numbers: Any, stride: int) -> Any:
     """What stands around every place: numbers (n, height, width) -> (n, height', width', 9)."""
     n, height, width = numbers.shape
+    around = np.empty((n, -(-height // stride), -(-width // stride), NEIGHBOURS), np.int32)
     for grid in range(n):
         for row in range(around.shape[1]):
             for column in range(around.shape[2]):
@@ -185,51 +247,50 @@ def _look_around(numbers: Any, stride: int, around: Any) -> None:
                     above, beside = row * stride - 1 + neighbour // 3, column * stride - 1 + neighbour % 3
                     inside = 0 <= above < height and 0 <= beside < width
                     around[grid, row, column, neighbour] = numbers[grid, above, beside] if inside else OUTSIDE
-
-
-class _SumOfParts(torch.autograd.Function):
-    """`_sums` and its gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, neighbours: Ints) -> Tensor:
-        codes = _sums(rows, weight, bias, neighbours)
-        ctx.save_for_backward(rows, weight, codes)
-        ctx.neighbours = neighbours
-        return codes
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        rows, weight, codes = ctx.saved_tensors
-        by_codes = torch.ops.aten.threshold_backward(gradients[0], codes, 0)
-        by_parts = weight.new_zeros((len(rows) + 1, weight.shape[1]))
-        _share_out(by_codes.numpy(), ctx.neighbours, _by_neighbour(by_parts))
-        return by_parts[1:] @ weight.T, rows.T @ by_parts[1:], by_codes.sum(0), None
-
-
-def _by_neighbour(parts: Tensor) -> NDArray[Any]:
-    """(k, 9, channels)"""
-    return parts.numpy().reshape(len(parts), NEIGHBOURS, -1)
+    return around
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _sum_parts(parts: Any, bias: Any, neighbours: Any, codes: Any) -> None:
+def _sums(rows: Any, weight: Any, bias: Any, neighbours: Any) -> Any:
+    """relu(bias + what each of nine neighbours adds), its row times a part of the weight.
+
+    Rows (k, inputs), weight (inputs, 9 * channels), bias (channels,), and neighbours (n, 9), which
+    are numbers of rows, from 1 on; OUTSIDE adds nothing. Gives (n, channels).
+    """
+    channels = len(bias)
+    flat = np.empty((len(rows) + 1, weight.shape[1]), weight.dtype)
+    flat[OUTSIDE] = 0
+    np.dot(rows, weight, flat[1:])
+    parts = flat.reshape(len(flat), NEIGHBOURS, channels)
+    codes = np.empty((len(neighbours), channels), weight.dtype)
     for place in range(len(neighbours)):
         around, code = neighbours[place], codes[place]
         a, b, c = parts[around[0], 0], parts[around[1], 1], parts[around[2], 2]
         d, e, f = parts[around[3], 3], parts[around[4], 4], parts[around[5], 5]
         g, h, i = parts[around[6], 6], parts[around[7], 7], parts[around[8], 8]
-        for n in range(len(bias)):  # one loop over channels, which compilers turn into wide additions
+        for n in range(channels):  # one loop over channels, which compilers turn into wide additions
             total = bias[n] + a[n] + b[n] + c[n] + d[n] + e[n] + f[n] + g[n] + h[n] + i[n]
-            code[n] = max(total, bias.dtype.type(0))
+            code[n] = max(total, weight.dtype.type(0))
+    return codes
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _share_out(by_codes: Any, neighbours: Any, by_parts: Any) -> None:
-    channels = by_codes.shape[1]
-    for place in range(len(neighbours)):
+def _sums_back(by_codes: Any, codes: Any, rows: Any, weight: Any, neighbours: Any) -> Any:
+    """The gradient by rows, weight and bias of `_sums`."""
+    channels = codes.shape[1]
+    kept = np.empty(codes.shape, codes.dtype)
+    for place in range(len(codes)):
+        for channel in range(channels):
+            kept[place, channel] = by_codes[place, channel] if codes[place, channel] > 0 else 0
+    by_bias = np.zeros(channels, codes.dtype)
+    flat = np.zeros((len(rows) + 1, weight.shape[1]), codes.dtype)
+    by_parts = flat.reshape(len(flat), NEIGHBOURS, channels)
+    for place in range(len(codes)):
+        for channel in range(channels):
+            by_bias[channel] += kept[place, channel]
         for neighbour in range(9):
             number = neighbours[place, neighbour]
             if number > 0:
                 for channel in range(channels):
-                    by_parts[number, neighbour, channel] += by_codes[place, channel]
+                    by_parts[number, neighbour, channel] += kept[place, channel]
+    return np.dot(flat[1:], weight.T), np.dot(rows.T, flat[1:]), by_bias

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -16,9 +17,11 @@ from stable_baselines3.common.utils import explained_variance
 from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
+from agents.features.patches import TooManyPatches
 from agents.features.shards import Threads
 from agents.policies import LeanPolicy
 from agents.sb3.closed_form import SUMS, Old, Weights, clipped_gradients
+from agents.sb3.compiled_network import CompiledNetwork
 
 MIN_PART = 32_000_000
 """Multiplications forward for a thread of its own; parts of less cost more than they save."""
@@ -48,13 +51,14 @@ class ClippedUpdate:
         weights = Weights(clip_range, clip_range_vf, model.ent_coef, model.vf_coef)
         parameters = [parameter for parameter in policy.parameters() if parameter.requires_grad]
         dense = sum(module.weight.numel() for module in policy.modules() if isinstance(module, nn.Linear))
+        compiled = CompiledNetwork.of(policy)
         batches: list[np.ndarray[Any, Any]] = []  # means of `SUMS`
         divergences: list[float] = []  # of the last epoch, as SB3 has it
         stopped = False
         for _ in range(model.n_epochs):
             divergences = []
             for data in model.rollout_buffer.get(model.batch_size):
-                means, gradient = self._minibatch(data, weights, parameters, dense)
+                means, gradient = self._minibatch(data, weights, parameters, dense, compiled)
                 batches.append(means)
                 divergences.append(float(means[SUMS.index("kl")]))
                 stopped = model.target_kl is not None and divergences[-1] > 1.5 * model.target_kl
@@ -67,7 +71,12 @@ class ClippedUpdate:
         self._record(np.array(batches), float(np.mean(divergences)), weights)
 
     def _minibatch(
-        self, data: Any, weights: Weights, parameters: Sequence[Tensor], dense: int
+        self,
+        data: Any,
+        weights: Weights,
+        parameters: Sequence[Tensor],
+        dense: int,
+        compiled: CompiledNetwork | None,
     ) -> tuple[np.ndarray[Any, Any], Tensor]:
         """Means of `SUMS`, and the gradient by all parameters, end to end.
 
@@ -83,15 +92,20 @@ class ClippedUpdate:
         masks = None if masks is None else masks.reshape(rows, -1).bool()
 
         def part(chosen: slice) -> tuple[Tensor, Tensor]:
-            logits, values = logits_and_values(model.policy, _rows(data.observations, chosen))
-            by_logits, by_values, sums = clipped_gradients(
-                logits, values, _of(old, chosen), weights, rows, None if masks is None else masks[chosen]
-            )
+            observations, mine = _rows(data.observations, chosen), _of(old, chosen)
+            allowed = None if masks is None else masks[chosen]
+            if compiled is not None:
+                with contextlib.suppress(TooManyPatches):
+                    return compiled.gradient(observations, mine, weights, rows, allowed)
+            logits, values = logits_and_values(model.policy, observations)
+            by_logits, by_values, sums = clipped_gradients(logits, values, mine, weights, rows, allowed)
             gradients = torch.autograd.grad(
                 (logits, values), parameters, (by_logits, by_values), materialize_grads=True
             )
             return sums, _flatten_dense_tensors(gradients)
 
+        if compiled is not None:
+            compiled.refresh()
         count = 1 if self.threads is None else min(self.threads.count, rows * dense // MIN_PART)
         if self.threads is None or count < 2:
             results = [part(slice(None))]

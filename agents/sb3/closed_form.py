@@ -70,7 +70,7 @@ def clipped_gradients(
     log_p = torch.log_softmax(logits, dim=1)
     by_logits, by_values = torch.empty_like(log_p), torch.empty_like(values)
     sums = torch.zeros(len(SUMS), dtype=torch.float64)
-    _gradients(
+    loss_gradients(
         log_p.numpy(),
         log_p.exp().numpy(),
         values.detach().numpy(),
@@ -94,11 +94,12 @@ def clipped_gradients(
 
 
 @njit(cache=True, nogil=True)
-def _gradients(
+def loss_gradients(
     log_p: Any, p: Any, values: Any, actions: Any, old_values: Any, old_log_p: Any, advantages: Any, returns: Any,
     clip_range: float, clip_range_vf: float, entropy_weight: float, value_weight: float, rows: int,
     by_logits: Any, by_values: Any, sums: Any,
 ) -> None:  # fmt: skip
+    """Writes the gradient by logits and values, and adds to `SUMS`; see `clipped_gradients`."""
     n, n_actions = log_p.shape
     for row in range(n):
         action = int(actions[row])
