@@ -10,6 +10,7 @@ in this rollout is looked up.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -19,6 +20,9 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from agents.features.passes import EntryPass, entry_pass
+from agents.features.patches import TooManyPatches
 
 Rows = NDArray[Any]
 """(n, words) unsigned integers, contiguous: an entry's rows, whatever they mean."""
@@ -160,11 +164,12 @@ _optimiser_steps = [0]
 """Of this process. Fused optimisers change weights without the counters that tensors have."""
 
 
-def _count_step(*_: Any) -> None:
+def weights_change(*_: Any) -> None:
+    """Something has written to weights past the counters that tensors have, as optimisers do."""
     _optimiser_steps[0] += 1
 
 
-register_optimizer_step_post_hook(_count_step)
+register_optimizer_step_post_hook(weights_change)
 
 
 class _Memory:
@@ -175,23 +180,33 @@ class _Memory:
         self._table = RowTable(REMEMBERED, words, kind)
         self._codes: Tensor | None = None
         self._version = (-1, -1)
+        self._compiled: EntryPass | None = None
 
     def codes(self, entry: Tensor, rows: Rows) -> Tensor:
         """The codes of `rows`; those that are new are computed."""
         version = (_optimiser_steps[0], sum(parameter._version for parameter in self._parameters))
         if version != self._version or len(self._table) + len(rows) > REMEMBERED:
             self._table.clear()
+            if version != self._version:
+                self._compiled = entry_pass(self._encoder)
             self._version = version
         before = len(self._table)
         numbers = self._table.number(rows)
         new = len(self._table) - before
         if new:
-            computed = self._encoder(entry[torch.from_numpy(_first(numbers, before + new)[before:])])
+            computed = self._computed(entry[torch.from_numpy(_first(numbers, before + new)[before:])])
             if self._codes is None:
                 self._codes = computed.new_empty((REMEMBERED, computed.shape[1]))
             self._codes[before : before + new] = computed
         assert self._codes is not None
         return self._codes.index_select(0, torch.from_numpy(numbers))
+
+    def _computed(self, entry: Tensor) -> Tensor:
+        if self._compiled is not None:
+            with contextlib.suppress(TooManyPatches):
+                return torch.from_numpy(self._compiled.forward(entry.numpy())[0])
+        codes: Tensor = self._encoder(entry)
+        return codes
 
 
 def as_words(entry: Tensor) -> Rows:

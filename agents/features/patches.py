@@ -47,6 +47,8 @@ def embed_and_convolve(grids: Tensor, embedding: nn.Embedding, convolutions: Seq
     """
     if grids.device.type == "cpu" and len(grids) > 0 and len(convolutions) > 1:
         first, second, *others = convolutions
+        assert first.bias is not None
+        assert second.bias is not None
         strides, weights = (stride(first), stride(second)), (first.weight, first.bias, second.weight, second.bias)
         convolved = _Convolved.apply if torch.is_grad_enabled() else _convolved
         try:

@@ -21,6 +21,7 @@ from agents.features.patches import TooManyPatches
 from agents.features.shards import Threads
 from agents.policies import LeanPolicy
 from agents.sb3.closed_form import SUMS, Old, Weights, clipped_gradients
+from agents.sb3.compiled_adam import CompiledAdam
 from agents.sb3.compiled_network import CompiledNetwork
 
 MIN_PART = 32_000_000
@@ -51,7 +52,7 @@ class ClippedUpdate:
         weights = Weights(clip_range, clip_range_vf, model.ent_coef, model.vf_coef)
         parameters = [parameter for parameter in policy.parameters() if parameter.requires_grad]
         dense = sum(module.weight.numel() for module in policy.modules() if isinstance(module, nn.Linear))
-        compiled = CompiledNetwork.of(policy)
+        compiled, adam = CompiledNetwork.of(policy), None
         batches: list[np.ndarray[Any, Any]] = []  # means of `SUMS`
         divergences: list[float] = []  # of the last epoch, as SB3 has it
         stopped = False
@@ -64,7 +65,8 @@ class ClippedUpdate:
                 stopped = model.target_kl is not None and divergences[-1] > 1.5 * model.target_kl
                 if stopped:
                     break
-                _step(policy.optimizer, parameters, gradient, model.max_grad_norm)
+                adam = adam or CompiledAdam.of(policy.optimizer, parameters)
+                _step(policy.optimizer, adam, parameters, gradient, model.max_grad_norm)
             model._n_updates += 1
             if stopped:
                 break
@@ -173,9 +175,15 @@ def _of(old: Old, chosen: slice) -> Old:
     return Old(*(getattr(old, entry.name)[chosen] for entry in fields(old)))
 
 
-def _step(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], gradient: Tensor, most: float) -> None:
+def _step(
+    optimizer: torch.optim.Optimizer, adam: CompiledAdam | None, parameters: Sequence[Tensor], gradient: Tensor,
+    most: float,
+) -> None:  # fmt: skip
     """One step down a gradient that is shortened to `most`, as `clip_grad_norm_` does it."""
     gradient *= min(1.0, most / (float(gradient.norm()) + 1e-6))
+    if adam is not None:
+        adam.step(gradient)
+        return
     for parameter, part in zip(parameters, _unflatten_dense_tensors(gradient, parameters), strict=True):
         parameter.grad = part
     optimizer.step()

@@ -1,7 +1,7 @@
 """The networks of an actor-critic, forward and back, in a dozen compiled loops.
 
-A minibatch of PPO's is some three hundred operations of torch, and calling them takes as long as
-computing them. What stands here computes the same with the same weights, for the networks that this
+A minibatch of PPO's is some three hundred operations of torch, and calling them is a good part of
+its time. What stands here computes the same with the same weights, for the networks that this
 project's agents have by default. The loops do not hold Python's lock, so that parts of a minibatch
 are computed side by side.
 """
@@ -9,7 +9,7 @@ are computed side by side.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,41 +21,31 @@ from stable_baselines3.common.policies import ActorCriticPolicy, MultiInputActor
 from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor
 from torch import Tensor, nn
 
-from agents.blas import one_thread
 from agents.dense import Stack
 from agents.features.distinct import Distinct
-from agents.features.glyphs import Bag, CompactFeatures, Grid, Numbers
-from agents.features.patches import arranged, as_it_was, convolve, convolve_back, stride
+from agents.features.encoders import Numbers
+from agents.features.glyphs import CompactFeatures
+from agents.features.passes import (
+    NONE,
+    RELU,
+    TANH,
+    EntryPass,
+    Floats,
+    Gradient,
+    NumbersPass,
+    dense,
+    dense_back,
+    entry_pass,
+)
 from agents.policies import LeanMultiInputPolicy, LeanPolicy
 from agents.sb3.closed_form import SUMS, Old, Weights, loss_gradients
 
-Floats = NDArray[np.float32]
 POLICIES = (
     LeanPolicy, LeanMultiInputPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy,
     MaskableActorCriticPolicy, MaskableMultiInputActorCriticPolicy,
 )  # fmt: skip
 """Whose networks are known; not their subclasses', which may compute something else."""
-NONE, RELU, TANH = range(3)
 KINDS: Mapping[type[nn.Module] | None, int] = {None: NONE, nn.ReLU: RELU, nn.Tanh: TANH}
-
-one_thread()
-
-
-class Gradient:
-    """A gradient by all parameters, end to end, and a view of it for each."""
-
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
-        self.flat = np.zeros(sum(parameter.numel() for parameter in parameters), np.float32)
-        self._views: dict[int, Floats] = {}
-        start = 0
-        for parameter in parameters:
-            view = self.flat[start : start + parameter.numel()].reshape(parameter.shape)
-            self._views[id(parameter)] = view
-            start += parameter.numel()
-
-    def by(self, parameter: Tensor) -> Floats:
-        """The part by one parameter, to write into."""
-        return self._views[id(parameter)]
 
 
 class Layers:
@@ -72,150 +62,9 @@ class Layers:
         layers = self.stack.layers
         return tuple(gradient.by(weight) for weight, _ in layers), tuple(gradient.by(bias) for _, bias in layers)
 
-    @property
-    def outputs(self) -> int:
-        return len(self.biases[-1])
-
-
-class EntryPass(Protocol):
-    """An entry of the observations -> its codes, and the way back."""
-
-    width: int
-
-    def refresh(self) -> None:
-        """The weights have changed."""
-
-    def forward(self, entry: NDArray[Any]) -> tuple[Floats, Any]:
-        """Codes (rows, width), and what `backward` needs."""
-
-    def backward(self, by_codes: Floats, seen: Any, gradient: Gradient) -> None:
-        """Put what follows from the gradient by codes (rows, width) into that by the parameters."""
-
-
-class Linear:
-    """A linear layer and a ReLU."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        assert isinstance(layer, nn.Linear)
-        self.layer = layer
-        self.weight, self.bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
-        self.width = layer.out_features
-
-    def forward(self, inputs: Floats, weight: Floats | None = None) -> Floats:
-        """Codes of inputs (n, in); by another weight than the layer's own, where it is given."""
-        codes: Floats = dense(inputs, self.weight if weight is None else weight, self.bias, RELU)
-        return codes
-
-    def backward(self, by_codes: Floats, codes: Floats, inputs: Floats, gradient: Gradient) -> Floats:
-        """The gradient by inputs."""
-        by_weight, by_bias = gradient.by(self.layer.weight), gradient.by(self.layer.bias)
-        by_inputs: Floats = dense_back(by_codes, codes, inputs, self.weight, RELU, by_weight, by_bias)
-        return by_inputs
-
-
-class GridPass:
-    """Embedding, two convolutions, a linear layer."""
-
-    def __init__(self, grid: Grid) -> None:
-        self._embedding = grid.embedding.weight
-        self._known = self._embedding.detach().numpy()
-        self._convolutions = [layer for layer in grid.convolutions if isinstance(layer, nn.Conv2d)]
-        first, second = self._convolutions
-        self._strides = stride(first), stride(second)
-        self._out = Linear(grid.out[1])
-        self.width = self._out.width
-        self._channels = second.out_channels
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Weights in the order in which loops read them, by neighbour and by place."""
-        self._arranged: list[Floats] = []
-        for layer in self._convolutions:
-            assert layer.bias is not None
-            self._arranged += [arranged(layer.weight), layer.bias.detach().numpy()]
-        self._by_place: Floats = _turned(self._out.weight.reshape(self.width, self._channels, -1))
-
-    def forward(self, entry: NDArray[Any]) -> tuple[Floats, Any]:
-        image, seen = convolve(entry.astype(np.int32), self._strides, self._known, *self._arranged)
-        flat = image.reshape(len(image), -1)
-        codes = self._out.forward(flat, self._by_place)
-        return codes, (seen, flat, codes)
-
-    def backward(self, by_codes: Floats, seen: Any, gradient: Gradient) -> None:
-        seen, flat, codes = seen
-        layer, by_weight = self._out.layer, np.empty_like(self._by_place)
-        by_flat = dense_back(by_codes, codes, flat, self._by_place, RELU, by_weight, gradient.by(layer.bias))
-        gradient.by(layer.weight)[:] = _turned(by_weight.reshape(self.width, -1, self._channels))
-        first, _, second, _ = self._arranged
-        by = convolve_back(by_flat, seen, self._known, first, second, gradient.by(self._embedding))
-        for convolution, by_weights, by_bias in zip(self._convolutions, by[::2], by[1::2], strict=True):
-            assert convolution.bias is not None
-            gradient.by(convolution.weight)[:] = as_it_was(by_weights)
-            gradient.by(convolution.bias)[:] = by_bias
-
-
-class BagPass:
-    """Mean of embeddings, a linear layer."""
-
-    def __init__(self, bag: Bag) -> None:
-        self._embedding, self._out = bag.bag.weight, Linear(bag.out[0])
-        self._known, self.width = self._embedding.detach().numpy(), self._out.width
-
-    def refresh(self) -> None:
-        """They are read as they lie."""
-
-    def forward(self, entry: NDArray[Any]) -> tuple[Floats, Any]:
-        items = entry.astype(np.int32)
-        means = _means(items, self._known)
-        codes = self._out.forward(means)
-        return codes, (items, means, codes)
-
-    def backward(self, by_codes: Floats, seen: Any, gradient: Gradient) -> None:
-        items, means, codes = seen
-        by_means = self._out.backward(by_codes, codes, means, gradient)
-        _means_back(by_means, items, gradient.by(self._embedding))
-
-
-class NumbersPass:
-    """Numbers as they are, or a linear layer of them."""
-
-    def __init__(self, size: int, layer: nn.Module | None = None) -> None:
-        self._layer = None if layer is None else Linear(layer)
-        self.width = size if self._layer is None else self._layer.width
-
-    def refresh(self) -> None:
-        """They are read as they lie."""
-
-    def forward(self, entry: NDArray[Any]) -> tuple[Floats, Any]:
-        numbers = np.ascontiguousarray(entry.reshape(len(entry), -1), np.float32)
-        codes = numbers if self._layer is None else self._layer.forward(numbers)
-        return codes, (numbers, codes)
-
-    def backward(self, by_codes: Floats, seen: Any, gradient: Gradient) -> None:
-        numbers, codes = seen
-        if self._layer is not None:
-            self._layer.backward(by_codes, codes, numbers, gradient)
-
-
-def entry_pass(encoder: nn.Module, size: int) -> EntryPass | None:
-    """The pass of an encoder; None where there is none like it. `size`: numbers in its entry."""
-    if type(encoder) is Grid and sum(isinstance(layer, nn.Conv2d) for layer in encoder.convolutions) == 2:
-        return GridPass(encoder)
-    if type(encoder) is Bag:
-        return BagPass(encoder)
-    if type(encoder) is Numbers:
-        return NumbersPass(size)
-    if isinstance(encoder, nn.Sequential) and [type(module) for module in encoder] == [Numbers, nn.Linear, nn.ReLU]:
-        return NumbersPass(size, encoder[1])
-    return None
-
 
 class CompiledNetwork:
-    """An actor and a critic over the same features, of float32 on a processor; see `of`.
-
-    Attributes:
-        dense: weights of linear layers, each of which multiplies every row at most once.
-    """
+    """An actor and a critic over the same features, of float32 on a processor; see `of`."""
 
     def __init__(self, policy: Any, passes: Mapping[str | None, EntryPass], actor: Layers, critic: Layers) -> None:
         self._passes, self._actor, self._critic = passes, actor, critic
@@ -256,21 +105,7 @@ class CompiledNetwork:
         Raises:
             TooManyPatches: for this way of computing it.
         """
-        n = len(old.actions)
-        features = np.empty((n, self._width), np.float32)
-        ways = []
-        column = 0
-        for key, one in self._passes.items():
-            entry = observations if key is None else observations[key]
-            distinct = None if key is None else self._distinct.get(key)
-            entry, which = (entry, None) if distinct is None else distinct.reduce(entry)
-            codes, seen = one.forward(entry.numpy())
-            if which is None:
-                features[:, column : column + one.width] = codes
-            else:
-                _gather(codes, which.numpy(), features, column)
-            ways.append((one, column, which, len(codes), seen))
-            column += one.width
+        features, ways = self._encode(observations, len(old.actions))
         gradient = Gradient(self._parameters)
         sums = np.zeros(len(SUMS))
         by_actor, by_critic = self._actor.gradient(gradient), self._critic.gradient(gradient)
@@ -284,13 +119,46 @@ class CompiledNetwork:
             weights.entropy, weights.value, rows,
             by_actor[0], by_actor[1], by_critic[0], by_critic[1], sums,
         )  # fmt: skip
-        for one, column, which, count, seen in ways:
-            if which is None:
-                by_codes = np.ascontiguousarray(by_features[:, column : column + one.width])
-            else:
-                by_codes = _scatter(by_features, which.numpy(), column, one.width, count)
-            one.backward(by_codes, seen, gradient)
+        _back_through(ways, by_features, gradient)
         return torch.from_numpy(sums), torch.from_numpy(gradient.flat)
+
+    def _encode(self, observations: Any, n: int) -> tuple[Floats, list[Way]]:
+        """Features (n, width), and how each entry became its columns of them."""
+        features = np.empty((n, self._width), np.float32)
+        ways: list[Way] = []
+        column = 0
+        for key, one in self._passes.items():
+            entry = observations if key is None else observations[key]
+            distinct = None if key is None else self._distinct.get(key)
+            entry, which = (entry, None) if distinct is None else distinct.reduce(entry)
+            codes, seen = one.forward(entry.numpy())
+            if which is None:
+                features[:, column : column + one.width] = codes
+            else:
+                _gather(codes, which.numpy(), features, column)
+            ways.append(Way(one, column, None if which is None else which.numpy(), len(codes), seen))
+            column += one.width
+        return features, ways
+
+
+class Way(NamedTuple):
+    """How an entry became features: pass, first column, the code of each row, how many codes."""
+
+    one: EntryPass
+    column: int
+    which: NDArray[Any] | None
+    codes: int
+    seen: Any
+
+
+def _back_through(ways: Sequence[Way], by_features: Floats, gradient: Gradient) -> None:
+    """Put what follows from the gradient by features into that by the encoders' parameters."""
+    for one, column, which, codes, seen in ways:
+        if which is None:
+            by_codes = np.ascontiguousarray(by_features[:, column : column + one.width])
+        else:
+            by_codes = _scatter(by_features, which, column, one.width, codes)
+        one.backward(by_codes, seen, gradient)
 
 
 def _passes(policy: Any) -> dict[str | None, EntryPass] | None:
@@ -302,7 +170,8 @@ def _passes(policy: Any) -> dict[str | None, EntryPass] | None:
         return None
     passes: dict[str | None, EntryPass] = {}
     for key, encoder in extractor.encoders.items():
-        one = entry_pass(encoder, int(np.prod(space[key].shape)))
+        size = int(np.prod(space[key].shape))
+        one = NumbersPass(size) if type(encoder) is Numbers else entry_pass(encoder)
         if one is None:
             return None
         passes[key] = one
@@ -310,52 +179,6 @@ def _passes(policy: Any) -> dict[str | None, EntryPass] | None:
 
 
 # Compiled loops -----------------------------------------------------------------------------------
-
-_1, _2, _9, _QUARTER = np.float32(1), np.float32(2), np.float32(9), np.float32(0.25)
-_A, _B, _C = np.float32(135135), np.float32(17325), np.float32(378)
-_D, _E, _F = np.float32(62370), np.float32(3150), np.float32(28)
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _tanh(values: Any) -> None:
-    """In place: Lambert's continued fraction of a quarter of each, its angle doubled twice."""
-    flat = values.reshape(-1)
-    for index in range(len(flat)):
-        x = min(max(flat[index], -_9), _9) * _QUARTER
-        s = x * x
-        t = x * (_A + s * (_B + s * (_C + s))) / (_A + s * (_D + s * (_E + s * _F)))
-        t = _2 * t / (_1 + t * t)
-        flat[index] = _2 * t / (_1 + t * t)
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def dense(inputs: Any, weight: Any, bias: Any, kind: int) -> Any:
-    """activation(inputs (n, in) @ weight (out, in).T + bias)."""
-    output = np.dot(inputs, weight.T)
-    for row in range(len(output)):
-        for column in range(len(bias)):
-            output[row, column] += bias[column]
-    if kind == RELU:
-        flat = output.reshape(-1)
-        for index in range(len(flat)):
-            flat[index] = max(flat[index], np.float32(0))
-    elif kind == TANH:
-        _tanh(output)
-    return output
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def dense_back(by_output: Any, output: Any, inputs: Any, weight: Any, kind: int, by_weight: Any, by_bias: Any) -> Any:
-    """The gradient by inputs; those by weight and bias are written. `by_output` is used up."""
-    for row in range(len(output)):
-        for column in range(output.shape[1]):
-            if kind == TANH:
-                by_output[row, column] *= np.float32(1) - output[row, column] * output[row, column]
-            elif kind == RELU and output[row, column] <= 0:
-                by_output[row, column] = 0
-            by_bias[column] += by_output[row, column]
-    np.dot(by_output.T, inputs, by_weight)
-    return np.dot(by_output, weight)
 
 
 @njit(cache=True, nogil=True)
@@ -429,37 +252,3 @@ def _scatter(by_features: Any, which: Any, column: int, width: int, count: int) 
         for place in range(width):
             by_codes[which[row], place] += by_features[row, column + place]
     return by_codes
-
-
-@njit(cache=True, nogil=True)
-def _turned(weight: Any) -> Any:
-    """(out, a, b) -> (out, b * a), the last two axes changed over."""
-    outputs, first, second = weight.shape
-    turned = np.empty((outputs, second * first), weight.dtype)
-    for output in range(outputs):
-        for a in range(first):
-            for b in range(second):
-                turned[output, b * first + a] = weight[output, a, b]
-    return turned
-
-
-@njit(cache=True, nogil=True)
-def _means(items: Any, table: Any) -> Any:
-    n, length = items.shape
-    means = np.zeros((n, table.shape[1]), table.dtype)
-    for row in range(n):
-        for item in range(length):
-            for column in range(table.shape[1]):
-                means[row, column] += table[items[row, item], column]
-        for column in range(table.shape[1]):
-            means[row, column] /= length
-    return means
-
-
-@njit(cache=True, nogil=True)
-def _means_back(by_means: Any, items: Any, by_table: Any) -> None:
-    n, length = items.shape
-    for row in range(n):
-        for item in range(length):
-            for column in range(by_table.shape[1]):
-                by_table[items[row, item], column] += by_means[row, column] / length

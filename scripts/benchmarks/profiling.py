@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
-
-from agents.sb3 import clipped_update
+from agents.features.distinct import Distinct
+from agents.sb3 import clipped_update, compiled_network
+from agents.sb3.compiled_network import CompiledNetwork
 from scripts.benchmarks.learner import Learner
 from scripts.benchmarks.turns import Arguments
 
@@ -62,11 +62,12 @@ def profile(arguments: Arguments) -> dict[str, Any]:
         (learner.venv.venv, "step_wait", "reward terms"),
         (learner, "_update_terms", "reward terms"),
         (model.policy, "forward", "acting: heads, drawing an action"),
-        (model.policy, "extract_features", _encoding),
+        (model.policy, "extract_features", "acting: encoders"),
         (model, "train", "update: minibatches, log"),
-        (clipped_update, "logits_and_values", "update: heads"),
-        (clipped_update, "clipped_gradients", "update: the loss and its gradient"),
-        (torch.autograd, "grad", "update: backward"),
+        (Distinct, "reduce", "update: finding what repeats"),
+        (CompiledNetwork, "_encode", "update: encoders, forward"),
+        (compiled_network, "_back_through", "update: encoders, back"),
+        (compiled_network, "_heads", "update: heads and loss, forward and back"),
         (clipped_update, "_step", "update: optimiser"),
     ]
     with contextlib.ExitStack() as stack:
@@ -81,7 +82,3 @@ def profile(arguments: Arguments) -> dict[str, Any]:
     ]
     updates = sum(seconds for part, seconds in clocks.seconds.items() if part.startswith("update"))
     return {"rows": rows, "ratios": {"update_share": round(updates / total, 4)}}
-
-
-def _encoding() -> str:
-    return "update: encoders" if torch.is_grad_enabled() else "acting: encoders"

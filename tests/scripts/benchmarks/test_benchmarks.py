@@ -103,5 +103,5 @@ def test_the_profile_shares_all_of_a_training_out(monkeypatch, capsys):
     monkeypatch.setattr(profiling, "WARM_UP", 1)
     assert benchmark.main(["profile", "steps=1"]) == 0
     told = capsys.readouterr().out
-    for part in ("the game", "reward terms", "acting: encoders", "update: backward", "update: optimiser"):
+    for part in ("the game", "reward terms", "acting: encoders", "update: encoders, back", "update: optimiser"):
         assert f"| {part} | " in told
