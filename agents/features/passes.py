@@ -182,7 +182,7 @@ _A, _B, _C = np.float32(135135), np.float32(17325), np.float32(378)
 _D, _E, _F = np.float32(62370), np.float32(3150), np.float32(28)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _tanh(values: Any) -> None:
     """In place: Lambert's continued fraction of a quarter of each, its angle doubled twice."""
     flat = values.reshape(-1)
@@ -194,7 +194,7 @@ def _tanh(values: Any) -> None:
         flat[index] = _2 * t / (_1 + t * t)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def dense(inputs: Any, weight: Any, bias: Any, kind: int) -> Any:
     """activation(inputs (n, in) @ weight (out, in).T + bias)."""
     output = np.dot(inputs, weight.T)
@@ -210,7 +210,7 @@ def dense(inputs: Any, weight: Any, bias: Any, kind: int) -> Any:
     return output
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def dense_back(by_output: Any, output: Any, inputs: Any, weight: Any, kind: int, by_weight: Any, by_bias: Any) -> Any:
     """The gradient by inputs; those by weight and bias are written. `by_output` is used up."""
     for row in range(len(output)):
@@ -224,7 +224,7 @@ def dense_back(by_output: Any, output: Any, inputs: Any, weight: Any, kind: int,
     return np.dot(by_output, weight)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _turned(weight: Any) -> Any:
     """(out, a, b) -> (out, b * a), the last two axes changed over."""
     outputs, first, second = weight.shape
@@ -236,7 +236,7 @@ def _turned(weight: Any) -> Any:
     return turned
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _means(items: Any, table: Any) -> Any:
     n, length = items.shape
     means = np.zeros((n, table.shape[1]), table.dtype)
@@ -249,7 +249,7 @@ def _means(items: Any, table: Any) -> Any:
     return means
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _means_back(by_means: Any, items: Any, by_table: Any) -> None:
     n, length = items.shape
     for row in range(n):

@@ -252,7 +252,7 @@ def _look_around(numbers: Any, stride: int) -> Any:
     return around
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _sums(rows: Any, weight: Any, bias: Any, neighbours: Any) -> Any:
     """relu(bias + what each of nine neighbours adds), its row times a part of the weight.
 
@@ -276,7 +276,7 @@ def _sums(rows: Any, weight: Any, bias: Any, neighbours: Any) -> Any:
     return codes
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _sums_back(by_codes: Any, codes: Any, rows: Any, weight: Any, neighbours: Any) -> Any:
     """The gradient by rows, weight and bias of `_sums`."""
     channels = codes.shape[1]

@@ -180,10 +180,11 @@ def _step(
     most: float,
 ) -> None:  # fmt: skip
     """One step down a gradient that is shortened to `most`, as `clip_grad_norm_` does it."""
-    gradient *= min(1.0, most / (float(gradient.norm()) + 1e-6))
+    scale = min(1.0, most / (float(gradient.norm()) + 1e-6))
     if adam is not None:
-        adam.step(gradient)
+        adam.step(gradient, scale)
         return
+    gradient *= scale
     for parameter, part in zip(parameters, _unflatten_dense_tensors(gradient, parameters), strict=True):
         parameter.grad = part
     optimizer.step()

@@ -93,7 +93,7 @@ def clipped_gradients(
     return by_logits, by_values, sums
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def loss_gradients(
     log_p: Any, p: Any, values: Any, actions: Any, old_values: Any, old_log_p: Any, advantages: Any, returns: Any,
     clip_range: float, clip_range_vf: float, entropy_weight: float, value_weight: float, rows: int,

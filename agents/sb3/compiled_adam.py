@@ -57,14 +57,14 @@ class CompiledAdam:
         same = len(group["params"]) == len(parameters) and not isinstance(group["lr"], Tensor)
         return cls(optimizer, parameters) if plain and readable and same and all(states) else None
 
-    def step(self, gradient: Tensor) -> None:
-        """One step down a gradient, all parameters' end to end."""
+    def step(self, gradient: Tensor, scale: float = 1.0) -> None:
+        """One step down a gradient, all parameters' end to end, times `scale`."""
         for step in self._steps:
             step += 1
         first, second = self._group["betas"]
         taken = float(self._steps[0])
         _step(
-            self._parameters, self._means, self._squares, gradient.numpy(),
+            self._parameters, self._means, self._squares, gradient.numpy(), np.float32(scale),
             np.float32(first), np.float32(second), np.float32(self._group["lr"] / (1 - first**taken)),
             np.float32(1 / np.sqrt(1 - second**taken)), np.float32(self._group["eps"]),
         )  # fmt: skip
@@ -75,19 +75,29 @@ def _flat(tensor: Tensor) -> NDArray[np.float32]:
     return tensor.detach().numpy().reshape(-1)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _step(
-    parameters: Any, means: Any, squares: Any, gradient: Any, first: Any, second: Any, rate: Any, correction: Any,
-    eps: Any,
+# numpy's way with a division by zero: Python's checks each, which keeps loops from being vectorised
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _descend(
+    parameter: Any, mean: Any, square: Any, gradient: Any, scale: Any, first: Any, second: Any, rate: Any,
+    correction: Any, eps: Any,
 ) -> None:  # fmt: skip
     one = np.float32(1)
+    for place in range(len(parameter)):
+        slope = gradient[place] * scale
+        new_mean = first * mean[place] + (one - first) * slope
+        new_square = second * square[place] + (one - second) * slope * slope
+        mean[place], square[place] = new_mean, new_square
+        parameter[place] -= rate * new_mean / (np.sqrt(new_square) * correction + eps)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _step(
+    parameters: Any, means: Any, squares: Any, gradient: Any, scale: Any, first: Any, second: Any, rate: Any,
+    correction: Any, eps: Any,
+) -> None:  # fmt: skip
     start = 0
     for index in range(len(parameters)):
-        parameter, mean, square = parameters[index], means[index], squares[index]
+        parameter = parameters[index]
         part = gradient[start : start + len(parameter)]
         start += len(parameter)
-        for place in range(len(parameter)):
-            slope = part[place]
-            mean[place] = first * mean[place] + (one - first) * slope
-            square[place] = second * square[place] + (one - second) * slope * slope
-            parameter[place] -= rate * mean[place] / (np.sqrt(square[place]) * correction + eps)
+        _descend(parameter, means[index], squares[index], part, scale, first, second, rate, correction, eps)

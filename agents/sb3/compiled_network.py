@@ -181,7 +181,7 @@ def _passes(policy: Any) -> dict[str | None, EntryPass] | None:
 # Compiled loops -----------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _forward(inputs: Any, weights: Any, biases: Any, kinds: Any) -> Any:
     outputs = [inputs]
     for layer in range(len(weights)):
@@ -189,7 +189,7 @@ def _forward(inputs: Any, weights: Any, biases: Any, kinds: Any) -> Any:
     return outputs
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _back(outputs: Any, by: Any, weights: Any, kinds: Any, by_weights: Any, by_biases: Any) -> Any:
     for layer in range(len(weights) - 1, -1, -1):
         by = dense_back(
@@ -198,7 +198,7 @@ def _back(outputs: Any, by: Any, weights: Any, kinds: Any, by_weights: Any, by_b
     return by
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _heads(
     features: Any, actor_weights: Any, actor_biases: Any, actor_kinds: Any, critic_weights: Any, critic_biases: Any,
     critic_kinds: Any, masks: Any, actions: Any, old_values: Any, old_log_p: Any, advantages: Any, returns: Any,
@@ -238,14 +238,14 @@ def _heads(
     return by_features
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _gather(codes: Any, which: Any, features: Any, column: int) -> None:
     for row in range(len(features)):
         for place in range(codes.shape[1]):
             features[row, column + place] = codes[which[row], place]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _scatter(by_features: Any, which: Any, column: int, width: int, count: int) -> Any:
     by_codes = np.zeros((count, width), by_features.dtype)
     for row in range(len(by_features)):
