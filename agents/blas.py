@@ -14,8 +14,8 @@ LIBRARIES = Path(scipy.__file__).parent.with_name("scipy.libs")
 def one_thread() -> bool:
     """Have scipy's OpenBLAS compute with the thread that calls it; was it found?
 
-    Its own threads meet at every product, which on a machine that others use makes small ones five
-    times as slow, and two loops at once would wait for each other.
+    Its own threads meet at every product, which makes small ones slow on a machine that others use,
+    and two loops at once would wait for each other.
     """
     for path in sorted(LIBRARIES.glob("libscipy_openblas*")):
         library = ctypes.CDLL(str(path))

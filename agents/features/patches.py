@@ -4,7 +4,7 @@ A 3 x 3 convolution is a sum over nine neighbours, and what a neighbour adds han
 what stands there. A batch of windows of a dungeon holds a dozen symbols, in some 1,400 different
 patches at 13,000 places: so the first convolution multiplies a dozen rows instead of 13,000 and
 adds up 1,400 patches; the second multiplies these 1,400 and adds up the places. Values and
-gradients are those of the convolutions up to rounding, at about a third of the cost.
+gradients are those of the convolutions up to rounding.
 """
 
 from __future__ import annotations

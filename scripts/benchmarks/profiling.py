@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from agents.features.distinct import Distinct
@@ -29,7 +29,7 @@ class Clocks:
         self._within = [0.0]
 
     @contextlib.contextmanager
-    def around(self, owner: Any, name: str, part: str | Callable[[], str]) -> Iterator[None]:
+    def around(self, owner: Any, name: str, part: str) -> Iterator[None]:
         """A clock around the function `name` of `owner`, as long as the context is open."""
         function = getattr(owner, name)
 
@@ -40,8 +40,7 @@ class Clocks:
                 return function(*arguments, **named)
             finally:
                 spent = time.perf_counter() - started
-                label = part if isinstance(part, str) else part()
-                self.seconds[label] = self.seconds.get(label, 0.0) + spent - self._within.pop()
+                self.seconds[part] = self.seconds.get(part, 0.0) + spent - self._within.pop()
                 self._within[-1] += spent
 
         setattr(owner, name, timed)
@@ -56,7 +55,7 @@ def profile(arguments: Arguments) -> dict[str, Any]:
     learner = Learner("ours", 1, ["events"])
     learner.speed(WARM_UP)
     clocks, model = Clocks(), learner.model
-    parts: list[tuple[Any, str, str | Callable[[], str]]] = [
+    parts: list[tuple[Any, str, str]] = [
         (learner, "speed", "rollouts: buffer, callbacks, log"),
         (learner._task.venv, "step_wait", "the game"),
         (learner.venv.venv, "step_wait", "reward terms"),

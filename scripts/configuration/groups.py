@@ -207,7 +207,7 @@ RUN_OPTIONS: Mapping[str, str] = {
     "seed": "of everything random (0)",
     "total_timesteps": "environment steps of the run (the environment's own default)",
     "stop_at_success": "end as soon as this share of the last 100 episodes succeeded, such as 0.9 (never)",
-    "n_envs": "environments side by side (32 for ppo and its kin, 8 for others)",
+    "n_envs": "environments side by side (the agent's wish: 32 for ppo and maskable_ppo, more for lucy, else 8)",
     "workers": "processes to spread them over; 0 is this one, auto tries out whether more pay (0)",
     "checkpoint_every": "environment steps between checkpoints (10000)",
     "keep_checkpoints": "so many of the newest checkpoints stay (2)",

@@ -90,7 +90,7 @@ def test_a_clock_counts_no_time_of_the_clocks_in_it_and_goes_away_again():
             time.sleep(0.05)
 
     parts, clocks = Parts(), Clocks()
-    with clocks.around(parts, "outer", "outer"), clocks.around(parts, "inner", lambda: "inner"):
+    with clocks.around(parts, "outer", "outer"), clocks.around(parts, "inner", "inner"):
         parts.outer()
     measured = dict(clocks.seconds)
     assert 0.1 <= measured["inner"] < 0.2
