@@ -16,6 +16,7 @@ from agents.features.patches import TooManyPatches
 from agents.policies import LeanMultiInputPolicy
 from agents.sb3 import clipped_update, compiled_network
 from agents.sb3.closed_form import Old, Weights, clipped_gradients
+from agents.sb3.compiled_adam import CompiledAdam
 from agents.sb3.compiled_network import CompiledNetwork, Layers
 
 WORLDS = {
@@ -149,3 +150,45 @@ def test_products_in_loops_are_computed_by_one_thread():
 def test_without_scipys_own_library_there_is_nothing_to_set(monkeypatch, tmp_path):
     monkeypatch.setattr(blas, "LIBRARIES", tmp_path)
     assert not blas.one_thread()
+
+
+@pytest.mark.parametrize("world", ["key_room", "cartpole", "masks"])
+def test_an_update_runs_through_compiled_loops(monkeypatch, world):
+    model = model_in(world)
+    used = {"networks": 0, "adam": 0}
+    gradient, step = CompiledNetwork.gradient, CompiledAdam.step
+
+    def network(self, *arguments):
+        used["networks"] += 1
+        return gradient(self, *arguments)
+
+    def adam(self, *arguments):
+        used["adam"] += 1
+        return step(self, *arguments)
+
+    monkeypatch.setattr(CompiledNetwork, "gradient", network)
+    monkeypatch.setattr(CompiledAdam, "step", adam)
+    model.train()
+    assert used == {"networks": 2, "adam": 2}, "minibatches of 96 and 32"
+    model.env.close()
+
+
+def test_what_is_no_number_reaches_the_weights_and_ends_the_run():
+    model = model_in("key_room")
+    model.rollout_buffer.advantages[:] = np.nan
+    model.train()
+    with pytest.raises((ValueError, RuntimeError)):
+        model.policy.forward({key: torch.as_tensor(entry) for key, entry in model.env.reset().items()})
+    model.env.close()
+
+
+def test_acting_encodes_as_the_modules_do():
+    model = model_in("key_room")
+    extractor = model.policy.features_extractor
+    observation = {key: torch.as_tensor(entry) for key, entry in model.env.reset().items()}
+    with torch.no_grad():
+        acted = extractor(observation)
+    memory = extractor.distinct["glyphs_crop"]._memory
+    assert memory._compiled is not None
+    torch.testing.assert_close(acted, extractor(observation).detach(), rtol=1e-4, atol=1e-5)
+    model.env.close()

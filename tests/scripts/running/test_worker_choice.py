@@ -92,3 +92,11 @@ def test_what_is_no_number_of_workers_is_refused(tmp_path, capfd, given):
     assert main(["env=classic/cartpole", *QUIET, f"workers={given}", f"run_dir={run}"]) == 2
     assert "workers" in capfd.readouterr().err
     assert not run.exists()
+
+
+@pytest.mark.parametrize(("agent", "given", "expected"), [("ppo", [], 32), ("dqn", [], 8), ("ppo", ["n_envs=3"], 3)])
+def test_an_agent_says_how_many_environments_it_likes(tmp_path, agent, given, expected):
+    run = tmp_path / "run"
+    line = ["env=classic/cartpole", "shaping=none", f"agent={agent}", *given, *QUIET[:3], "total_timesteps=64"]
+    assert main([*line, f"run_dir={run}"]) == 0
+    assert yaml.safe_load((run / "config.yaml").read_text())["n_envs"] == expected
