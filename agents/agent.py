@@ -13,12 +13,14 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.learners import learner_of
 from agents.players import EpisodeRecord, Masks, Player, action_masks, play
 from agents.spaces import refuse_unchoosable
 from agents.stored_rewards import StoredRewards, stored_rewards
 from foundation.checks import number
 from foundation.naming import nearest, unknown
 from foundation.registry import Registry
+from shaping import Learner
 
 AGENT_FILE = "agent.zip"
 ACTIONS: Mapping[Any, str] = {
@@ -149,6 +151,13 @@ class Agent(ABC):
         SB3's buffers are found; an algorithm that keeps its rewards elsewhere says so here.
         """
         return stored_rewards(model)
+
+    def learner(self, model: Any) -> Learner | None:
+        """What parts of the reward that read the policy are shown of it; None: nothing.
+
+        SB3's policies are found; an algorithm with one of its own says so here.
+        """
+        return learner_of(model)
 
     def player(self, model: Any, n_envs: int, *, deterministic: bool, masks: Masks | None = None) -> Player:
         """How it plays `n_envs` environments at once; `masks` gives the valid actions, if any."""

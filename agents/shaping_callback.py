@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from stable_baselines3.common.callbacks import BaseCallback
 
+from agents.learners import learner_of
 from agents.stored_rewards import StoredRewards, stored_rewards
-from shaping import ShapedVecEnv
+from shaping import Learner, ShapedVecEnv
 
 
 class ShapingCallback(BaseCallback):
@@ -17,18 +18,27 @@ class ShapingCallback(BaseCallback):
     Args:
         env: the stack next to the algorithm.
         stored: where the algorithm keeps its rewards, where other than in SB3's buffers.
+        learner: what the algorithm shows of its policy, where other than SB3's.
 
     Raises:
         ValueError: when training starts: pay would change and there is nowhere to write it, or
             rewards are normalised outside of the shaping (VecNormalize), where a difference would
-            have another scale.
+            have another scale; or a part reads the policy and the algorithm shows none.
     """
 
-    def __init__(self, env: ShapedVecEnv, stored: StoredRewards | None = None) -> None:
+    def __init__(self, env: ShapedVecEnv, stored: StoredRewards | None = None, learner: Learner | None = None) -> None:
         super().__init__()
-        self._env, self._stored = env, stored
+        self._env, self._stored, self._learner = env, stored, learner
 
     def _on_training_start(self) -> None:
+        if self._env.reads_policy:
+            learner = self._learner or learner_of(self.model)
+            if learner is None:
+                raise ValueError(
+                    f"{' and '.join(self._env.reads_policy)} must know how the agent acts, and "
+                    f"{type(self.model).__name__} cannot say: use agent=ppo, a2c, dqn or qrdqn, or other shaping"
+                )
+            self._env.meet(learner)
         if not self._env.changes_pay:
             return
         self._stored = self._stored or stored_rewards(self.model)

@@ -11,6 +11,7 @@ The interface is :mod:`shaping.terms`. A file in this package whose class carrie
 from shaping.combine import Combiner, WeightedSum
 from shaping.env import ShapedEnv
 from shaping.episodes import Episode, EpisodeTransform
+from shaping.learner import Learner
 from shaping.parts import Part, RewardTermError, Setting
 from shaping.pay import Change
 from shaping.registry import make_term, register_term, term_names, term_schema
@@ -26,6 +27,7 @@ __all__ = [
     "Episode",
     "EpisodeTransform",
     "FloatArray",
+    "Learner",
     "Observations",
     "Part",
     "RewardTerm",

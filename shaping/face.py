@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shaping.learner import Learner
 from shaping.pay import Change
 from shaping.shaper import Shaper
 from shaping.terms import RewardTerm
@@ -33,6 +34,15 @@ class Face:
     def update_terms(self) -> dict[str, float]:
         """One training step of every learned part; metrics by name. Call at a rollout's end."""
         return self.shaper.update_terms()
+
+    @property
+    def reads_policy(self) -> tuple[str, ...]:
+        """The parts that ask the agent how it acts, in words."""
+        return self.shaper.reads_policy
+
+    def meet(self, learner: Learner) -> None:
+        """Training begins, with this agent. Call it where a part reads the policy."""
+        self.shaper.meet(learner)
 
     @property
     def changes_pay(self) -> bool:

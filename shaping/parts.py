@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from gymnasium import spaces
 
 from foundation.naming import nearest
+from shaping.learner import Learner
 from shaping.transitions import Array, BoolArray, Info, Observations, Rollout
 
 TASK = "task"
@@ -51,6 +52,9 @@ class Part(ABC):  # noqa: B024 - what a part does is its kind's to say
     reads_rollout: bool = True
     """Does `update` read the rollout? Where no part does, none is kept."""
 
+    reads_policy: bool = False
+    """Does it ask the agent how it acts? Then `meet` is called before training."""
+
     def bind(self, setting: Setting) -> None:  # noqa: B027 - optional
         """Once, before the first reset. Raises ValueError on a setting in which it cannot work."""
 
@@ -64,6 +68,9 @@ class Part(ABC):  # noqa: B024 - what a part does is its kind's to say
         for the terminal observation, and after the reset.
         """
         raise NotImplementedError(f"{type(self).__name__} has an observation_space, so it must define observe()")
+
+    def meet(self, learner: Learner) -> None:  # noqa: B027 - optional
+        """Training begins, with this agent. Raises ValueError where it cannot work with it."""
 
     def update(self, rollout: Rollout) -> Mapping[str, float]:
         """One training step on what happened since the last one. Returns metrics."""

@@ -16,6 +16,7 @@ from gymnasium import spaces
 from foundation.checks import number
 from shaping.combine import Combiner, WeightedSum
 from shaping.episodes import EpisodeTransform
+from shaping.learner import Learner
 from shaping.parts import TASK, Part, RewardTermError, Setting
 from shaping.pay import Change, Ledger
 from shaping.terms import RewardTerm
@@ -379,6 +380,24 @@ class Shaper:
                     raise RewardTermError(f"learning in {self._who(path)} gave {metric} = {value} at step {self.steps}")
                 metrics[f"{prefix}/{metric}"] = float(value)
         return metrics
+
+    @property
+    def reads_policy(self) -> tuple[str, ...]:
+        """The parts that ask the agent how it acts, in words; see `meet`."""
+        return tuple(self._who(path) for path, part in self.parts.items() if part.reads_policy)
+
+    def meet(self, learner: Learner) -> None:
+        """Training begins, with this agent.
+
+        Raises:
+            ValueError: a part cannot work with it.
+        """
+        for path, part in self.parts.items():
+            if part.reads_policy:
+                try:
+                    part.meet(learner)
+                except ValueError as error:
+                    raise ValueError(f"{self._who(path)} cannot work with this agent: {error}") from error
 
     # -- pay that changes --------------------------------------------------------------------------
 

@@ -1,17 +1,26 @@
-"""The small worlds of the papers: fast, deterministic, made for experiments of a minute."""
+"""The small worlds of the papers: fast, deterministic, made for experiments of a minute.
+
+Each is a file of this folder with `WORLDS`; see `envs.classic.worlds`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 
 import gymnasium
 from stable_baselines3.common.vec_env import VecEnv
 
+from envs.arguments import keywords
 from envs.catalogue import EnvDescription, Family, Option, Request, registry
-from envs.classic.caption_quest import EVENTS, REPORTS, STEP_LIMIT, CaptionQuestEnv, CaptionQuestVecEnv
-from envs.classic.cards import CAPTION_QUEST, OPTIONS
+from envs.classic.worlds import World
+from foundation.registry import import_all
 
-__all__ = ["CaptionQuestEnv", "CaptionQuestVecEnv", "ClassicFamily"]
+
+@functools.cache
+def worlds() -> Mapping[str, World]:
+    """Every small world by its id, in the order of their files."""
+    return {world.id: world for module in import_all(__name__) for world in getattr(module, "WORLDS", ())}
 
 
 @registry.register("classic")
@@ -21,21 +30,31 @@ class ClassicFamily(Family):
     place = 30
 
     def ids(self) -> Sequence[str]:
-        return (CAPTION_QUEST,)
+        return tuple(worlds())
 
     def options(self) -> Sequence[Option]:
-        return OPTIONS
+        return tuple(option for world in worlds().values() for option in world.options)
 
     def describe(self, env_id: str) -> EnvDescription:
-        return EnvDescription(env_id, reports=REPORTS, events=EVENTS, max_episode_steps=STEP_LIMIT)
+        rules = worlds()[env_id].face.worlds
+        return EnvDescription(env_id, rules.reports, rules.known_events, rules.limit)
 
     def register(self, env_id: str) -> None:
+        world = worlds()[env_id]
         gymnasium.register(
-            env_id, entry_point="envs.classic.caption_quest:CaptionQuestEnv", max_episode_steps=STEP_LIMIT
+            env_id,
+            entry_point=f"{world.face.__module__}:{world.face.__qualname__}",
+            max_episode_steps=world.face.worlds.limit,
+            kwargs=dict(world.arguments),
         )
 
-    def make_vec(  # type: ignore[override]  # these and no others
-        self, env_id: str, request: Request, *, dummy: bool = False, max_episode_steps: int = STEP_LIMIT
-    ) -> VecEnv:
-        """See `CaptionQuestVecEnv` for the arguments."""
-        return CaptionQuestVecEnv(request, dummy=dummy, max_episode_steps=max_episode_steps)
+    def arguments(self, env_id: str) -> frozenset[str] | None:
+        accepted = keywords(worlds()[env_id].face.worlds)
+        return None if accepted is None else accepted - {"request"}
+
+    def make_vec(self, env_id: str, request: Request, **kwargs: object) -> VecEnv:
+        """See the world's own `WorldVecEnv` for the arguments."""
+        world = worlds()[env_id]
+        make: type = world.face.worlds
+        venv: VecEnv = make(request, **{**world.arguments, **kwargs})
+        return venv

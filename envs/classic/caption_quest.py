@@ -11,19 +11,15 @@ billions of steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from envs.batched import BatchedVecEnv
-from envs.catalogue import EnvDescription, Request
-from envs.typing import Array, BoolArray, IntArray
-from foundation.checks import whole
+from envs.catalogue import NAMESPACE, Option, Request
+from envs.classic.worlds import Played, World, WorldEnv, WorldVecEnv
+from envs.typing import BoolArray, IntArray
 
 SIZE, LEVELS, STEP_LIMIT = 6, 3, 200
 ACTIONS = ("north", "south", "west", "east", "pickup", "use", "descend", "wait")
@@ -65,105 +61,62 @@ _COLOURS = {"floor": (38, 42, 51), "hero": (240, 228, 66), KEY: (230, 159, 0), T
             BOULDER: (120, 124, 133), FOUNTAIN: (86, 180, 233), "open": (0, 158, 115)}  # fmt: skip
 
 
-class CaptionQuestVecEnv(BatchedVecEnv):
-    """CaptionQuests behind SB3's vector interface, stepped together with array operations.
+class CaptionQuestVecEnv(WorldVecEnv):
+    """CaptionQuests behind SB3's vector interface.
 
     Observations are (17,) float32: the hero's place, the way to the key and the trapdoor and
     whether the hero stands on them, the way to the boulder and the fountain, whether the key is
     held and the trapdoor open, and the level.
 
     Args:
-        request: how many, which seeds, what of `REPORTS` and `EVENTS` to report.
+        request: see `WorldVecEnv`.
         dummy: "use" at the boulder gives a line that sounds like a fight won and may be had without
             end: a trap for rewards that pay the same line again and again.
         max_episode_steps: the time limit.
-
-    Raises:
-        ValueError: for an argument that makes no sense; for workers, which a world of a microsecond
-            a step has no use for.
     """
 
-    def __init__(self, request: Request, *, dummy: bool = False, max_episode_steps: int = STEP_LIMIT) -> None:
-        whole("max_episode_steps", max_episode_steps)
-        if request.workers:
-            raise ValueError(
-                f"workers={request.workers}: a step of CaptionQuest costs less than sending it to another process; "
-                "use workers=0"
-            )
-        super().__init__(
-            EnvDescription("CaptionQuest", REPORTS, EVENTS),
-            request,
-            spaces.Box(-1.0, 1.0, (OBSERVATIONS,), np.float32),
-            spaces.Discrete(len(ACTIONS)),
-        )
+    title = "CaptionQuest"
+    limit = STEP_LIMIT
+    reports = REPORTS
+    known_events = EVENTS
+
+    def __init__(self, request: Request, *, dummy: bool = False, max_episode_steps: int | None = None) -> None:
+        observations = spaces.Box(-1.0, 1.0, (OBSERVATIONS,), np.float32)
+        super().__init__(request, observations, spaces.Discrete(len(ACTIONS)), max_episode_steps)
         n = request.n_envs
         self.dummy = dummy
-        self._limit = max_episode_steps
         self._texts = tuple(name for name in request.report if name != "events")
         self._events = request.events if "events" in request.report else ()
-        self._rows = np.arange(n)
-        self._episode_seeds = np.zeros(n, np.int64)
         self._hero = np.zeros((n, 2), np.int64)
         self._starts = np.zeros((n, LEVELS, 2), np.int64)
         self._things = np.zeros((n, LEVELS, 4, 2), np.int64)
         self._level = np.zeros(n, np.int64)
         self._has_key = np.zeros(n, np.bool_)
         self._open = np.zeros(n, np.bool_)
-        self._lengths = np.zeros(n, np.int64)
-        self._actions: IntArray = np.zeros(n, np.int64)
 
-    def reset(self) -> Array:
-        """Start new episodes everywhere and return their first observations."""
-        self.reset_infos = [{} for _ in range(self.num_envs)]
-        for index in range(self.num_envs):
-            self.begin(index)
-        return self._observe()
-
-    def begin(self, index: int, episode_seed: int | None = None) -> None:
-        """Start an episode in one world: the one of this seed, or the next of the stream."""
-        if episode_seed is None:
-            episode_seed = self.episodes.next(index)
-        random = np.random.default_rng(episode_seed)
+    def begin_world(self, index: int, random: np.random.Generator) -> dict[str, Any]:
         cells = np.stack([random.permutation(SIZE * SIZE)[:5] for _ in range(LEVELS)])
         places = np.stack([cells % SIZE, cells // SIZE], axis=-1)
         self._starts[index], self._things[index] = places[:, 0], places[:, 1:]
         self._hero[index] = self._starts[index, 0]
-        self._level[index] = self._lengths[index] = 0
+        self._level[index] = 0
         self._has_key[index] = self._open[index] = False
-        self._episode_seeds[index] = episode_seed
-        self.reset_infos[index] = {"episode_seed": episode_seed, **dict.fromkeys(self._texts, "")}
+        return dict.fromkeys(self._texts, "")
 
-    def step_async(self, actions: Array) -> None:
-        self._actions = np.asarray(actions, np.int64).reshape(-1)
-        if self._actions.shape != (self.num_envs,) or ((self._actions < 0) | (self._actions >= len(ACTIONS))).any():
-            raise ValueError(f"actions are {np.asarray(actions).tolist()}; expected {self.num_envs} of 0 to 7")
-
-    def step_wait(self) -> VecEnvStepReturn:
-        lines, events, solved = self._play(self._actions)
-        self._lengths += 1
-        truncated = (self._lengths >= self._limit) & ~solved
-        done = solved | truncated
-        observations = self._observe()
+    def play(self, actions: IntArray) -> Played:
+        lines, events, solved = self._play(actions)
         said = [CAPTIONS[line] for line in lines.tolist()]
-        infos: list[dict[str, Any]] = [dict.fromkeys(self._texts, line) for line in said]
+        entries: dict[str, list[Any]] = dict.fromkeys(self._texts, said)
         if self._events:
+            happened: list[Any] = [None] * self.num_envs
             for index in np.flatnonzero(events.any(axis=1)).tolist():
-                happened = tuple(name for name in self._events if events[index, EVENTS.index(name)])
-                if happened:
-                    infos[index]["events"] = happened
-        if done.any():
-            for index in np.flatnonzero(done).tolist():
-                infos[index]["terminal_observation"] = observations[index].copy()
-                infos[index]["TimeLimit.truncated"] = bool(truncated[index])
-                infos[index]["is_success"] = bool(solved[index])
-                infos[index]["episode_seed"] = int(self._episode_seeds[index])
-                self.begin(index)
-            observations = self._observe()
-        return observations, solved.astype(np.float32), done, infos
+                happened[index] = tuple(name for name in self._events if events[index, EVENTS.index(name)]) or None
+            entries["events"] = happened
+        return Played(solved.astype(np.float64), solved, solved, entries)
 
     def _play(self, actions: IntArray) -> tuple[IntArray, BoolArray, BoolArray]:
         """Lines (n,), events (n, 3) and whether the episode is solved (n,) of one step."""
-        rows, n = self._rows, self.num_envs
+        rows, n = self.rows, self.num_envs
         lines = np.zeros(n, np.int64)
         events = np.zeros((n, len(EVENTS)), np.bool_)
         moving = actions < PICKUP
@@ -207,8 +160,8 @@ class CaptionQuestVecEnv(BatchedVecEnv):
         lines[actions == WAIT] = _WAITED
         return lines, events, solved
 
-    def _observe(self) -> npt.NDArray[np.float32]:
-        things = self._things[self._rows, self._level]
+    def observe(self) -> npt.NDArray[np.float32]:
+        things = self._things[self.rows, self._level]
         way = (things - self._hero[:, None]) / (SIZE - 1)
         on = (things == self._hero[:, None]).all(axis=2)
         values = np.zeros((self.num_envs, OBSERVATIONS), np.float32)
@@ -219,7 +172,7 @@ class CaptionQuestVecEnv(BatchedVecEnv):
         values[:, 5:7], values[:, 7] = way[:, TRAPDOOR], on[:, TRAPDOOR]
         values[:, 8:10], values[:, 10:12] = way[:, BOULDER], way[:, FOUNTAIN]
         values[:, 12], values[:, 13] = held, self._open
-        values[self._rows, 14 + self._level] = 1.0
+        values[self.rows, 14 + self._level] = 1.0
         return values
 
     def frame(self, index: int, scale: int = 32) -> npt.NDArray[np.uint8]:
@@ -237,44 +190,31 @@ class CaptionQuestVecEnv(BatchedVecEnv):
         return picture
 
 
-class CaptionQuestEnv(gymnasium.Env[Array, np.int64]):
+class CaptionQuestEnv(WorldEnv):
     """One CaptionQuest behind gymnasium's interface; see `CaptionQuestVecEnv` for the arguments."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4}
+    worlds = CaptionQuestVecEnv
+    usual = ("message",)
 
-    def __init__(
-        self,
-        *,
-        report: Sequence[str] = ("message",),
-        events: Sequence[str] = (),
-        dummy: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        self._world = CaptionQuestVecEnv(
-            Request(1, report=tuple(report), events=tuple(events), render_mode=render_mode),
-            dummy=dummy,
-            max_episode_steps=2**62,
-        )
-        self.render_mode = render_mode
-        self.observation_space = self._world.observation_space
-        self.action_space = self._world.action_space
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
-        """Start an episode: the one of `seed`, or the next of the stream."""
-        super().reset(seed=seed)
-        self._world.begin(0, int(seed) if seed is not None else int(self.np_random.integers(2**62)))
-        return self._world._observe()[0], dict(self._world.reset_infos[0])
-
-    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Play one action. The time limit is gymnasium's."""
-        self._world.step_async(np.array([action]))
-        observations, rewards, dones, infos = self._world.step_wait()
-        info = infos[0]
-        over = bool(dones[0])
-        observation = np.asarray(info.pop("terminal_observation") if over else np.asarray(observations)[0])
-        info.pop("TimeLimit.truncated", None)
-        return observation, float(rewards[0]), over, False, info
-
-    def render(self) -> Array | None:  # type: ignore[override]
-        """The world as (192, 192, 3) uint8, or None without a render_mode."""
-        return self._world.frame(0) if self.render_mode == "rgb_array" else None
+WORLDS = (
+    World(
+        f"{NAMESPACE}CaptionQuest-v0",
+        CaptionQuestEnv,
+        (
+            Option(
+                "classic/caption_quest",
+                f"{NAMESPACE}CaptionQuest-v0",
+                steps=300_000,
+                events=EVENTS,
+                task="Take the key, unlock the trapdoor and climb down, on every level.",
+                subgoals={
+                    "pick up the key": "picked_up_key",
+                    "unlock the trapdoor": "opened_trapdoor",
+                    "climb down": "deeper_level",
+                },
+            ),
+        ),
+    ),
+)

@@ -156,7 +156,7 @@ class Experiment:
 
     def shaping_callback(self, model: BaseAlgorithm, env: ShapedVecEnv) -> ShapingCallback:
         """What lets the parts of the reward learn and writes pay that has changed."""
-        return ShapingCallback(env, self.agent.stored_rewards(model))
+        return ShapingCallback(env, self.agent.stored_rewards(model), self.agent.learner(model))
 
     def _workers(self, make: Callable[[int], VecEnv], rows: int) -> int:
         """`workers`; "auto" is tried out once."""

@@ -1,0 +1,38 @@
+"""What a part of the reward may ask of the agent: how its policy acts, and what would change it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from shaping.transitions import FloatArray, Observations
+
+
+class Learner(Protocol):
+    """An agent's policy, as parts see it that read it (`Part.reads_policy`)."""
+
+    def probabilities(self, observations: Observations) -> FloatArray:
+        """π(a|s) as the agent acts now, (n, actions), for one discrete action.
+
+        Args:
+            observations: of the environment, (n, ...), without what parts publish.
+
+        Raises:
+            ValueError: actions are no single discrete ones, or the agent sees more than these.
+        """
+
+    def rises(self, weights: FloatArray) -> FloatArray:
+        """How the log-probability of every step of the newest rollout rises along a direction.
+
+        The direction is the mean over steps of weight · ∇ log π(a|s), which is the policy gradient
+        where weights are advantages; the rise, per unit along it and to first order, is that of
+        log π(a|s) of each step.
+
+        Args:
+            weights: (T, n_envs), of the steps since the last update, T as many as the rollout has.
+
+        Returns:
+            (T, n_envs).
+
+        Raises:
+            ValueError: the agent keeps no rollout.
+        """
