@@ -19,5 +19,6 @@ CLAIM = Comparison(
         "ours": ("env=minihack/room_random_5x5", "shaping=none", "agent=ppo"),
     },
     total_timesteps=40_000,
+    seeds=(200, 201, 202, 203, 204),  # PPO\'s defaults were chosen on 101 to 109
     equal=True,
 )
