@@ -37,8 +37,9 @@ class BehaviourAlignment(WeightedSum):
     Once a rollout each factor moves along dJ_task/dfactor. To first order, that is how much a
     policy-gradient step on the signal would raise the task's return: the inner product of two
     policy gradients, that of the task's advantages and that of the signal's. As both have scales of
-    their own, the correlation over the rollout's steps is taken: 1 where the signal pushes the
-    policy just as the task does, −1 where it pushes the other way, 0 where it does not matter.
+    their own, advantages are taken at one spread, and the product in units of the task's own with
+    itself, at most 1 either way: 1 where the signal pushes the policy just as the task does, −1
+    where it pushes the other way, 0 where it does not matter.
 
     A rollout in which the task's advantages are smaller than before moves them less; one in which
     it paid nothing, and nothing was expected, moves nothing.
@@ -46,7 +47,7 @@ class BehaviourAlignment(WeightedSum):
     Args:
         weights: see `WeightedSum`: what factors are multiplied with.
         withheld: see `WeightedSum`.
-        learning_rate: by how much a factor moves at a correlation of 1.
+        learning_rate: by how much a factor moves in a rollout at an alignment of 1.
         heads: "scalar": one factor a signal. "state": factor_i(s) = 1 + z(s) · W_i and a reward
             φ1(s) = z(s) · W_1 of its own, linear in features of the observation.
         decay: by how much factors, and W, shrink at every rollout: what does not help goes to 0.
@@ -65,7 +66,7 @@ class BehaviourAlignment(WeightedSum):
         self,
         weights: Mapping[str, float | str | Schedule] | None = None,
         withheld: Sequence[str] = (),
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.5,
         heads: Literal["scalar", "state"] = "scalar",
         decay: float = 0.0,
         least: float = 0.0,
@@ -168,15 +169,18 @@ class BehaviourAlignment(WeightedSum):
         return following
 
     def _move_factors(self, rises: FloatArray, advantages: FloatArray, rate: float) -> dict[str, float]:
-        """Factors move by the correlation of rises with their signals' advantages."""
-        metrics = {}
+        """Factors move by what their signals' advantages have of the task's direction."""
+        products = {}
         for column, name in enumerate(self._names):
             signal = advantages[..., column] - advantages[..., column].mean()
-            length = float(np.linalg.norm(rises) * np.linalg.norm(signal))
-            correlation = float((rises * signal).sum()) / length if length > 1e-12 else 0.0
-            metrics[f"alignment_{name}"] = correlation
-            if name != TASK:
-                self._factors[name] = float(np.clip(self._factors[name] + rate * correlation, self.least, self.most))
+            length = float(np.linalg.norm(signal))
+            products[name] = float((rises * signal).sum()) / length if length > 1e-9 else 0.0
+        task = products.pop(TASK)
+        metrics = {}
+        for name, product in products.items():
+            alignment = float(np.clip(product / task, -1.0, 1.0)) if task > 1e-9 else 0.0
+            metrics[f"alignment_{name}"] = alignment
+            self._factors[name] = float(np.clip(self._factors[name] + rate * alignment, self.least, self.most))
         return metrics
 
     def _shrink(self) -> None:
