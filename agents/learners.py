@@ -23,6 +23,8 @@ STEP = 1e-3  # length of a step that measures a rise, as a share of the weights'
 
 
 class _SB3Learner:
+    keeps_rollout = False
+
     def __init__(self, model: Any) -> None:
         self._model = model
 
@@ -57,6 +59,8 @@ class _SB3Learner:
 
 class OnPolicyLearner(_SB3Learner):
     """PPO, A2C and their kin, whose policy stands still from a rollout's first step to its end."""
+
+    keeps_rollout = True
 
     def _acts(self, observations: Any) -> Tensor:
         if isinstance(self._model.policy, MaskableActorCriticPolicy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.learners import learner_of
@@ -21,7 +22,7 @@ class ShapingCallback(BaseCallback):
         learner: what the algorithm shows of its policy, where other than SB3's.
 
     Raises:
-        ValueError: when training starts: pay would change and there is nowhere to write it, or
+        ValueError: when training starts, or at `prepare`: pay would change and there is nowhere to write it, or
             rewards are normalised outside of the shaping (VecNormalize), where a difference would
             have another scale; or a part reads the policy and the algorithm shows none.
     """
@@ -30,29 +31,37 @@ class ShapingCallback(BaseCallback):
         super().__init__()
         self._env, self._stored, self._learner = env, stored, learner
 
-    def _on_training_start(self) -> None:
+    def prepare(self, model: BaseAlgorithm) -> None:
+        """Find out whether the reward and the algorithm fit; called when training starts, too.
+
+        Raises:
+            ValueError: see the class.
+        """
         if self._env.reads_policy:
-            learner = self._learner or learner_of(self.model)
+            learner = self._learner or learner_of(model)
             if learner is None:
                 raise ValueError(
                     f"{' and '.join(self._env.reads_policy)} must know how the agent acts, and "
-                    f"{type(self.model).__name__} cannot say: use agent=ppo, a2c, dqn or qrdqn, or other shaping"
+                    f"{type(model).__name__} cannot say: use agent=ppo, a2c, dqn or qrdqn, or other shaping"
                 )
             self._env.meet(learner)
         if not self._env.changes_pay:
             return
-        self._stored = self._stored or stored_rewards(self.model)
+        self._stored = self._stored or stored_rewards(model)
         if self._stored is None:
             raise ValueError(
-                f"{type(self.model).__name__} keeps no rewards that could change: use no shaping.episode and "
+                f"{type(model).__name__} keeps no rewards that could change: use no shaping.episode and "
                 "relabel=false with it, or another agent"
             )
-        normalise = self.model.get_vec_normalize_env()
+        normalise = model.get_vec_normalize_env()
         if normalise is not None and normalise.norm_reward:
             raise ValueError(
                 "rewards are normalised outside of the shaping, so numbers of another scale would be added; use "
                 "VecNormalize(..., norm_reward=False) and the running_normalise transform of a term"
             )
+
+    def _on_training_start(self) -> None:
+        self.prepare(self.model)
 
     def _on_step(self) -> bool:
         return True

@@ -104,6 +104,8 @@ class BehaviourAlignment(WeightedSum):
             self.parts = (*setting.signals, OWN)
 
     def meet(self, learner: Learner) -> None:
+        if not learner.keeps_rollout:
+            raise ValueError("it looks at what a policy gradient over a rollout would do, and there is none: agent=ppo")
         self._learner = learner
 
     def weights(self, steps: int) -> Mapping[str, float]:

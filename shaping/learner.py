@@ -10,6 +10,9 @@ from shaping.transitions import FloatArray, Observations
 class Learner(Protocol):
     """An agent's policy, as parts see it that read it (`Part.reads_policy`)."""
 
+    keeps_rollout: bool
+    """Does the agent keep the steps of a rollout, so that `rises` can be asked for?"""
+
     def probabilities(self, observations: Observations) -> FloatArray:
         """π(a|s) as the agent acts now, (n, actions), for one discrete action.
 
@@ -34,5 +37,5 @@ class Learner(Protocol):
             (T, n_envs).
 
         Raises:
-            ValueError: the agent keeps no rollout.
+            ValueError: the agent keeps no rollout, or one of another length.
         """

@@ -148,7 +148,9 @@ class Experiment:
             ValueError: an agent that cannot act there, with the reason.
         """
         self.agent.refuse(env, self.settings)
-        return self.agent.make(env, self.settings, seed=self.config.seed, threads=self._threads)
+        model = self.agent.make(env, self.settings, seed=self.config.seed, threads=self._threads)
+        self.shaping_callback(model, env).prepare(model)
+        return model
 
     def load_agent(self, folder: Path, env: ShapedVecEnv | None = None, *, trust: bool = False) -> BaseAlgorithm:
         """The agent's model from a checkpoint's folder, to go on in `env`; None: to play only."""

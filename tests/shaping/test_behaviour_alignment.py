@@ -18,6 +18,8 @@ SIGNALS = ("task", "good", "bad", "idle")
 class Softmax:
     """A tabular softmax policy over (states, actions), as a learner: rises in closed form."""
 
+    keeps_rollout = True
+
     def __init__(self, logits):
         self.logits = logits
 
@@ -224,6 +226,13 @@ def test_advantages_are_those_of_generalised_advantage_estimation_and_values_are
 def test_numbers_out_of_bounds_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         BehaviourAlignment(**arguments)
+
+
+def test_an_agent_without_rollouts_is_refused():
+    learner = Softmax(np.zeros((1, 2)))
+    learner.keeps_rollout = False
+    with pytest.raises(ValueError, match="agent=ppo"):
+        bound().meet(learner)
 
 
 def test_without_a_term_there_is_nothing_to_weigh():
