@@ -42,6 +42,9 @@ class AgentConfig:
     n_envs: ClassVar[int] = 8
     """Environments side by side, where a run does not say how many."""
 
+    bootstraps: ClassVar[bool] = True
+    """Does it go on with V(s') where time ran out? Potentials end otherwise where it does not."""
+
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = {"gamma": {"least": 0.0, "most": 1.0}}
     """Setting -> bounds for `foundation.checks.number`; those of base classes hold as well."""
 

@@ -22,9 +22,10 @@ class ShapingCallback(BaseCallback):
         learner: what the algorithm shows of its policy, where other than SB3's.
 
     Raises:
-        ValueError: when training starts, or at `prepare`: pay would change and there is nowhere to write it, or
-            rewards are normalised outside of the shaping (VecNormalize), where a difference would
-            have another scale; or a part reads the policy and the algorithm shows none.
+        ValueError: when training starts, or at `prepare`: pay would change and there is nowhere to
+            write it, or rewards are normalised outside of the shaping (VecNormalize), where a
+            difference would have another scale; or a part reads the policy and the algorithm shows
+            none.
     """
 
     def __init__(self, env: ShapedVecEnv, stored: StoredRewards | None = None, learner: Learner | None = None) -> None:

@@ -47,6 +47,7 @@ class ShapedEnv(Face, gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorAr
         episode: EpisodeTransform | None = None,
         gamma: float,
         seed: int = 0,
+        bootstraps: bool = True,
         folder: str | Path | None = None,
         publishing_only: bool = False,
     ) -> None:
@@ -56,6 +57,7 @@ class ShapedEnv(Face, gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorAr
             "episode": episode,
             "gamma": gamma,
             "seed": seed,
+            "bootstraps": bootstraps,
             "folder": folder,
             "publishing_only": publishing_only,
         }

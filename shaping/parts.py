@@ -29,6 +29,11 @@ class Setting:
     seed: int  # this part's own: parts of one experiment draw from unrelated streams
     folder: Path | None = None  # where it may keep files that people read and edit; need not exist yet. None: nowhere
     signals: tuple[str, ...] = (TASK,)  # "task", then "name" of every term, or "name/channel" of each of its channels
+    bootstraps: bool = True  # does the agent go on with V(s') where time ran out, as SB3's do?
+
+    def no_more(self, terminated: BoolArray, truncated: BoolArray) -> BoolArray:
+        """Where nothing follows, to the agent, so that a potential of what follows is 0."""
+        return terminated if self.bootstraps else terminated | truncated
 
 
 class Part(ABC):  # noqa: B024 - what a part does is its kind's to say

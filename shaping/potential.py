@@ -34,14 +34,14 @@ class PotentialTerm(RewardTerm):
     Source: Ng, Harada and Russell 1999.
 
     Φ(s') is 0 after termination, and stays Φ(s') after truncation, where the agent goes on with
-    V(s'). An agent that does not (REINFORCE) needs ``truncation="zero"`` (Grzes 2017).
+    V(s'). For an agent that does not (REINFORCE) it is 0 there, too (Grzes 2017).
 
     Args:
         potential: Φ. The name of an info entry (a float), ``observation:KEY`` for a scalar entry of
             the observation, ``module:function``, or a function. A function takes (observations,
             infos) and returns (n_envs,); where episodes start, rows of running ones mean nothing.
         scale: Φ is multiplied by it; below 0 where the entry is a distance.
-        truncation: Φ(s') after truncation, "keep" or "zero".
+        truncation: Φ(s') after truncation, "keep" or "zero"; "auto" is as the agent needs it.
 
     Raises:
         ValueError: at construction or `bind`, for a potential that cannot be found or read.
@@ -54,12 +54,11 @@ class PotentialTerm(RewardTerm):
         self,
         potential: str | Potential = "explored",
         scale: float = 1.0,
-        truncation: Literal["keep", "zero"] = "keep",
+        truncation: Literal["auto", "keep", "zero"] = "auto",
     ) -> None:
         self.potential = potential
         self.scale = number("scale", scale)
-        self.truncation = one_of("truncation", truncation, ("keep", "zero"))
-        self._zero_at_truncation = truncation == "zero"
+        self.truncation = one_of("truncation", truncation, ("auto", "keep", "zero"))
         self._entry = self._key = None
         self._function: Potential | None = None
         if callable(potential):
@@ -76,6 +75,7 @@ class PotentialTerm(RewardTerm):
 
     def bind(self, setting: Setting) -> None:
         self.gamma = setting.gamma
+        self._zero_at_truncation = self.truncation == "zero" or (self.truncation == "auto" and not setting.bootstraps)
         self.current = np.zeros(setting.n_envs)
         if self._key is None:
             return

@@ -44,6 +44,7 @@ class Shaper:
         transforms: name of a signal ("task" included) -> transforms applied to it in this order.
         episode: decides about the rewards of whole episodes; see `pay_changes`.
         n_envs, observation_space, action_space, gamma, seed: see `Setting`.
+        bootstraps: see `Setting`.
         folder: where parts keep files for people, each in a folder of its path; None: nowhere.
         publishing_only: drop what no observation needs, and pay the task's own reward: to play
             without learning. Nobody is asked for rewards that nobody sees.
@@ -65,6 +66,7 @@ class Shaper:
         action_space: spaces.Space[Any],
         gamma: float,
         seed: int = 0,
+        bootstraps: bool = True,
         folder: str | Path | None = None,
         publishing_only: bool = False,
     ) -> None:
@@ -87,7 +89,7 @@ class Shaper:
         """Every part by its path."""
         if len(self.parts) < len(paths):
             raise ValueError(f"two parts have one path among {', '.join(path for path, _ in paths)}; rename a term")
-        setting = Setting(n_envs, observation_space, action_space, gamma, seed, None, self.signals)
+        setting = Setting(n_envs, observation_space, action_space, gamma, seed, None, self.signals, bootstraps)
         for path, part in self.parts.items():
             self._bind(path, part, setting, folder)
         self._published = [path for path, part in self.parts.items() if part.observation_space is not None]

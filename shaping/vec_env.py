@@ -44,6 +44,7 @@ class ShapedVecEnv(Face, VecEnvWrapper):
             `pay_changes` says where the algorithm learns from.
         gamma: the agent's own discount.
         seed: every part's own seed is derived from it and from the part's name.
+        bootstraps: does the agent go on with V(s') where time ran out?
         folder: where parts keep files for people; None: nowhere.
         publishing_only: drop what no observation needs; see `Shaper`.
 
@@ -62,6 +63,7 @@ class ShapedVecEnv(Face, VecEnvWrapper):
         episode: EpisodeTransform | None = None,
         gamma: float,
         seed: int = 0,
+        bootstraps: bool = True,
         folder: str | Path | None = None,
         publishing_only: bool = False,
     ) -> None:
@@ -75,6 +77,7 @@ class ShapedVecEnv(Face, VecEnvWrapper):
             action_space=venv.action_space,
             gamma=gamma,
             seed=seed,
+            bootstraps=bootstraps,
             folder=folder,
             publishing_only=publishing_only,
         )

@@ -134,6 +134,7 @@ class Experiment:
                 episode=reward.episode,
                 gamma=self.settings.gamma,
                 seed=seed,
+                bootstraps=self.settings.bootstraps,
                 folder=None if config.run_dir is None else Path(config.run_dir) / "terms",
                 publishing_only=publishing_only,
             )

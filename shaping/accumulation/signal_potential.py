@@ -48,6 +48,7 @@ class SignalPotential(Accumulation):
 
     def bind(self, setting: Setting) -> None:
         super().bind(setting)
+        self._bootstraps = setting.bootstraps
         self.signals = self.others(matching(self.signals, setting.signals, "a potential"))
         if not self.signals:
             raise ValueError(f"only the outcome is left: name a signal beside {', '.join(self.outcome)}")
@@ -63,6 +64,6 @@ class SignalPotential(Accumulation):
         """γ·Φ(s') − Φ(s) at every step (T,)."""
         after = np.cumsum(signals) if self.form == "sum" else signals.copy()
         before = np.concatenate([np.zeros(1), after])[: len(after)]
-        if episode.ending == "terminated":
+        if episode.ending == "terminated" or (episode.ending == "truncated" and not self._bootstraps):
             after[-1:] = 0.0
         return episode.gamma * after - before

@@ -37,7 +37,8 @@ class CalmTerm(RewardTerm):
         pbrs         γ Φ(Ach') − Φ(Ach), Φ(Ach) = Σ_{k∈Ach} w_k  leaves the best policies the best
         pbrs_shift   the same with Φ(Ach) = −Σ_{k∉Ach} w_k
 
-    In the last two Φ is 0 after termination and stays what it is after truncation; keep
+    In the last two Φ is 0 after termination and stays what it is after truncation, where the agent
+    goes on with V(s'); keep
     weight · Σ w_k below 1, or the step that ends the task looks bad. What was achieved is
     published, so that the shaped problem stays Markov.
 
@@ -129,7 +130,7 @@ class CalmTerm(RewardTerm):
             self._discover()
         n, k = setting.n_envs, len(self.subgoals)
         self._weights = np.array([subgoal.weight for subgoal in self.subgoals])
-        self.gamma = setting.gamma
+        self._setting = setting
         self.achieved = np.zeros((n, k), dtype=bool)
         self._counts = np.zeros(k, np.int64)
         self._transitions = 0
@@ -161,8 +162,8 @@ class CalmTerm(RewardTerm):
         if not shaped:
             return rewards
         after = self._potential()
-        after[batch.terminated] = 0.0
-        return np.asarray(self.gamma * after - before)
+        after[self._setting.no_more(batch.terminated, batch.truncated)] = 0.0
+        return np.asarray(self._setting.gamma * after - before)
 
     def observe(self) -> Array:
         if self.publish == "achieved":

@@ -51,7 +51,7 @@ class KinestheticTerm(RewardTerm):
         form: see above.
         discount: γ_s of form=potential: "one", as the authors train, or the "agent"'s own.
         terminal: Φ after a terminated episode: "keep" (the authors') or "zero", which leaves the
-            best policies the best. Truncation always keeps.
+            best policies the best; so does truncation with an agent that does not bootstrap.
         negative_slope: not 1 breaks the invariance of potentials.
         team_spirit: τ, 0 to 1; None leaves every car its own reward.
 
@@ -95,7 +95,7 @@ class KinestheticTerm(RewardTerm):
         return {} if self._before is None else self._before.seen
 
     def bind(self, setting: Setting) -> None:
-        self._n_envs = setting.n_envs
+        self._setting, self._n_envs = setting, setting.n_envs
         self._gamma = setting.gamma if self.discount == "agent" else 1.0
         self._before: View | None = None  # the step before
         self._potential: FloatArray = np.zeros(0)  # (K, N), its
@@ -127,7 +127,8 @@ class KinestheticTerm(RewardTerm):
         else:
             after = phi
             if self.terminal == "zero":
-                over = batch.terminated.reshape(len(phi), -1)[:, :1]  # an arena's cars end together
+                ends = self._setting.no_more(batch.terminated, batch.truncated)
+                over = ends.reshape(len(phi), -1)[:, :1]  # an arena's cars end together
                 after = np.where(over, 0.0, phi)
             rewards = self._gamma * after - self._potential
             if self.negative_slope != 1.0:

@@ -20,9 +20,9 @@ TURNS = {
 LOW = np.array([0.1, 0.6, -0.2, 0.1])
 
 
-def bound(transform, signals=SIGNALS, gamma=1.0):
+def bound(transform, signals=SIGNALS, gamma=1.0, bootstraps=True):
     space = spaces.Box(0, 1, (1,), np.float32)
-    transform.bind(Setting(1, space, spaces.Discrete(2), gamma, 0, None, signals))
+    transform.bind(Setting(1, space, spaces.Discrete(2), gamma, 0, None, signals, bootstraps))
     return transform
 
 
@@ -202,6 +202,9 @@ def test_a_potential_telescopes_to_0_at_termination_and_to_its_last_value_at_tru
     assert ended @ discounts == pytest.approx(0.0, abs=1e-12)
     truncated = transform(episode(gamma=gamma, ending="truncated")) - rest
     assert truncated @ discounts == pytest.approx(gamma**4 * phi[-1])
+    alone = bound(SignalPotential(["critic"]), gamma=gamma, bootstraps=False)  # an agent that does not go on with V(s')
+    truncated = alone(episode(gamma=gamma, ending="truncated")) - rest
+    assert truncated @ discounts == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_potential_of_a_signal_that_is_itself_the_states_worth():

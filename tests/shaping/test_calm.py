@@ -38,10 +38,11 @@ def batch(infos, terminated=False, truncated=False):
     )
 
 
-def bound(n=1, folder=None, **arguments):
+def bound(n=1, folder=None, bootstraps=True, **arguments):
     term = make_term("calm", **{"subgoals": GIVEN, "detector": "symbolic"} | arguments)
     space = corridors(1).observation_space
-    term.bind(Setting(n, space, corridors(1).action_space, GAMMA, 0, folder))
+    setting = Setting(n, space, corridors(1).action_space, GAMMA, 0, folder, bootstraps=bootstraps)
+    term.bind(setting)
     term.reset(np.zeros((n, 1)), [{} for _ in range(n)], np.ones(n, bool))
     return term
 
@@ -79,9 +80,9 @@ def test_potential_based_pay_sums_to_minus_the_first_potential_over_a_terminated
     )
 
 
-def test_the_potential_stays_after_truncation_and_is_nothing_after_termination():
-    for terminated, expected in ((False, GAMMA * 1 - 0), (True, 0.0)):
-        term = bound(mode="pbrs")
+def test_the_potential_stays_after_truncation_for_who_bootstraps_and_is_nothing_after_termination():
+    for terminated, bootstraps, expected in ((False, True, GAMMA), (True, True, 0.0), (False, False, 0.0)):
+        term = bound(mode="pbrs", bootstraps=bootstraps)
         step = batch([{"events": ("key",)}], terminated=terminated, truncated=not terminated)
         assert term(step) == pytest.approx([expected])
 

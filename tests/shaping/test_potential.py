@@ -11,9 +11,9 @@ from tests.shaping.worlds import corridors
 GAMMA = 0.9
 
 
-def potential_rewards(actions, *, n=1, truncation="keep", scale=-1.0, **arguments):
+def potential_rewards(actions, *, n=1, truncation="auto", scale=-1.0, bootstraps=True, **arguments):
     term = make_term("potential", potential="distance", scale=scale, truncation=truncation)
-    venv = ShapedVecEnv(corridors(n, **arguments), {"potential": term}, gamma=GAMMA)
+    venv = ShapedVecEnv(corridors(n, **arguments), {"potential": term}, gamma=GAMMA, bootstraps=bootstraps)
     venv.reset()
     rewards = []
     for action in actions:
@@ -36,8 +36,15 @@ def test_shaping_keeps_the_last_potential_after_truncation():
     assert discounted(rewards) == pytest.approx(GAMMA**3 * (-2 / 3) + 1.0)
 
 
-def test_the_last_potential_is_zero_after_truncation_when_asked():
-    assert discounted(potential_rewards([1, 0, 1], length=4, limit=3, truncation="zero")) == pytest.approx(1.0)
+@pytest.mark.parametrize(("truncation", "bootstraps"), [("zero", True), ("zero", False), ("auto", False)])
+def test_the_last_potential_is_zero_after_truncation_for_an_agent_that_does_not_bootstrap(truncation, bootstraps):
+    rewards = potential_rewards([1, 0, 1], length=4, limit=3, truncation=truncation, bootstraps=bootstraps)
+    assert discounted(rewards) == pytest.approx(1.0)
+
+
+def test_keep_keeps_whatever_the_agent_does():
+    rewards = potential_rewards([1, 0, 1], length=4, limit=3, truncation="keep", bootstraps=False)
+    assert discounted(rewards) == pytest.approx(GAMMA**3 * (-2 / 3) + 1.0)
 
 
 def test_termination_wins_when_the_time_limit_falls_on_the_same_step():
