@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.sb3.on_policy import PPOConfig
 from scripts.benchmarks.timed_vec_env import TimedVecEnv
+from shaping import Combiner
 
 PPO_TASK = "MiniHack-KeyRoom-S5-v0"
 PPO: dict[str, Any] = {
@@ -20,7 +21,13 @@ EVENTS = ("picked_up_key", "opened_door")
 class Learner:
     """PPO on the key room, ready to be timed turn by turn."""
 
-    def __init__(self, path: str, threads: int, terms: Sequence[str] | Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        threads: int,
+        terms: Sequence[str] | Mapping[str, Any] | None = None,
+        combiner: Combiner | None = None,
+    ) -> None:
         import stable_baselines3
         import torch
         from stable_baselines3.common.vec_env import VecMonitor
@@ -32,7 +39,7 @@ class Learner:
         from shaping import ShapedVecEnv, make_term
 
         self._torch = torch
-        self._updates = 0.0  # seconds in `update_terms`
+        self._updates = 0.0  # seconds at rollouts' ends, in what parts learn there
         if path == "stock":
             venv: Any = stock_vec_env(PPO_TASK, N_ENVS, ("glyphs_crop", "blstats", "inv_glyphs"), seed=0)
         else:
@@ -51,7 +58,8 @@ class Learner:
             venv = VecMonitor(venv)
             if terms is not None:
                 self._task = TimedVecEnv(venv)
-                venv = self._shaping = TimedVecEnv(ShapedVecEnv(self._task, built, gamma=0.99, seed=0))
+                self._stack = ShapedVecEnv(self._task, built, combiner=combiner, gamma=0.99, seed=0)
+                venv = self._shaping = TimedVecEnv(self._stack)
         if path == "stock":
             venv = VecMonitor(venv)
         self.venv, self.shaped = venv, terms is not None
@@ -67,37 +75,30 @@ class Learner:
 
     def speed(self, steps: int) -> float:
         """Training steps a second over `steps` more steps."""
-        from stable_baselines3.common.callbacks import BaseCallback
+        from agents import ShapingCallback
 
         learner = self
 
-        class UpdateTerms(BaseCallback):
-            def _on_step(self) -> bool:
-                return True
-
+        class Timed(ShapingCallback):
             def _on_rollout_end(self) -> None:
-                learner._update_terms()
+                started = time.perf_counter()
+                super()._on_rollout_end()
+                learner._updates += time.perf_counter() - started
 
         self._torch.set_num_threads(self._torch_threads)
         start, before = time.perf_counter(), self.model.num_timesteps
-        self.model.learn(steps, callback=UpdateTerms() if self.shaped else None, reset_num_timesteps=False)
+        callback = Timed(self._stack) if self.shaped else None
+        self.model.learn(steps, callback=callback, reset_num_timesteps=False)
         return (self.model.num_timesteps - before) / (time.perf_counter() - start)
-
-    def _update_terms(self) -> None:
-        started = time.perf_counter()
-        try:
-            self.venv.update_terms()
-        finally:
-            self._updates += time.perf_counter() - started
 
     @property
     def shaping_seconds(self) -> float:
-        """Seconds so far in ShapedVecEnv, without what is under it, and in `update_terms`."""
+        """Seconds so far in ShapedVecEnv, without what is under it, and at rollouts' ends."""
         return self._shaping.seconds - self._task.seconds + self._updates
 
 
 def share_of_training(learner: Learner, steps: int) -> float:
-    """The share of training time in ShapedVecEnv and in `update_terms`, timed around each call.
+    """The share of training time in ShapedVecEnv and at rollouts' ends, timed around each call.
 
     Two trainings with and without terms differ by less than the machine drifts; a clock inside
     one training does not drift.

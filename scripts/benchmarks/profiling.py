@@ -59,7 +59,7 @@ def profile(arguments: Arguments) -> dict[str, Any]:
         (learner, "speed", "rollouts: buffer, callbacks, log"),
         (learner._task.venv, "step_wait", "the game"),
         (learner.venv.venv, "step_wait", "reward terms"),
-        (learner, "_update_terms", "reward terms"),
+        (learner._stack, "update_terms", "reward terms"),
         (model.policy, "forward", "acting: heads, drawing an action"),
         (model.policy, "extract_features", "acting: encoders"),
         (model, "train", "update: minibatches, log"),
