@@ -84,11 +84,11 @@ class OnPolicyLearner(_SB3Learner):
             return np.zeros(weights.shape)
         own = float(torch.sqrt(sum((weight.detach() ** 2).sum() for weight in parameters)))
         step = STEP * own / length
-        with torch.no_grad():
-            with _moved(parameters, gradient, step):
-                above = self._log_probabilities(steps)
-            with _moved(parameters, gradient, -step):
-                below = self._log_probabilities(steps)
+        # with gradients, as encoders then find what repeats in the batch, and remember nothing
+        with _moved(parameters, gradient, step):
+            above = self._log_probabilities(steps).detach()
+        with _moved(parameters, gradient, -step):
+            below = self._log_probabilities(steps).detach()
         rises: FloatArray = ((above - below) / (2.0 * step)).cpu().numpy().astype(np.float64)
         return rises.reshape(weights.shape)
 
@@ -128,13 +128,15 @@ def _moved(parameters: list[Any], direction: tuple[Tensor, ...], step: float) ->
     """Weights are a step along a direction away, and to the last bit what they were afterwards."""
     kept = [parameter.detach().clone() for parameter in parameters]
     try:
-        for parameter, part in zip(parameters, direction, strict=True):
-            parameter.add_(part, alpha=step)
+        with torch.no_grad():
+            for parameter, part in zip(parameters, direction, strict=True):
+                parameter.add_(part, alpha=step)
         weights_change()
         yield
     finally:
-        for parameter, before in zip(parameters, kept, strict=True):
-            parameter.copy_(before)
+        with torch.no_grad():
+            for parameter, before in zip(parameters, kept, strict=True):
+                parameter.copy_(before)
         weights_change()
 
 
