@@ -12,6 +12,8 @@ import os
 import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +30,7 @@ LEFT_OUT = object()
 
 MOST_BYTES = 16 * 1024 * 1024  # of a reply
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between two attempts at a request
+LONGEST_ASKED = 60.0  # seconds that an endpoint may ask us to wait before the next; longer, and there is none
 SHORTEST_KEY = 8  # characters; "none" and "EMPTY" are no secrets, and answers may hold such words
 HIDDEN = "***"
 REFUSALS = (400, 403, 422)  # what endpoints answer to a field that they do not know
@@ -41,6 +44,9 @@ Fields = Mapping[str, Sequence[Any]]
 
 class Passing(Unavailable):
     """What may have passed in a second: a request is worth another attempt."""
+
+    pause = 0.0
+    """Seconds that the endpoint asks for before that (Retry-After)."""
 
 
 class Broken(Passing):
@@ -158,22 +164,22 @@ class Endpoint:
         for left in reversed(range(self._retries + 1)):
             try:
                 return self._once(base, key, path, body)
-            except Passing:
-                if not left or self._closed.wait(pause):
+            except Passing as error:
+                if not left or error.pause > LONGEST_ASKED or self._closed.wait(max(pause, error.pause)):
                     raise
                 pause = min(2 * pause, LONGEST_PAUSE)
         raise AssertionError("the last attempt returns or raises")
 
     def _once(self, base: str, key: str, path: str, body: Mapping[str, Any] | None) -> Any:
         self._counted()
-        status, content = self._run(self._exchange(self._connected(base), base + path, key, body))
+        status, content, wanted = self._run(self._exchange(self._connected(base), base + path, key, body))
         text = _hidden(content.decode("utf-8", "replace"), key)
         try:
             reply = _hidden(json.loads(text), key)  # again: JSON has other ways to write the same letters
         except (ValueError, RecursionError):
             reply = None
         if status != 200:
-            raise _error(status, text if reply is None else json.dumps(reply, ensure_ascii=False), base)
+            raise _error(status, text if reply is None else json.dumps(reply, ensure_ascii=False), base, wanted)
         if reply is None:
             if text.lstrip()[:1] == "<":
                 raise Unavailable(
@@ -185,7 +191,7 @@ class Endpoint:
 
     async def _exchange(
         self, client: httpx2.AsyncClient, url: str, key: str, body: Mapping[str, Any] | None
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, str]:
         import httpx2
 
         headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
@@ -202,7 +208,7 @@ class Endpoint:
                         content += chunk
                         if len(content) > MOST_BYTES:
                             raise Rejected(f"the answer is longer than {MOST_BYTES // 2**20} MiB")
-                    return response.status_code, bytes(content)
+                    return response.status_code, bytes(content), response.headers.get("Retry-After", "")
         except (TimeoutError, httpx2.TimeoutException):
             raise TimedOut(
                 f"Timeout: no whole answer within {self._timeout:g} s; a slow model needs a larger llm.timeout"
@@ -302,7 +308,7 @@ def _next(fields: Fields, places: Mapping[str, int], names: Sequence[str]) -> di
     return {name: place + (name in names) for name, place in places.items()}
 
 
-def _error(status: int, text: str, base: str) -> Unavailable | Rejected:
+def _error(status: int, text: str, base: str, wanted: str) -> Unavailable | Rejected:
     words = _words(text)
     if status in REFUSALS:
         return Refused(status, words)
@@ -311,7 +317,20 @@ def _error(status: int, text: str, base: str) -> Unavailable | Rejected:
     if status in (404, 405):
         return Unavailable(f"HTTP {status}: {words}; is llm.base_url={base} right, up to and with /v1?")
     kind = Broken if status >= 500 else Passing if status in PASSING else Unavailable
-    return kind(f"HTTP {status}: {words}")
+    error = kind(f"HTTP {status}: {words}")
+    if isinstance(error, Passing):
+        error.pause = _pause(wanted)
+    return error
+
+
+def _pause(wanted: str) -> float:
+    """The seconds of a Retry-After header, which holds seconds or a date; 0 where it does not."""
+    if wanted.strip().isdecimal():
+        return float(wanted)
+    with contextlib.suppress(ValueError, TypeError):
+        then = parsedate_to_datetime(wanted)
+        return max(0.0, (then - datetime.now(then.tzinfo)).total_seconds())
+    return 0.0
 
 
 def _words(text: str) -> str:

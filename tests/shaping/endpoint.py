@@ -16,6 +16,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.models = ["pretended"]
+        self.headers: dict[str, str] = {}  # of every answer that is an error
         self.behave: Callable[[str, dict[str, Any]], tuple[int, Any]] = completions({" yes\n": -0.1, " no\n": -3.0})
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
@@ -49,6 +50,8 @@ class Endpoint:
                 try:
                     self.send_response(status)
                     self.send_header("Content-Type", "application/json")
+                    for name, value in outer.headers.items() if status != 200 else ():
+                        self.send_header(name, value)
                     self.send_header("Content-Length", str(len(data)))
                     self.end_headers()
                     self.wfile.write(data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from pydantic import BaseModel, Field
@@ -87,6 +89,32 @@ def test_a_key_that_no_header_can_hold_is_unavailable_and_not_told(ask, monkeypa
     with pytest.raises(Unavailable, match="OPENAI_API_KEY") as raised:
         ask().choose("Is it?", YES_NO, version="1")
     assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_an_endpoint_that_asks_for_time_gets_it(pretended, ask, form):
+    well = completions({" yes\n": -0.5, " no\n": -2.0})
+    came: list[float] = []
+
+    def behave(path, body):
+        came.append(time.monotonic())
+        return (429, {"error": {"message": "slow down"}}) if len(came) == 1 else well(path, body)
+
+    pretended.behave = behave
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+    pretended.headers["Retry-After"] = "2" if form == "seconds" else later
+    assert ask(retries=1, timeout=10, model="m").choose("Is it?", YES_NO, version="1")[" yes\n"] == -0.5
+    assert came[1] - came[0] > 1.5  # and not the half second of the first pause
+
+
+def test_an_endpoint_that_asks_for_more_time_than_a_training_has_is_unavailable_at_once(pretended, ask):
+    pretended.behave = lambda *_: (503, {"error": {"message": "back tomorrow"}})
+    pretended.headers["Retry-After"] = "86400"
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match="back tomorrow"):
+        ask(retries=3, model="m").choose("Is it?", YES_NO, version="1")
+    assert time.monotonic() - started < 5
+    assert len(pretended.requests) == 1
 
 
 # Replies without end ------------------------------------------------------------------------------
