@@ -36,7 +36,7 @@ class Matches:
         blue, orange: cars in the teams.
         tick_skip: physics ticks (of 1/120 s) in a step.
         mesh_dir: see `simulator`.
-        flips: also read whether cars can flip, which costs 2 µs a car; else `has_flip` is
+        flips: also read whether cars can flip, which costs 2 µs a car in the air; else `has_flip` is
             `on_ground`.
 
     Raises:
@@ -143,9 +143,10 @@ class Matches:
 
         RocketSim forgets who touched the ball once that is read: once a step, and at a reset.
         """
-        self._raw[index] = self._arenas[index].get_gym_state()
-        if self._flips:
-            self._can_flip[index] = [car.get_state().has_flip_or_jump() for car in self._cars[index]]
+        raw = self._raw[index] = self._arenas[index].get_gym_state()
+        if self._flips:  # who stands can jump: asking costs more than looking whether it stands
+            cars = zip(raw[3:], self._cars[index], strict=True)
+            self._can_flip[index] = [row[0, _GROUND] > 0 or car.get_state().has_flip_or_jump() for row, car in cars]
 
     def _states(self) -> tuple[MatchStates, Array]:
         """What was read, as states, and the cars' columns (K, N, 36)."""
