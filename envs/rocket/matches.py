@@ -36,8 +36,8 @@ class Matches:
         blue, orange: cars in the teams.
         tick_skip: physics ticks (of 1/120 s) in a step.
         mesh_dir: see `simulator`.
-        flips: also read whether cars can flip, which costs 2 µs a car in the air; else `has_flip` is
-            `on_ground`.
+        flips: also read whether cars can flip, which costs 2 µs for each in the air; else
+            `has_flip` is `on_ground`.
 
     Raises:
         ValueError: impossible numbers, or meshes.
