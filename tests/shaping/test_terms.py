@@ -43,7 +43,7 @@ WORLDS = {"kinesthetic": driven}
 
 
 class Undecided:
-    """The learner that terms meet which read the policy: any of two actions, as likely as others."""
+    """The learner that terms meet which read the policy: one action is as likely as another."""
 
     def probabilities(self, observations):
         first = next(iter(observations.values())) if isinstance(observations, dict) else observations
