@@ -45,8 +45,8 @@ class ExplorsTerm(SelfDesignedTerm):
     so that R_φ raises actions that came out better than V expected, as far as the policy takes
     them, and lowers their rivals. A network takes Adam's steps along the same directions.
 
-    π is asked once a rollout. For agents that learn only at its end, as PPO and A2C, that is the
-    policy that acted; for DQN it is the one at the rollout's end, some updates later.
+    π is asked once a rollout, which no update interrupts. For PPO and A2C that is the policy that
+    acted; for DQN it is but for ε, which is taken as it is at the rollout's end.
 
     Args:
         pays: "both"; "designed", R_φ alone, which is SelfRS; "bonus", B alone, which is ExploB and
