@@ -55,7 +55,10 @@ def measure(seeds: Sequence[int], picture: Path) -> list[Row]:
                 training = train(
                     world.mdp, designer, world.learner, horizon=world.horizon, episodes=world.episodes, seed=seed
                 )
-                metrics = {"final_return": float(training.returns[-1]), "episodes_to_80": training.reached(0.8 * best)}
+                metrics = {
+                    "final_return": round(float(training.returns[-1]), 4),
+                    "episodes_to_80": training.reached(0.8 * best),
+                }
                 config = {"world": name, "designer": designer, "learner": world.learner, "episodes": world.episodes}
                 curves = {"return": (training.episodes.astype(np.float64), training.returns)}
                 rows.append(Row(f"{name}: {LABELS[designer]}", seed, config, metrics, curves))
@@ -83,7 +86,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
             panel.set_xlabel("episodes")
         axes[0].set_ylabel("return")
-        axes[0].legend()
+        axes[2].legend(loc="upper left")
 
 
 CLAIM = Measurement(
