@@ -137,7 +137,7 @@ class BehaviourAlignment(WeightedSum):
         self._paid.clear()
         terminated, truncated = rollout.stack("terminated"), rollout.stack("truncated")
         ended = terminated | truncated
-        flat = _flat(rollout)
+        flat = rollout.flat("observations")
         self._features.learn(flat)
         features = self._features(flat).reshape(*rewards.shape[:2], -1)
         advantages = self._critics.advantages(
@@ -243,11 +243,3 @@ class BehaviourAlignment(WeightedSum):
     def closing_remark(self) -> str | None:
         told = ", ".join(f"{name} {factor:.2f}" for name, factor in self._factors.items())
         return None if self.heads == "state" else f"learned factors: {told}"
-
-
-def _flat(rollout: Rollout) -> Observations:
-    """The observations of all steps, (T · n, ...)."""
-    first = rollout[0].observations
-    if isinstance(first, dict):
-        return {key: np.concatenate([batch.observations[key] for batch in rollout]) for key in first}
-    return np.concatenate([batch.observations for batch in rollout])

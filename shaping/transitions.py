@@ -79,3 +79,15 @@ class Rollout(Sequence[Transitions]):
         elif key is not None:
             raise ValueError(f"{field} is one array here, so it has no entry {key!r}")
         return np.stack(values)
+
+    def flat(self, field: str) -> Observations:
+        """The rows of all steps below each other, (T · n_envs, ...); a dict stays one.
+
+        Raises:
+            ValueError: see `stack`.
+        """
+        first = getattr(self[0], field) if len(self) and field in Transitions.__slots__ else None
+        if isinstance(first, dict):
+            return {key: np.concatenate([getattr(batch, field)[key] for batch in self]) for key in first}
+        stacked = self.stack(field)
+        return stacked.reshape(-1, *stacked.shape[2:])

@@ -25,11 +25,11 @@ def table(rows: Sequence[Row], only: Sequence[str] = ()) -> str:
     others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
     columns = [
         (title, [cell([row.metrics.get(name) for row in arm_rows]) for arm_rows in arms.values()])
-        for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _return) for name in others))
+        for name, title, cell in (*_COLUMNS, *map(_unlisted, others))
         if (not only or name in only)
         and (
             any(row.metrics.get(name) is not None for row in rows)
-            or (name in rows[0].metrics and name.startswith("steps_to"))
+            or (name in rows[0].metrics and name.startswith(_REACHED))
         )
     ]
     lines = ["| arm | seeds | " + " | ".join(title for title, _ in columns) + " |"]
@@ -38,6 +38,10 @@ def table(rows: Sequence[Row], only: Sequence[str] = ()) -> str:
         cells = [arm, str(len(arm_rows)), *(cells[i] for _, cells in columns)]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     return "\n".join(lines)
+
+
+def _unlisted(name: str) -> tuple[str, str, Callable[[Sequence[float | None]], str]]:
+    return name, name.replace("_", " "), _reached if name.startswith(_REACHED) else _return
 
 
 def _rate(values: Sequence[float | None]) -> str:
@@ -72,6 +76,8 @@ def _about(values: Sequence[float | None]) -> str:
 
 _NOT_SHOWN = {"seconds", "goal_rate"}
 """Metrics of a twin that its table leaves out; others are shown, `_COLUMNS` names them or not."""
+_REACHED = ("steps_to", "episodes_to")
+"""How names of metrics begin that say when something was first so good, None if never."""
 _COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] = (
     ("success_rate", "success, last 100 episodes", _rate),
     ("eval_success_rate", "success, evaluation", _rate),

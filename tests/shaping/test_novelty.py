@@ -7,7 +7,7 @@ import pytest
 from gymnasium import spaces
 
 from shaping import Rollout, Setting, ShapedVecEnv, Transitions, make_term
-from shaping.novelty import RowHash
+from shaping.state_counts import RowHash
 from tests.shaping.worlds import corridors
 
 ROOT2, ROOT3 = 2**-0.5, 3**-0.5

@@ -41,13 +41,22 @@ NEEDED = {
 WORLDS = {"kinesthetic": driven}
 """The world of a term that the plain corridors cannot feed."""
 
+
+class Undecided:
+    """The learner that terms meet which read the policy: one action is as likely as another."""
+
+    def probabilities(self, observations):
+        first = next(iter(observations.values())) if isinstance(observations, dict) else observations
+        return np.full((len(first), 2), 0.5)
+
+
 ACTIONS = np.random.default_rng(0).integers(0, 2, (120, 3)) | (np.arange(120) % 2)[:, None]
 
 
 def shaped(name, n=3, seed=5, dictionary=True):
     term = make_term(name, **NEEDED.get(name, {}))
     signals = [f"{name}/{channel}" for channel in term.channels] or [name]
-    return ShapedVecEnv(
+    venv = ShapedVecEnv(
         WORLDS.get(name, corridors)(n, length=5, limit=9, dictionary=dictionary),
         {name: term},
         transforms={signal: [transforms.registry.make("running_normalise")] for signal in signals},
@@ -55,6 +64,8 @@ def shaped(name, n=3, seed=5, dictionary=True):
         gamma=0.9,
         seed=seed,
     )
+    venv.meet(Undecided())
+    return venv
 
 
 def play(venv, actions):

@@ -139,6 +139,10 @@ def test_rollouts_are_handed_over_once_and_stacked_on_demand():
     assert venv.update_terms() == {"terms/w/seen": 5.0}
     assert term.rollout.stack("next_observations", "cells").shape == (5, 2, 6)
     assert term.rollout.stack("rewards").shape == (5, 2)
+    assert term.rollout.flat("next_observations")["cells"].shape == (10, 6)
+    np.testing.assert_array_equal(term.rollout.flat("rewards"), term.rollout.stack("rewards").reshape(-1))
+    with pytest.raises(ValueError, match="stack"):
+        term.rollout.flat("infos")
     for arguments in (("rewards", "x"), ("observations",), ("infos",), ("observations", "cell")):
         with pytest.raises(ValueError, match=r"entry|stack"):
             term.rollout.stack(*arguments)

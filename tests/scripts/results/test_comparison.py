@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scripts.compare import compare, main
-from scripts.results.comparison import read_runs, read_twin
+from scripts.results.comparison import Row, read_runs, read_twin
 from scripts.results.curves import common_grid, read_progress, steps_to
 from scripts.results.tables import table
 from tests.scripts.synthetic import make_run
@@ -63,6 +63,16 @@ def test_the_table_says_how_many_seeds_reached_a_level_and_copes_with_one_seed(r
     single = table([row for row in rows if row.seed == 0])
     assert "nan" not in single
     assert "| events | 1 |" in single
+
+
+def test_episodes_to_a_level_are_told_as_steps_to_it_are():
+    rows = [
+        Row("a", seed, {}, {"final_return": 1.5, "episodes_to_80": reached}) for seed, reached in enumerate((400, None))
+    ]
+    rows += [Row("b", seed, {}, {"final_return": 0.0, "episodes_to_80": None}) for seed in (0, 1)]
+    lines = table(rows).splitlines()
+    assert lines[2].endswith("400 (1 of 2) |")
+    assert lines[3].endswith("never (0 of 2) |")
 
 
 def test_runs_of_a_task_without_success_are_compared_by_return(tmp_path):
