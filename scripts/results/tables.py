@@ -25,12 +25,9 @@ def table(rows: Sequence[Row], only: Sequence[str] = ()) -> str:
     others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
     columns = [
         (title, [cell([row.metrics.get(name) for row in arm_rows]) for arm_rows in arms.values()])
-        for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _return) for name in others))
+        for name, title, cell in (*_COLUMNS, *((name, name.replace("_", " "), _cell_of(name)) for name in others))
         if (not only or name in only)
-        and (
-            any(row.metrics.get(name) is not None for row in rows)
-            or (name in rows[0].metrics and name.startswith("steps_to"))
-        )
+        and (any(row.metrics.get(name) is not None for row in rows) or (name in rows[0].metrics and "_to_" in name))
     ]
     lines = ["| arm | seeds | " + " | ".join(title for title, _ in columns) + " |"]
     lines.append("| --- | --- |" + " ---: |" * len(columns))
@@ -65,6 +62,18 @@ def _reached(values: Sequence[float | None]) -> str:
     return f"{short(float(np.median(known)))} ({len(known)} of {len(values)})"
 
 
+def _fine(values: Sequence[float | None]) -> str:
+    """What is computed and not sampled: small numbers, the same for every seed where they are."""
+    known = known_values(values)
+    same = len(known) == len(values) and max(known) - min(known) < 5e-5
+    return f"{known[0]:.4f}" if same else _estimate(values, lambda value: f"{value:.4f}", "")
+
+
+def _cell_of(name: str) -> Callable[[Sequence[float | None]], str]:
+    """How a metric without a column of its own is written: as when it was reached, or a number."""
+    return _reached if "_to_" in name else _return
+
+
 def _about(values: Sequence[float | None]) -> str:
     known = known_values(values)
     return short(interval(known).value) if known else "–"
@@ -77,6 +86,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] =
     ("eval_success_rate", "success, evaluation", _rate),
     ("task_return_mean", "task return, last 100 episodes", _return),
     ("eval_return_mean", "task return, evaluation", _return),
+    ("informativeness", "informativeness", _fine),
     ("steps_to_80", "steps to 80 % success", _reached),
     ("steps_to_90", "steps to 90 % success", _reached),
     ("steps", "steps", _about),

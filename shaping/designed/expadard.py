@@ -10,11 +10,9 @@ import numpy as np
 
 from foundation.checks import number
 from foundation.tabular_mdp import FloatArray, TabularMDP, solve
-from shaping.designed.informativeness import informativeness
-from shaping.designed.invariance import invariant
 from shaping.designed.operators import Matrix, target, visits
 from shaping.designed.programme import Programme, Solved
-from shaping.designed.result import DesignResult
+from shaping.designed.result import DesignResult, verified
 from shaping.designed.structures import each, refuse_structure
 
 TEACHER_RATE = 0.4
@@ -89,13 +87,11 @@ class Expadard:
     def design(self, policy: FloatArray) -> DesignResult:
         """The best reward for a policy, with its informativeness and invariance; see `solve`."""
         solved = self.solve(policy)
-        return DesignResult(
-            rewards=solved.rewards,
-            states=tuple(np.flatnonzero(np.abs(solved.rewards).max(axis=1) > 1e-9).tolist()),
+        return verified(
+            self.mdp,
+            solved.rewards,
+            "expadard",
             objective=solved.value,
-            informativeness=informativeness(self.mdp, solved.rewards),
-            invariance=invariant(self.mdp, solved.rewards),
-            method="expadard",
             options={
                 "r_max": self._programme.r_max,
                 "epsilon": self.epsilon,
@@ -127,12 +123,5 @@ def invariance_only(mdp: TabularMDP, features: Matrix | None = None, *, r_max: f
     refuse_structure(mdp, features)
     bound = float(np.abs(mdp.rewards).max()) if r_max is None else r_max
     solved = Programme(mdp, [target(mdp)], bound).solve(features)
-    return DesignResult(
-        rewards=solved.rewards,
-        states=tuple(np.flatnonzero(np.abs(solved.rewards).max(axis=1) > 1e-9).tolist()),
-        objective=0.0,
-        informativeness=informativeness(mdp, solved.rewards),
-        invariance=invariant(mdp, solved.rewards),
-        method="invariance",
-        options={"r_max": bound, "columns": int(features.shape[1])},
-    )
+    options = {"r_max": bound, "columns": int(features.shape[1])}
+    return verified(mdp, solved.rewards, "invariance", objective=0.0, options=options, programmes=1)

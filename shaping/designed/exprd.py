@@ -5,17 +5,17 @@ Source: Devidze et al. 2021, "Explicable Reward Design for Reinforcement Learnin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from foundation.checks import number, whole
 from foundation.tabular_mdp import FloatArray, IntArray, TabularMDP
-from shaping.designed.informativeness import Measure, informativeness
-from shaping.designed.invariance import invariant
-from shaping.designed.operators import Matrix, Target, target
+from shaping.designed.informativeness import Measure
+from shaping.designed.operators import Matrix, target
 from shaping.designed.programme import Programme, Solved
-from shaping.designed.result import DesignResult
+from shaping.designed.result import DesignResult, verified
 from shaping.designed.structures import groups, refuse_structure
 
 TIE = 1e-9
@@ -65,14 +65,29 @@ def exprd(
     first = np.flatnonzero(mdp.rewards.any(axis=1)).tolist()
     number("facility", facility, least=0)
     programme = Programme(mdp, targets, bound, measure=measure, l1=l1)
-    options = {"budget": budget, "r_max": bound, "state_only": state_only, "l1": l1, "facility": facility}
+    options: dict[str, Any] = {
+        "budget": budget,
+        "r_max": bound,
+        "state_only": state_only,
+        "l1": l1,
+        "facility": facility,
+    }
+    options["policies"] = len(targets)
     if features is not None:
         if budget is not None or state_only or candidates is not None:
             raise ValueError("a structure says where to pay: give budget=None, no state_only and no candidates with it")
         refuse_structure(mdp, features)
         solved = programme.solve(features)
-        states = np.flatnonzero(np.abs(solved.rewards).max(axis=1) > 1e-9).tolist()
-        return _result(mdp, measure, targets, programme, solved, solved.value, states, options)
+        return verified(
+            mdp,
+            solved.rewards,
+            "exprd",
+            objective=solved.value,
+            options=options,
+            programmes=programme.solved,
+            measure=measure,
+            targets=targets,
+        )
     left = _candidates(mdp, first, candidates, budget)
     distances = _distances(mdp) if facility else None
 
@@ -93,7 +108,17 @@ def exprd(
         solved, objective = tried[state]
         chosen.append(state)
         left.remove(state)
-    return _result(mdp, measure, targets, programme, solved, objective, chosen, options)
+    return verified(
+        mdp,
+        solved.rewards,
+        "exprd",
+        objective=objective,
+        states=chosen,
+        options=options,
+        programmes=programme.solved,
+        measure=measure,
+        targets=targets,
+    )
 
 
 def _candidates(mdp: TabularMDP, first: Sequence[int], given: Sequence[int] | None, budget: int | None) -> list[int]:
@@ -129,25 +154,3 @@ def _distances(mdp: TabularMDP) -> FloatArray:
         distances[further] = moves
         reached |= further
     return distances
-
-
-def _result(
-    mdp: TabularMDP,
-    measure: Measure,
-    targets: Sequence[Target],
-    programme: Programme,
-    solved: Solved,
-    objective: float,
-    states: Sequence[int],
-    options: Mapping[str, object],
-) -> DesignResult:
-    return DesignResult(
-        rewards=solved.rewards,
-        states=tuple(states),
-        objective=objective,
-        informativeness=informativeness(mdp, solved.rewards, measure, targets),
-        invariance=invariant(mdp, solved.rewards),
-        method="exprd",
-        options={**options, **vars(measure), "policies": len(targets)},
-        programmes=programme.solved,
-    )
