@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -24,7 +25,7 @@ WORLDS: dict[str, tuple[TabularMDP, str]] = {
 }
 """World -> its process, and the structure of its rewards."""
 PERIODS = (100, 1000)
-COUNTED = "h"
+COUNTED: Literal["h"] = "h"
 """How the code of 2024 counts rewards within a horizon."""
 
 
@@ -73,7 +74,7 @@ def _row(arm: str, seed: int, curve: Curve, best: float, seconds: float) -> Row:
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Values over episodes: a line the mean over seeds, a panel a world."""
-    with figure(path, 1, len(WORLDS), 4.6, 3.4) as (_, panels):
+    with figure(path, 1, len(WORLDS), 4.6, 3.8) as (drawing, panels):
         for (world, (mdp, _name)), panel in zip(WORLDS.items(), panels, strict=True):
             arms = dict.fromkeys(row.arm for row in rows if row.arm.startswith(f"{world}: "))
             for index, arm in enumerate(arms):
@@ -85,7 +86,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             panel.set_xlabel("episodes")
             panel.set_ylabel("value under the task")
             panel.xaxis.set_major_formatter(lambda value, _: short(value))
-        panels[0].legend()
+        drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 CLAIM = Measurement(
@@ -96,7 +97,7 @@ CLAIM = Measurement(
         "overlapping blocks and the goal, on the line with a key the five leaves of a tree, each per action. `task` is "
         "the task's own reward; `invariance` any reward of the structure that leaves the best policy the best, as the "
         "solver happens to choose; `exprd` the most informative one, designed once; `expadard-N` "
-        "[EXPADARD](terms/designed.md), designed anew every N episodes. `no structure`: with a weight for every pair of "
+        "[EXPADARD](terms/designed.md), designed anew every N episodes. `no structure`: a weight for every pair of "
         "state and action."
     ),
     measure=measure,

@@ -78,6 +78,8 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         for axes in (left, right):
             axes.set_yticks(range(len(names)), names)
             axes.invert_yaxis()
+        right.tick_params(labelleft=False)
+        left.locator_params(axis="x", nbins=4)
         right.set_xscale("log")
         right.set_xlabel("episodes to 90 % of the best value")
         left.set_xlabel("informativeness")
@@ -93,6 +95,7 @@ CLAIM = Measurement(
         "with B states beside the goal, `exprd-all` with all. `changed states` are those in which the reward calls "
         "best what is worse for the task, `start loss` what following it costs at the start."
     ),
+    seeds=tuple(range(100, 110)),
     measure=measure,
     picture="informativeness, and episodes to 90 % of the best value; a dot is a seed, a line the median",
     columns=("informativeness", "changed_states", "start_loss", "episodes_to_90"),

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foundation.tabular_mdp import FloatArray, TabularMDP
-from scripts.results.figures import panels
+from scripts.results.figures import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = "RdBu"
+MOST_WIDE, WIDE, MOST_FLAT = 4, 2.6, 0.25
+"""Panels side by side, their width in inches, and the least height of a map as a share of it."""
 _WALL, _CHOSEN = "#333840", "#E69F00"
 
 
@@ -37,15 +39,17 @@ def draw_map(
         there = {state: (state, 0) for state in range(mdp.n_states) if state not in mdp.absorbing}
     width, height = (1 + max(place[axis] for place in there.values()) for axis in (0, 1))
     most = float(np.abs(rewards).max()) or 1.0
-    size = 3.0 if height > 1 else 4.5
-    with panels(path, mdp.n_actions, size, max(1.2, size * min(1.0, height / width) + 0.4)) as (drawing, axes):
-        for action, panel in enumerate(axes):
+    columns = min(MOST_WIDE, mdp.n_actions)
+    tall = WIDE * max(MOST_FLAT, min(1.0, height / width)) + 0.4
+    with figure(path, -(-mdp.n_actions // columns), columns, WIDE, tall) as (drawing, axes):
+        for empty in axes[mdp.n_actions :]:
+            empty.set_axis_off()
+        for action, panel in enumerate(axes[: mdp.n_actions]):
+            aspect = "equal" if height / width > MOST_FLAT else "auto"
             grid = np.full((height, width), np.nan)
             for state, (column, row) in there.items():
                 grid[row, column] = rewards[state, action]
-            image = panel.imshow(
-                grid, cmap=COLOURS, vmin=-most, vmax=most, origin="lower", aspect="equal" if width < 40 else "auto"
-            )
+            image = panel.imshow(grid, cmap=COLOURS, vmin=-most, vmax=most, origin="lower", aspect=aspect)
             panel.set_title(actions[action] if actions else f"action {action}")
             panel.set_xticks([])
             panel.set_yticks([])
@@ -54,7 +58,7 @@ def draw_map(
             for state in chosen:
                 if state in there:
                     _frame(panel, there[state])
-        drawing.colorbar(image, ax=axes, shrink=0.8, label="reward")
+        drawing.colorbar(image, ax=list(axes), shrink=0.8, label="reward")
 
 
 def _walls(panel: Axes, mdp: TabularMDP, there: dict[int, tuple[int, int]]) -> None:

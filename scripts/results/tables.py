@@ -66,7 +66,8 @@ def _fine(values: Sequence[float | None]) -> str:
     """What is computed and not sampled: small numbers, the same for every seed where they are."""
     known = known_values(values)
     same = len(known) == len(values) and max(known) - min(known) < 5e-5
-    return f"{known[0]:.4f}" if same else _estimate(values, lambda value: f"{value:.4f}", "")
+    written = "{:.4f}".format
+    return written(round(known[0], 4) + 0.0) if same else _estimate(values, written, "")
 
 
 def _cell_of(name: str) -> Callable[[Sequence[float | None]], str]:

@@ -71,11 +71,11 @@ def exprd(
         "state_only": state_only,
         "l1": l1,
         "facility": facility,
+        "policies": len(targets),
     }
-    options["policies"] = len(targets)
     if features is not None:
         if budget is not None or state_only or candidates is not None:
-            raise ValueError("a structure says where to pay: give budget=None, no state_only and no candidates with it")
+            raise ValueError("a structure says where to pay: give no budget, state_only or candidates with it")
         refuse_structure(mdp, features)
         solved = programme.solve(features)
         return verified(
