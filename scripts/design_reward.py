@@ -139,9 +139,11 @@ def read(command_line: Sequence[str]) -> Arguments:
             kwargs[name.removeprefix(ENV_KWARGS)] = yaml.safe_load(text)
         else:
             rest.append(word)
+    if any(word.startswith("kwargs=") for word in rest):
+        raise ValueError("arguments of the world are written env.kwargs.NAME=value")
     words, arguments = parse(rest, Arguments, __doc__)
-    if words or any(word.startswith("kwargs=") for word in rest):
-        raise ValueError(f"unknown argument {(words or ['kwargs'])[0]!r}; options are written name=value")
+    if words:
+        raise ValueError(f"unknown argument {words[0]!r}; options are written name=value")
     arguments = replace(arguments, kwargs=kwargs)
     one_of("method", arguments.method, OF_METHOD)
     for name in sorted({name for names in OF_METHOD.values() for name in names} - set(OF_METHOD[arguments.method])):
