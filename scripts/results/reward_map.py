@@ -45,11 +45,17 @@ def draw_map(
         for empty in axes[mdp.n_actions :]:
             empty.set_axis_off()
         for action, panel in enumerate(axes[: mdp.n_actions]):
-            aspect = "equal" if height / width > MOST_FLAT else "auto"
             grid = np.full((height, width), np.nan)
             for state, (column, row) in there.items():
                 grid[row, column] = rewards[state, action]
-            image = panel.imshow(grid, cmap=COLOURS, vmin=-most, vmax=most, origin="lower", aspect=aspect)
+            image = panel.imshow(
+                grid,
+                cmap=COLOURS,
+                vmin=-most,
+                vmax=most,
+                origin="lower",
+                aspect="equal" if height / width > MOST_FLAT else "auto",
+            )
             panel.set_title(actions[action] if actions else f"action {action}")
             panel.set_xticks([])
             panel.set_yticks([])
