@@ -203,10 +203,12 @@ def _partition(features: Matrix) -> bool:
 
 
 def _solution(costs: FloatArray, matrix: Matrix, limits: FloatArray, bounds: FloatArray) -> Any:
-    for method in ("highs", "highs-ipm"):
-        found = linprog(costs, A_ub=matrix, b_ub=limits, bounds=bounds, method=method)
+    scale = float(np.abs(costs).max()) or 1.0  # the solver's tolerances are absolute, and costs may be tiny
+    for method in ("highs", "highs-ds", "highs-ipm"):
+        found = linprog(costs / scale, A_ub=matrix, b_ub=limits, bounds=bounds, method=method)
         if found.status in (0, INFEASIBLE):
             break
+    found.fun = scale * found.fun if found.fun is not None else None
     if found.status == INFEASIBLE:
         raise Infeasible(
             "no reward of this structure within the bound leaves the best policy the best: give a larger r_max, more "

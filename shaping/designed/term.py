@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
-from foundation.checks import one_of, whole
+from foundation.checks import number, one_of, whole
 from foundation.tabular_mdp import IntArray, TabularMDP
 from shaping.designed.expadard import TEACHER_RATE, Expadard
 from shaping.designed.exprd import exprd
@@ -60,6 +60,8 @@ class DesignedTerm(RewardTerm):
         structure: of R; see `structures.structure`. With exprd "states" goes with a budget, the
             others than "each" want budget=null.
         r_max: bound on |R|; None for the largest |R̄|.
+        l1: of exprd, the price of a unit of |R|. A tiny one, 1e-6, only decides between rewards of
+            the same informativeness: those that pay least.
         every: of expadard, episodes between two designs.
         epsilon: of expadard, how often its teacher does anything.
 
@@ -72,6 +74,7 @@ class DesignedTerm(RewardTerm):
 
     presets = {
         "exprd": {"method": "exprd", "budget": 5},
+        "exprd_least": {"method": "exprd", "budget": 5, "l1": 1e-6},
         "expadard": {"method": "expadard", "every": 100},
     }
     reads_rollout = False
@@ -86,6 +89,7 @@ class DesignedTerm(RewardTerm):
         counted: Literal["h+1", "h"] = "h+1",
         structure: str = "each",
         r_max: float | None = None,
+        l1: float = 0.0,
         every: int = 0,
         epsilon: float = TEACHER_RATE,
     ) -> None:
@@ -94,11 +98,12 @@ class DesignedTerm(RewardTerm):
         self.structure = one_of("structure", structure, NAMES)
         self.measure = Measure(tuple(horizons), counted)
         self.budget, self.r_max, self.epsilon = budget, r_max, epsilon
+        self.l1 = number("l1", l1, least=0)
         self.every = whole("every", every, least=0)
         self._table: RewardTable | None = None
         if file is not None:
-            given = (method, budget, list(horizons), counted, structure, r_max, every, epsilon)
-            if given != ("exprd", None, HORIZONS, "h+1", "each", None, 0, TEACHER_RATE):
+            given = (method, budget, list(horizons), counted, structure, r_max, l1, every, epsilon)
+            if given != ("exprd", None, HORIZONS, "h+1", "each", None, 0.0, 0, TEACHER_RATE):
                 raise ValueError(f"file={file} is designed already: give no argument of a design beside it")
             self._table = read_table(file)
         else:
@@ -117,9 +122,14 @@ class DesignedTerm(RewardTerm):
         if self.method == "expadard":
             if not self.every:
                 raise ValueError("method=expadard designs anew: say how many episodes it waits, such as every=100")
-            if self.budget is not None or list(self.measure.horizons) != HORIZONS or self.measure.counted != "h+1":
+            if (
+                self.l1
+                or self.budget is not None
+                or list(self.measure.horizons) != HORIZONS
+                or self.measure.counted != "h+1"
+            ):
                 raise ValueError(
-                    "budget, horizons and counted are of method=exprd; leave them out with method=expadard"
+                    "budget, horizons, counted and l1 are of method=exprd; leave them out with method=expadard"
                 )
         elif self.every or self.epsilon != TEACHER_RATE:
             raise ValueError("every and epsilon are of method=expadard; method=exprd designs once")
@@ -200,6 +210,7 @@ class DesignedTerm(RewardTerm):
                 measure=self.measure,
                 r_max=self.r_max,
                 state_only=self.structure == "states",
+                l1=self.l1,
                 features=features,
             )
         else:

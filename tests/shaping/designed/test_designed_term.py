@@ -86,6 +86,16 @@ def test_the_design_is_for_the_agent_s_own_discount():
     assert far.update(None)["changed_states"] == 0
 
 
+def test_a_tiny_price_takes_the_least_reward_of_those_that_tell_as_much():
+    terms = {}
+    for price in (0.0, 1e-6):
+        terms[price] = make_term("designed", budget=1, l1=price)
+        shaped(terms[price]).reset()
+    free, least = (terms[price].state_dict() for price in (0.0, 1e-6))
+    assert least["metrics"]["informativeness"] == pytest.approx(free["metrics"]["informativeness"], abs=1e-6)
+    assert np.abs(least["rewards"]).sum() < 0.8 * np.abs(free["rewards"]).sum()
+
+
 def test_what_is_paid_can_be_asked_for_again_in_the_shapes_of_a_replay_buffer():
     term = make_term("designed", budget=1)
     venv = shaped(term)
@@ -212,6 +222,8 @@ def played_line(venv):
         ({"method": "expadard"}, "every=100"),
         ({"method": "expadard", "every": 5, "budget": 3}, "are of method=exprd"),
         ({"method": "expadard", "every": 5, "counted": "h"}, "are of method=exprd"),
+        ({"method": "expadard", "every": 5, "l1": 1e-6}, "are of method=exprd"),
+        ({"l1": -1.0}, "l1=-1"),
         ({"every": 5}, "designs once"),
         ({"epsilon": 0.1}, "designs once"),
         ({"budget": 3, "structure": "room_blocks"}, "budget=null"),
