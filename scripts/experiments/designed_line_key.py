@@ -62,7 +62,8 @@ CLAIM = Measurement(
         "The line with a key of 2021: a place in [0, 1] and whether the key is held. `none` learns from the task's own "
         "reward. For the others the line is cut into 20 by 2 cells, 200 000 random steps estimate the process on them, "
         "and [EXPRD](terms/designed.md) designs for five cells beside those that pay. `exprd-5` is the solver's "
-        "choice of the most informative rewards; `exprd-5, least` pays a price of 10⁻⁵ for a unit of reward. PPO, 50 000 steps."
+        "choice of the most informative rewards; `exprd-5, least` pays a price of 10⁻⁵ for a unit of reward. PPO, "
+        "50 000 steps."
     ),
     measure=measure,
     picture="learning curves",

@@ -15,6 +15,7 @@ from foundation.tabular_mdp import IntArray, TabularMDP
 from shaping.designed.expadard import TEACHER_RATE, Expadard
 from shaping.designed.exprd import exprd
 from shaping.designed.informativeness import Measure
+from shaping.designed.result import DesignResult, verified
 from shaping.designed.structures import NAMES, structure
 from shaping.designed.table import RewardTable, designed_table, read_table
 from shaping.learner import Learner
@@ -115,7 +116,7 @@ class DesignedTerm(RewardTerm):
         self._mdp: TabularMDP | None = None
         self._edited: RewardTable | None = None
         self._episodes = 0
-        self._metrics: dict[str, float] = {}
+        self._metrics: dict[str, float] = {"designs": 0.0} if file is None else {}
         self._remark: str | None = None
 
     def _refuse_mixed(self) -> None:
@@ -194,9 +195,10 @@ class DesignedTerm(RewardTerm):
                 f"table (classic/room, classic/chain, classic/line_key), or design with {WHERE}"
             )
         self._mdp = replace(infos[row][MDP], gamma=self.gamma)
-        if self._table is None and self._edited is not None:
+        if self._edited is not None:
             self._table = self._edited
-        if self._table is None:
+            self._tell(verified(self._mdp, self._edited.rewards, "edited", measure=self.measure))
+        elif self._table is None:
             self._design()
 
     def _design(self) -> None:
@@ -215,16 +217,18 @@ class DesignedTerm(RewardTerm):
             )
         else:
             result = self._adaptive(mdp).design(self._policy(mdp))
-        held = result.invariance
-        self._metrics = {
-            "informativeness": result.informativeness,
-            "changed_states": float(len(held.changed)),
-            "designs": self._metrics.get("designs", 0.0) + 1.0,
-        }
+        self._tell(result)
+        self._metrics["designs"] += 1.0
         self._table = designed_table(mdp, result)
-        self._remark = None if held.holds else f"its reward changes what is best: {held}"
         if self._path is not None:
             self._table.write(self._path)
+
+    def _tell(self, result: DesignResult) -> None:
+        """What metrics and the run's end say of a table."""
+        held = result.invariance
+        self._metrics["informativeness"] = result.informativeness
+        self._metrics["changed_states"] = float(len(held.changed))
+        self._remark = None if held.holds else f"its reward changes what is best: {held}"
 
     def _adaptive(self, mdp: TabularMDP) -> Expadard:
         if self._designer is None:
@@ -264,7 +268,7 @@ class DesignedTerm(RewardTerm):
         if self.method == "expadard" and self._mdp is not None and self._episodes >= self.every:
             self._episodes = 0
             self._design()
-        return self._metrics
+        return dict(self._metrics)
 
     def state_dict(self) -> dict[str, Any]:
         table = self._table

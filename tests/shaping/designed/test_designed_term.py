@@ -162,6 +162,8 @@ def test_the_table_is_written_for_people_and_taken_up_as_they_left_it(tmp_path):
     venv.load_state_dict(shaped(make_term("designed", budget=1)).state_dict())
     venv.reset()
     assert edited.state_dict()["rewards"][0].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert edited.update(None)["changed_states"] > 0
+    assert "changes what is best" in edited.closing_remark()
 
 
 def test_a_table_comes_back_from_its_file_as_it_went(tmp_path):
