@@ -69,6 +69,14 @@ def _reached(values: Sequence[float | None]) -> str:
     return f"{short(float(np.median(known)))} ({len(known)} of {len(values)})"
 
 
+def _fine(values: Sequence[float | None]) -> str:
+    """What is computed and not sampled: small numbers, the same for every seed where they are."""
+    known = known_values(values)
+    same = len(known) == len(values) and max(known) - min(known) < 5e-5
+    written = "{:.4f}".format
+    return written(round(known[0], 4) + 0.0) if same else _estimate(values, written, "")
+
+
 def _about(values: Sequence[float | None]) -> str:
     known = known_values(values)
     return short(interval(known).value) if known else "–"
@@ -83,6 +91,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Sequence[float | None]], str]], ...] =
     ("eval_success_rate", "success, evaluation", _rate),
     ("task_return_mean", "task return, last 100 episodes", _return),
     ("eval_return_mean", "task return, evaluation", _return),
+    ("informativeness", "informativeness", _fine),
     ("steps_to_80", "steps to 80 % success", _reached),
     ("steps_to_90", "steps to 90 % success", _reached),
     ("steps", "steps", _about),

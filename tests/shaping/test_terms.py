@@ -26,7 +26,7 @@ from shaping import (
     terms,
     transforms,
 )
-from tests.shaping.worlds import corridors, driven, through_a_file
+from tests.shaping.worlds import corridors, driven, tabled, through_a_file
 
 NEEDED = {
     "potential": {"potential": "distance"},
@@ -38,7 +38,7 @@ NEEDED = {
 }
 """Arguments in the corridor for terms whose defaults cannot work there; the others get none."""
 
-WORLDS = {"kinesthetic": driven}
+WORLDS = {"kinesthetic": driven, "designed": tabled}
 """The world of a term that the plain corridors cannot feed."""
 
 

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 from foundation.plain_state import read_state, write_state
+from foundation.tabular_mdp import TabularMDP
 
 
 class Corridor(gymnasium.Env[Any, Any]):
@@ -125,6 +126,53 @@ class Driven(VecEnvWrapper):
 
 def driven(n: int, **arguments: Any) -> Driven:
     return Driven(corridors(n, **arguments))
+
+
+def corridor_table(length: int, gamma: float = 0.9) -> TabularMDP:
+    """A corridor as a table: the last cell absorbs, and the step onto it pays 1."""
+    transitions, rewards = np.zeros((length, 2, length)), np.zeros((length, 2))
+    for cell in range(length - 1):
+        transitions[cell, 0, max(0, cell - 1)] = transitions[cell, 1, cell + 1] = 1.0
+    transitions[-1, :, -1] = 1.0
+    rewards[-2, 1] = 1.0
+    places = (*((cell, 0) for cell in range(length - 1)), None)
+    return TabularMDP(transitions, rewards, gamma, np.eye(length)[0], (length - 1,), places)
+
+
+class Tabled(VecEnvWrapper):
+    """Corridors whose observation is the cell's number, and which report their table."""
+
+    def __init__(self, venv: VecEnv, length: int) -> None:
+        super().__init__(venv, observation_space=spaces.Discrete(length))
+        self.mdp = corridor_table(length)
+
+    def reset(self) -> Any:
+        observations = self.venv.reset().argmax(axis=1)
+        self.reset_infos = self.venv.reset_infos
+        self._tell(self.reset_infos)
+        return observations
+
+    def step_wait(self) -> Any:
+        observations, rewards, dones, infos = self.venv.step_wait()
+        for info in infos:
+            if "terminal_observation" in info:
+                info["terminal_observation"] = info["terminal_observation"].argmax()
+        self._tell(infos)
+        self._tell(self.venv.reset_infos)
+        return observations.argmax(axis=1), rewards, dones, infos
+
+    def _tell(self, infos: Any) -> None:
+        for info in infos:
+            info["mdp"] = self.mdp
+
+    @property
+    def unwrapped(self) -> VecEnv:
+        return self.venv.unwrapped
+
+
+def tabled(n: int, length: int, dictionary: bool = False, **arguments: Any) -> Tabled:
+    """Of numbers, whatever `dictionary` says: a table's states have no entries."""
+    return Tabled(corridors(n, length=length, **arguments), length)
 
 
 def through_a_file(state: Any, folder: Path) -> Any:
