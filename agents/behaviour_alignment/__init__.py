@@ -1,4 +1,4 @@
-"""BARFI: learns how the task's reward and the terms are blended, and the discount (Gupta et al. 2023)."""
+"""BARFI: learns how task and terms are blended, and the discount (Gupta et al. 2023)."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Softmax:
 
 
 class Gaussian:
-    """Continuous actions: the mean is a sigmoid of the outputs between the bounds, the spread fixed.
+    """Continuous actions: the mean a sigmoid of the outputs between the bounds, the spread fixed.
 
     Args:
         space: of the actions, one axis, with finite bounds.

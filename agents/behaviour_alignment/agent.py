@@ -27,12 +27,12 @@ from shaping.combine import WeightedSum
 
 REPLAY_FILE = "replay.pt"
 BLENDS = ("learned", "frozen", "primary", "naive", "pbrs")
-AT_LEAST_0, AT_LEAST_1, ABOVE_0 = {"least": 0.0}, {"least": 1.0}, {"above": 0.0}
+AT_LEAST_0, ABOVE_0, DECAY = {"least": 0.0}, {"above": 0.0}, {"least": 0.0, "below": 1.0}
 
 
 @dataclass
 class BARFIConfig(AgentConfig):
-    """BARFI: learns a blend of task and terms, and the discount, that make its policy best at the task."""
+    """BARFI: learns the blend of task and terms, and the discount, that serve the task best."""
 
     blend: str = "learned"  # learned; frozen (as it starts), primary (the task alone), naive (a sum), pbrs
     lower: str = "reinforce"  # how the policy learns from the blend: reinforce, actor_critic
@@ -82,7 +82,7 @@ class BARFIConfig(AgentConfig):
         ),
         **dict.fromkeys(("lambda_pi", "lambda_gamma", "lambda_r", "damping", "max_grad_norm"), AT_LEAST_0),
         **dict.fromkeys(("eta", "action_std"), ABOVE_0),
-        **dict.fromkeys(("inner_baseline", "outer_baseline"), {"least": 0.0, "below": 1.0}),
+        **dict.fromkeys(("inner_baseline", "outer_baseline"), DECAY),
     }
 
     def check(self) -> None:
@@ -161,7 +161,7 @@ class CartPoleConfig(BARFIConfig):
 
 @dataclass
 class HalfCheetahConfig(BARFIConfig):
-    """BARFI as for the half cheetah: random features, three numbers as factors, Adam. Untested here."""
+    """BARFI as for the half cheetah: random features, three numbers as factors, Adam."""
 
     features: str = "random_relu"
     heads: str = "scalar"
@@ -183,7 +183,7 @@ class HalfCheetahConfig(BARFIConfig):
 
 @register("barfi")
 class BARFIAgent(Agent):
-    """BARFI (Gupta et al. 2023): learns how task and terms are blended. See docs/behaviour_alignment.md."""
+    """BARFI (Gupta et al. 2023): learns how task and terms are blended."""
 
     config = BARFIConfig
     presets: ClassVar[Mapping[str, type[AgentConfig]]] = {

@@ -16,12 +16,12 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.algorithm import Algorithm
 from agents.behaviour_alignment.actors import Gaussian, Softmax
 from agents.behaviour_alignment.features import (
-    Constant,
     Fourier,
     OneHot,
     RandomReLU,
     StateFeatures,
     Tiles,
+    WithBias,
     bounds,
     kind_for,
     random_weights,
@@ -51,7 +51,7 @@ from agents.behaviour_alignment.replay import EpisodeReplay, IntArray
 
 ENTRY, TASK_SIGNAL = "reward_terms", "task"
 VANISHED = 0.02
-"""Of the largest entropy, and of the returns' size: an entropy and an outer gradient below are 0."""
+"""Shares of the largest entropy, and of the returns' size, below which both count as gone."""
 ROUNDS_VANISHED = 20
 
 
@@ -79,8 +79,8 @@ class BARFI(Algorithm):
         if new and kind == "random_relu":
             assert isinstance(space, spaces.Box)
             self.random_layer: FloatArray = random_weights(space, given["width"], self.random)
-        self.features = self._features(kind)
-        self.looks: StateFeatures = self.features if given["heads"] == "state" else Constant()
+        self.features = WithBias(self._features(kind))
+        self.looks = self.features if given["heads"] == "state" else WithBias(None)
         if new:
             shape = (self.actor.outputs, self.features.width)
             self.theta: FloatArray = self.random.uniform(-1.0, 1.0, shape) / math.sqrt(self.features.width)
@@ -150,7 +150,7 @@ class BARFI(Algorithm):
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "actor", "features", "looks", "ascents", "replay"]
 
-    # Playing ---------------------------------------------------------------------------------------
+    # Playing --------------------------------------------------------------------------------------
 
     def predict(
         self,
@@ -205,7 +205,7 @@ class BARFI(Algorithm):
         bounded = actions.reshape(len(actions), *space.shape)
         return np.clip(bounded, space.low, space.high).astype(space.dtype)
 
-    # A round ---------------------------------------------------------------------------------------
+    # A round --------------------------------------------------------------------------------------
 
     def collect(self, callback: BaseCallback) -> bool:
         """Play `delta` episodes, each environment as many as was fixed before the first step.
@@ -254,7 +254,7 @@ class BARFI(Algorithm):
             ) from error
 
     def train(self) -> None:
-        """A round's learning: an outer step, then inner steps, in the order of the published code."""
+        """A round's learning: an outer step, then inner steps, in the published code's order."""
         assert self.replay is not None
         given, replay = self.settings, self.replay
         newest = replay.newest(given["delta"])
@@ -284,7 +284,7 @@ class BARFI(Algorithm):
             return bool(played < given["warm_start"])
         return bool(played <= given["warm_start"] + given["inner_mul"])
 
-    # The inner problem -----------------------------------------------------------------------------
+    # The inner problem ----------------------------------------------------------------------------
 
     def _steps(self, rows: IntArray) -> Steps:
         assert self.replay is not None
@@ -360,7 +360,7 @@ class BARFI(Algorithm):
             self.critic = self.critic + self.ascents["critic"].step(clipped(rise, self.settings["max_grad_norm"]))
             self._finite("the critic", self.critic)
 
-    # The outer problem -----------------------------------------------------------------------------
+    # The outer problem ----------------------------------------------------------------------------
 
     def _outer_step(self, newest: IntArray) -> None:
         """One step of heads and discount, on episodes that the policy as it is has just played."""
@@ -452,7 +452,7 @@ class BARFI(Algorithm):
             self.logit += float(self.ascents["logit"].step(together[-1]))
             self._finite("the discount's logit", np.array(self.logit))
 
-    # What is told ----------------------------------------------------------------------------------
+    # What is told ---------------------------------------------------------------------------------
 
     def _watch(self, steps: Steps, returns: FloatArray, v: FloatArray) -> None:
         """Say once when nothing varies any more: neither what is done nor what is learned."""

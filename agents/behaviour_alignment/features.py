@@ -19,13 +19,9 @@ MOST_AUTO = 1_024
 
 
 class StateFeatures:
-    """Features of states.
-
-    A subclass has `width`, and `constant`, (width,): weights under which every state has value 1.
-    """
+    """Features of states, `width` of them."""
 
     width: int
-    constant: FloatArray
 
     def __call__(self, observations: Array) -> FloatArray:
         """(n, width) of (n, ...)."""
@@ -46,12 +42,10 @@ class Fourier(StateFeatures):
         self._low, self._span, self._order = low, high - low, order
         self.width = (order + 1) ** len(low)
         _refuse_width("order", order, self.width, len(low))
-        self.constant = np.zeros(self.width)
-        self.constant[0] = 1.0
 
     def __call__(self, observations: Array) -> FloatArray:
         places = np.clip((observations.reshape(len(observations), -1) - self._low) / self._span, 0.0, 1.0)
-        # e^(iπ c·s) is a product over coordinates: a cosine for each feature would cost ten times as much
+        # e^(iπ c·s) is a product over coordinates, ten times as fast as a cosine for each feature
         waves = np.exp((1j * np.pi) * places[..., None] * np.arange(self._order + 1))
         product = waves[:, 0]
         for coordinate in range(1, places.shape[1]):
@@ -79,7 +73,6 @@ class Tiles(StateFeatures):
         self._first = np.arange(tilings) * across**k
         self.width = tilings * across**k
         _refuse_width("tiles", tiles, self.width, k)
-        self.constant = np.full(self.width, 1.0 / tilings)
 
     def __call__(self, observations: Array) -> FloatArray:
         places = np.clip((observations.reshape(len(observations), -1) - self._low) / self._span, 0.0, 1.0)
@@ -91,7 +84,7 @@ class Tiles(StateFeatures):
 
 
 class RandomReLU(StateFeatures):
-    """A constant, and a hidden layer of random weights that are never learned.
+    """A hidden layer of random weights that are never learned.
 
     Args:
         weights: (width, k + 1), the last column the bias; see `random_weights`.
@@ -99,14 +92,12 @@ class RandomReLU(StateFeatures):
 
     def __init__(self, weights: FloatArray) -> None:
         self._weights = weights
-        self.width = len(weights) + 1
-        self.constant = np.zeros(self.width)
-        self.constant[-1] = 1.0
+        self.width = len(weights)
 
     def __call__(self, observations: Array) -> FloatArray:
         seen = observations.reshape(len(observations), -1).astype(np.float64)
-        hidden = np.maximum(seen @ self._weights[:, :-1].T + self._weights[:, -1], 0.0)
-        return np.concatenate([hidden, np.ones((len(seen), 1))], axis=1)
+        hidden: FloatArray = np.maximum(seen @ self._weights[:, :-1].T + self._weights[:, -1], 0.0)
+        return hidden
 
 
 def random_weights(space: spaces.Box, width: int, random: np.random.Generator) -> FloatArray:
@@ -120,7 +111,6 @@ class OneHot(StateFeatures):
 
     def __init__(self, space: spaces.Discrete) -> None:
         self.width, self._start = int(space.n), int(space.start)
-        self.constant = np.ones(self.width)
 
     def __call__(self, observations: Array) -> FloatArray:
         features = np.zeros((len(observations), self.width))
@@ -128,14 +118,26 @@ class OneHot(StateFeatures):
         return features
 
 
-class Constant(StateFeatures):
-    """The same of every state: heads that are numbers."""
+class WithBias(StateFeatures):
+    """Features and, last, a constant 1: what torch's linear layers add by themselves.
 
-    def __init__(self) -> None:
-        self.width, self.constant = 1, np.ones(1)
+    In the grid world it counts: most of its best policy is the same everywhere, and a bias beside
+    the basis's own constant learns that twice as fast.
+
+    Args:
+        features: the others; None for a constant alone, of heads that are numbers.
+    """
+
+    def __init__(self, features: StateFeatures | None) -> None:
+        self._features = features
+        self.width = 1 + (0 if features is None else features.width)
+        self.constant: FloatArray = np.zeros(self.width)
+        """Weights under which every state has the value 1."""
+        self.constant[-1] = 1.0
 
     def __call__(self, observations: Array) -> FloatArray:
-        return np.ones((len(observations), 1))
+        ones = np.ones((len(observations), 1))
+        return ones if self._features is None else np.concatenate([self._features(observations), ones], axis=1)
 
 
 def kind_for(space: spaces.Space[Any], kind: str, ranges: Sequence[Sequence[float]] | None, order: int) -> str:
@@ -186,6 +188,6 @@ def bounds(space: spaces.Box, ranges: Sequence[Sequence[float]] | None) -> tuple
 def _refuse_width(setting: str, value: int, width: int, coordinates: int) -> None:
     if width > MOST:
         raise ValueError(
-            f"agent.{setting}={value} makes {width:,} features of {coordinates} numbers, and more than {MOST:,} are too "
-            "many: give less, or agent.features=random_relu"
+            f"agent.{setting}={value} makes {width:,} features of {coordinates} numbers, and {MOST:,} are the most "
+            "there may be: give less, or agent.features=random_relu"
         )

@@ -67,7 +67,7 @@ class Steps:
     slots: int
 
 
-# The blend -----------------------------------------------------------------------------------------
+# The blend ----------------------------------------------------------------------------------------
 
 
 def head_values(heads: FloatArray, looked_at: FloatArray, learns_task: bool = True) -> FloatArray:
@@ -112,7 +112,7 @@ def potential_shaped(task: FloatArray, potential: FloatArray, ends: BoolArray, g
     return task + gamma * following - potential
 
 
-# Returns -------------------------------------------------------------------------------------------
+# Returns ------------------------------------------------------------------------------------------
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -151,7 +151,7 @@ def temporal_differences(rewards: FloatArray, values: FloatArray, ends: BoolArra
     return potential_shaped(rewards, values, ends, gamma)
 
 
-# Objectives ----------------------------------------------------------------------------------------
+# Objectives ---------------------------------------------------------------------------------------
 
 
 def policy_objective(
@@ -203,7 +203,7 @@ class Curvature:
         return rises
 
 
-# The hypergradient ---------------------------------------------------------------------------------
+# The hypergradient --------------------------------------------------------------------------------
 
 MODES = ("neumann", "cg", "exact", "first_order")
 

@@ -47,8 +47,8 @@ class Ascent:
         state["mean"] = 0.9 * state["mean"] + 0.1 * gradient
         state["square"] = 0.999 * state["square"] + 0.001 * gradient * gradient
         unbiased = state["square"] / (1.0 - 0.999 ** state["steps"])
-        rates = self.rate / (1.0 - 0.9 ** state["steps"]) / (np.sqrt(unbiased) + EPSILON)
-        return rates
+        rate = self.rate / (1.0 - 0.9 ** state["steps"])
+        return np.asarray(rate / (np.sqrt(unbiased) + EPSILON))
 
     def copy(self) -> Ascent:
         """Another that goes on from the same state."""

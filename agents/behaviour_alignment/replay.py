@@ -67,7 +67,7 @@ class EpisodeReplay:
         return np.arange(first, first + kept) % self.capacity
 
     def steps(self, rows: IntArray) -> tuple[Array, Array, FloatArray, BoolArray]:
-        """Observations, actions, rewards (N, signals) and ends of these episodes, step after step."""
+        """Observations, actions, rewards (N, signals) and ends of these episodes, all steps."""
         lengths = self.lengths[rows]
         if len(rows) == 1:
             row, length = int(rows[0]), int(lengths[0])

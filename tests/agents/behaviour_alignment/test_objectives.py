@@ -129,7 +129,7 @@ def test_temporal_differences_vanish_for_true_values_and_take_the_end_as_worth_n
     np.testing.assert_allclose(temporal_differences(rewards, 0 * values, ends, GAMMA), rewards)
 
 
-# A bandit whose solution is known ------------------------------------------------------------------
+# A bandit whose solution is known -----------------------------------------------------------------
 
 
 def bandit_curvature(theta, bonus):
@@ -141,7 +141,7 @@ def bandit_curvature(theta, bonus):
 
 @pytest.mark.parametrize("mode", ["neumann", "cg", "exact"])
 def test_on_a_bandit_the_solved_direction_is_that_of_the_known_solution(mode):
-    """θ* = r/b up to a constant, so d(v·θ*)/dr = v/b for every v that sums to 0: the sign counts."""
+    """θ* = r/b up to a constant, so d(v·θ*)/dr = v/b where v sums to 0: the sign counts."""
     rewards, bonus = np.array([1.0, 0.2, -0.5]), 0.5
     curvature, likely = bandit_curvature(rewards / bonus, bonus)
     worth = np.array([0.0, 1.0, 0.3])  # the task's: v = ∇ π · worth
@@ -175,7 +175,7 @@ def test_conjugate_gradients_end_where_there_is_no_maximum():
     np.testing.assert_array_equal(solved_direction(v, lambda u: u, "cg"), v)
 
 
-# Through a converged inner problem -----------------------------------------------------------------
+# Through a converged inner problem ----------------------------------------------------------------
 
 
 def converged(actor, heads, gamma, steps):
