@@ -460,7 +460,7 @@ class BARFI(Algorithm):
             return
         entropy = float(self.actor.entropies(steps.features @ self.theta.T).mean())
         size = float(np.abs(returns).sum()) / steps.slots
-        still = entropy < VANISHED * math.log(self.actor.outputs) and float(np.linalg.norm(v)) < VANISHED * size
+        still = entropy < VANISHED * math.log(self.actor.outputs) and float(np.linalg.norm(v)) <= VANISHED * size
         self.vanished = self.vanished + 1 if still else 0
         if self.vanished == ROUNDS_VANISHED and self.warning is None:
             assert self.replay is not None

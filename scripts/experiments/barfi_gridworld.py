@@ -11,8 +11,9 @@ CLAIM = Comparison(
     text=(
         "[BARFI](behaviour_alignment.md) in a square whose far corner pays 100 and where a step costs 0.1. The good "
         "heuristic is minus the squared distance to that corner; the bad one pays up to 200 a step in the middle of "
-        f"the square. {WORDS} `barfi-bad-fast` has five times the policy's learning rate. The task's own return counts, "
-        "over the last 100 episodes of training and over 100 more with actions sampled. All arms have the same number "
+        f"the square. {WORDS} `barfi-bad-fast` has five times the policy's learning rate. The task's own return "
+        "counts, over the last 100 episodes of training and over 100 more with "
+        "actions sampled. All arms have the same number "
         "of steps: 600 episodes for who never arrives, some 1,200 for who does. Learning rates and costs are those "
         "published or measured elsewhere; the number of steps, and that policy and factors have a bias, were chosen on "
         "seeds 300 to 302."
