@@ -261,17 +261,17 @@ class BARFI(Algorithm):
         inner = given["delta"] * given["inner_mul"]
         if not given["replay"]:
             if given["blend"] == "learned":
-                self._outer_step(newest)
-            self._inner_step(newest)
+                self.outer_step(newest)
+            self.inner_step(newest)
         elif self._is_warming():
             if given["warm"] == "naive":
-                self._inner_step(newest, naive=True)
+                self.inner_step(newest, naive=True)
         elif self.updates == 0 and given["burst"] and given["blend"] in ("learned", "frozen"):
-            self._inner_steps(given["warm_start"] + inner)
+            self.inner_steps(given["warm_start"] + inner)
         else:
             if given["blend"] == "learned":
-                self._outer_step(newest)
-            self._inner_steps(inner)
+                self.outer_step(newest)
+            self.inner_steps(inner)
         self._record(newest)
 
     def _is_warming(self) -> bool:
@@ -332,9 +332,9 @@ class BARFI(Algorithm):
             self.baselines[which] = decay * before + (1.0 - decay) * mean
         return before
 
-    def _inner_steps(self, count: int) -> None:
+    def inner_steps(self, count: int) -> None:
         for _ in range(count):
-            self._inner_step(self._sampled())
+            self.inner_step(self._sampled())
         self.updates += 1
 
     def _sampled(self, rows: IntArray | None = None) -> IntArray:
@@ -345,7 +345,7 @@ class BARFI(Algorithm):
         drawn = self.random.integers(there, size=1) if batch == 1 else self.random.permutation(there)[:batch]
         return drawn if rows is None else rows[drawn]
 
-    def _inner_step(self, rows: IntArray, naive: bool = False) -> None:
+    def inner_step(self, rows: IntArray, naive: bool = False) -> None:
         """One step of the policy, and of the critic, on these episodes."""
         steps = self._steps(rows)
         rewards = self._rewards(steps, naive)
@@ -362,7 +362,7 @@ class BARFI(Algorithm):
 
     # The outer problem ----------------------------------------------------------------------------
 
-    def _outer_step(self, newest: IntArray) -> None:
+    def outer_step(self, newest: IntArray) -> None:
         """One step of heads and discount, on episodes that the policy as it is has just played."""
         assert self.replay is not None
         given, earlier = self.settings, self.replay.before(self.settings["delta"])

@@ -5,32 +5,32 @@ from scripts.experiments.claim import Comparison
 
 _BAD = ("env=classic/sparse_square", "env.kwargs.heuristic=bad")
 _GOOD = ("env=classic/sparse_square", "env.kwargs.heuristic=good")
+_FAST = "agent.learning_rate=0.005"
 
 CLAIM = Comparison(
     title="Behaviour alignment: a square with a good and a bad heuristic",
     text=(
         "[BARFI](behaviour_alignment.md) in a square whose far corner pays 100 and where a step costs 0.1. The good "
         "heuristic is minus the squared distance to that corner; the bad one pays up to 200 a step in the middle of "
-        f"the square. {WORDS} `barfi-bad-fast` has five times the policy's learning rate. The task's own return "
-        "counts, over the last 100 episodes of training and over 100 more with "
-        "actions sampled. All arms have the same number "
-        "of steps: 600 episodes for who never arrives, some 1,200 for who does. Learning rates and costs are those "
-        "published or measured elsewhere; the number of steps, and that policy and factors have a bias, were chosen on "
-        "seeds 300 to 302."
+        f"the square. {WORDS} `barfi-bad-slow` has a fifth of the others' learning rate of the policy. The task's own "
+        "return counts, over the last 100 episodes of training and over 100 more with actions sampled. All arms have "
+        "the same number of steps: 400 episodes for who never arrives, some 900 for who soon does. The learning rate, "
+        "the number of steps, and that policy and factors have a bias, were chosen on seeds 300 to 304; everything "
+        "else is as published."
     ),
     arms={
-        "primary": arm(_BAD, "barfi", "primary"),
-        "naive-good": arm(_GOOD, "barfi", "naive"),
-        "barfi-good": arm(_GOOD, "barfi", "barfi"),
-        "naive-bad": arm(_BAD, "barfi", "naive"),
-        "frozen-bad": arm(_BAD, "barfi", "frozen"),
-        "barfi-bad": arm(_BAD, "barfi", "barfi"),
-        "barfi-bad-fast": arm(_BAD, "barfi", "barfi", "agent.learning_rate=0.005"),
-        "first-order-bad": arm(_BAD, "barfi", "first-order"),
-        "pbrs-bad": arm(_BAD, "barfi", "pbrs"),
-        "pbrs-ac-bad": arm(_BAD, "barfi", "pbrs-ac"),
+        "primary": arm(_BAD, "barfi", "primary", _FAST),
+        "naive-good": arm(_GOOD, "barfi", "naive", _FAST),
+        "barfi-good": arm(_GOOD, "barfi", "barfi", _FAST),
+        "naive-bad": arm(_BAD, "barfi", "naive", _FAST),
+        "frozen-bad": arm(_BAD, "barfi", "frozen", _FAST),
+        "barfi-bad": arm(_BAD, "barfi", "barfi", _FAST),
+        "barfi-bad-slow": arm(_BAD, "barfi", "barfi", "agent.learning_rate=0.001"),
+        "first-order-bad": arm(_BAD, "barfi", "first-order", _FAST),
+        "pbrs-bad": arm(_BAD, "barfi", "pbrs", _FAST),
+        "pbrs-ac-bad": arm(_BAD, "barfi", "pbrs-ac", _FAST, "agent.learning_rate_critic=0.005"),
     },
-    total_timesteps=30_000,
+    total_timesteps=20_000,
     metric="task_return_mean",
     columns=("task_return_mean", "eval_return_mean", "success_rate", "steps_to_90", "steps"),
 )

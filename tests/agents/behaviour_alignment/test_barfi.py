@@ -121,20 +121,20 @@ def test_a_costly_horizon_shortens_it() -> None:
 
 def test_the_blend_waits_for_the_warm_start_and_then_comes_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    for name in ("_inner_step", "_outer_step"):
+    for name in ("inner_step", "outer_step"):
         original = getattr(algorithm.BARFI, name)
 
         def told(self: Any, rows: Any, naive: bool = False, name: str = name, original: Any = original) -> Any:
             calls.append(f"{name}{'-naive' if naive else ''}")
-            return original(self, rows, naive) if name == "_inner_step" else original(self, rows)
+            return original(self, rows, naive) if name == "inner_step" else original(self, rows)
 
         monkeypatch.setattr(algorithm.BARFI, name, told)
     model = agents.build("barfi", forks(), seed=1, **FAST, warm_start=6, inner_mul=2)
     model.learn(6 * 3 * 5, log_interval=None)
-    burst = ["_inner_step"] * (6 + 6)
-    later = ["_outer_step"] + ["_inner_step"] * 6
+    burst = ["inner_step"] * (6 + 6)
+    later = ["outer_step"] + ["inner_step"] * 6
     # rounds end at 3, 6, 9, ... episodes, and up to 6 + 2 of them are warm
-    assert calls[: 2 + 12 + 14] == ["_inner_step-naive"] * 2 + burst + later + later
+    assert calls[: 2 + 12 + 14] == ["inner_step-naive"] * 2 + burst + later + later
 
 
 def test_rounds_of_several_environments_count_the_same_number_of_episodes() -> None:
