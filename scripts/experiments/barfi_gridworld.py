@@ -12,7 +12,7 @@ CLAIM = Comparison(
     text=(
         "[BARFI](behaviour_alignment.md) in a square whose far corner pays 100 and where a step costs 0.1. The good "
         "heuristic is minus the squared distance to that corner; the bad one pays up to 200 a step in the middle of "
-        f"the square. {WORDS} `barfi-bad-slow` has a fifth of the others' learning rate of the policy. The task's own "
+        f"the square. {WORDS} The task's own "
         "return counts, over the last 100 episodes of training and over 100 more with actions sampled. All arms have "
         "the same number of steps: 400 episodes for who never arrives, some 900 for who soon does. The learning rate, "
         "the number of steps, and that policy and factors have a bias, were chosen on seeds 300 to 304; everything "
@@ -25,7 +25,6 @@ CLAIM = Comparison(
         "naive-bad": arm(_BAD, "barfi", "naive", _FAST),
         "frozen-bad": arm(_BAD, "barfi", "frozen", _FAST),
         "barfi-bad": arm(_BAD, "barfi", "barfi", _FAST),
-        "barfi-bad-slow": arm(_BAD, "barfi", "barfi", "agent.learning_rate=0.001"),
         "first-order-bad": arm(_BAD, "barfi", "first-order", _FAST),
         "pbrs-bad": arm(_BAD, "barfi", "pbrs", _FAST),
         "pbrs-ac-bad": arm(_BAD, "barfi", "pbrs-ac", _FAST, "agent.learning_rate_critic=0.005"),
