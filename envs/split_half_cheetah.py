@@ -38,7 +38,7 @@ class SplitHalfCheetah(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def __init__(self, render_mode: str | None = None) -> None:
         refuse_without_mujoco()
-        weights = {"forward_reward_weight": 1.0, "ctrl_cost_weight": 1.0}
+        weights: dict[str, Any] = {"forward_reward_weight": 1.0, "ctrl_cost_weight": 1.0}
         super().__init__(gymnasium.make(BEHIND, render_mode=render_mode, max_episode_steps=-1, **weights))
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -80,7 +80,7 @@ class HalfCheetahFamily(PlainFamily):
         return EnvDescription(ID, frozenset(SplitHalfCheetah.reports), max_episode_steps=LIMIT)
 
     def register(self, env_id: str) -> None:
-        gymnasium.register(env_id, entry_point=SplitHalfCheetah, max_episode_steps=LIMIT)
+        gymnasium.register(env_id, entry_point=f"{__name__}:{SplitHalfCheetah.__name__}", max_episode_steps=LIMIT)
 
     def arguments(self, env_id: str) -> frozenset[str] | None:
         return frozenset({"max_episode_steps", "disable_env_checker"})

@@ -68,7 +68,8 @@ def trained(**settings: Any) -> Any:
     venv = envs.make_vec("breadcrumb/SparseSquare-v0", 1, seed=0, report=("reward_channels",), heuristic="bad")
     terms = {"channels": make_term("channels", names=["heuristic"])}
     env = ShapedVecEnv(VecMonitor(venv), terms, gamma=0.99, seed=0)
-    return agents.build("barfi", env, seed=0, **settings).learn(STEPS, log_interval=None)
+    model: Any = agents.build("barfi", env, seed=0, **settings)
+    return model.learn(STEPS, log_interval=None)
 
 
 def newest_of(model: Any) -> Any:

@@ -13,8 +13,8 @@ CLAIM = Comparison(
         "[BARFI](behaviour_alignment.md) on a pole that pays 1 for every step it stands, 500 at most. A controller "
         "that could balance it is the heuristic: good, 5 for doing what it would and −1 for the other; bad, −5 and 1. "
         f"{WORDS} BARFI and `frozen` learn from the sum for the first 150 episodes, as published. The task's own "
-        "return counts. Settings are those published, the first of a set where there are several; that the warm start stays "
-        "and the number of steps were chosen on seed 300."
+        "return counts. Settings are those published, the first of a set where there are several; that the warm start "
+        "stays and the number of steps were chosen on seed 300."
     ),
     arms={
         "primary": arm(_BAD, _AGENT, "primary"),

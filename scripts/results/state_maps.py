@@ -60,13 +60,14 @@ def states_over(
     if extent:
         if len(extent) != 4 or not (extent[0] < extent[1] and extent[2] < extent[3]):
             raise ValueError(f"extent={list(extent)}: expected x low, x high, y low, y high")
-        corners = tuple(float(value) for value in extent)
+        corners = [float(value) for value in extent]
     else:
         for number in (x, y):
             if not bounded[number]:
                 raise ValueError(f"the observation's number {number} has no bounds: give extent=XLOW,XHIGH,YLOW,YHIGH")
-        corners = (low[x], high[x], low[y], high[y])
-    across, up = np.meshgrid(np.linspace(*corners[:2], CELLS), np.linspace(*corners[2:], CELLS))
+        corners = [float(low[x]), float(high[x]), float(low[y]), float(high[y])]
+    columns, rows = np.linspace(corners[0], corners[1], CELLS), np.linspace(corners[2], corners[3], CELLS)
+    across, up = np.meshgrid(columns, rows)
     states = np.tile(base, (CELLS * CELLS, 1))
     states[:, x], states[:, y] = across.ravel(), up.ravel()
     return states.astype(np.float32), (corners[0], corners[1], corners[2], corners[3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,17 @@ def test_a_policy_that_has_saturated_is_told_once(capsys: pytest.CaptureFixture[
     model.learn(1000, log_interval=None)
     assert capsys.readouterr().out.count("saturated at a wrong place") == 1
     assert "at a task return of 0" in agents.get("barfi").closing_remark(model)
+
+
+def test_what_the_agent_has_to_say_at_the_end_stands_in_the_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(algorithm, "VANISHED", 1e9)
+    monkeypatch.setattr(algorithm, "ROUNDS_VANISHED", 1)
+    assert main([*RUN, f"run_dir={tmp_path / 'run'}", "total_timesteps=900"]) == 0
+    remarks = json.loads((tmp_path / "run" / "summary.json").read_text())["remarks"]
+    assert "saturated at a wrong place" in remarks["agent=barfi"]
+    assert "WARNING: agent=barfi: from step" in capsys.readouterr().out
 
 
 def test_a_broken_reward_names_the_tensor() -> None:
