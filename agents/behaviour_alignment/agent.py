@@ -44,7 +44,7 @@ class BARFIConfig(AgentConfig):
     width: int = 32  # of random_relu
     ranges: Any = None  # [[low, high], ...] of the observation's numbers; null: the space's own
     heads: str = "state"  # what the blend's factors depend on: state, scalar (nothing)
-    start: str = "random"  # of the factors: random, naive (the sum of task and terms)
+    start: str = "random"  # of the factors: random, naive (the sum of task and terms), task (it alone)
     learn_task_head: bool = False  # also the task's factor; else it is 1
     learn_discount: bool = True
     replay: bool = True  # inner steps on random earlier episodes; false: one on those just played
@@ -92,7 +92,7 @@ class BARFIConfig(AgentConfig):
         one_of("agent.hypergradient", self.hypergradient, (*MODES, "unrolled"))
         one_of("agent.features", self.features, ("auto", *FEATURES))
         one_of("agent.heads", self.heads, ("state", "scalar"))
-        one_of("agent.start", self.start, ("random", "naive"))
+        one_of("agent.start", self.start, ("random", "naive", "task"))
         one_of("agent.warm", self.warm, ("naive", "nothing"))
         one_of("agent.optimiser", self.optimiser, optimisers.KINDS)
         if self.device not in ("cpu", "auto"):

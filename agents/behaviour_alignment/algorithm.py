@@ -138,9 +138,11 @@ class BARFI(Algorithm):
         entries = _entries(info)
         self.signals = [TASK_SIGNAL, *(name for name in entries if name != TASK_SIGNAL)]
         shape = (len(self.signals) + 1, self.looks.width)
-        if self.settings["start"] == "naive":
+        start = self.settings["start"]
+        if start in ("naive", "task"):
             self.heads = np.tile(self.looks.constant, (shape[0], 1))
             self.heads[OWN] = 0.0
+            self.heads[TASK + 1 :] *= start == "naive"
         else:
             self.heads = self.random.uniform(-1.0, 1.0, shape) / math.sqrt(self.looks.width)
         self.optimised |= {"heads": fresh_state(shape), "logit": fresh_state(())}

@@ -101,6 +101,12 @@ def test_fixed_factors_and_discounts_do_not_move() -> None:
     assert frozen.discount == 0.99
 
 
+def test_factors_may_start_at_the_task_alone() -> None:
+    factors = learned(steps=100, start="task", learning_rate_heads=0.0).factors(np.arange(3))
+    for name, value in (("own", 0.0), ("task", 1.0), ("channels/lure", 0.0)):
+        np.testing.assert_array_equal(factors[name], value)
+
+
 def test_scalar_heads_are_the_same_in_every_state() -> None:
     factors = learned(steps=600, heads="scalar").factors(np.arange(3))
     assert np.ptp(factors["channels/lure"]) == 0.0
