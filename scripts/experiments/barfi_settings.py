@@ -26,4 +26,4 @@ WORDS = (
 
 def arm(world: tuple[str, ...], agent: str, blend: str, *more: str) -> tuple[str, ...]:
     """Overrides of a run."""
-    return ("gif=false", *world, "shaping=channels", f"agent={agent}", *BLENDS[blend], *more)
+    return (*world, "shaping=channels", f"agent={agent}", *BLENDS[blend], *more)
