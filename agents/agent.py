@@ -20,7 +20,7 @@ from agents.stored_rewards import StoredRewards, stored_rewards
 from foundation.checks import number
 from foundation.naming import nearest, unknown
 from foundation.registry import Registry
-from shaping import Learner
+from shaping import FloatArray, Learner
 
 AGENT_FILE = "agent.zip"
 ACTIONS: Mapping[Any, str] = {
@@ -161,6 +161,19 @@ class Agent(ABC):
         SB3's policies are found; an algorithm with one of its own says so here.
         """
         return learner_of(model)
+
+    def closing_remark(self, model: Any) -> str | None:
+        """What must be known of its learning at a run's end; see `Part.closing_remark`."""
+        return None
+
+    def maps(self, model: Any, observations: Any) -> Mapping[str, FloatArray]:
+        """What it thinks of states, as numbers to draw over them: name -> (n,).
+
+        Args:
+            model: trained.
+            observations: of the environment, (n, ...).
+        """
+        return {}
 
     def player(self, model: Any, n_envs: int, *, deterministic: bool, masks: Masks | None = None) -> Player:
         """How it plays `n_envs` environments at once; `masks` gives the valid actions, if any."""

@@ -8,6 +8,7 @@
     python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
         [steps=30000] [rlgym=install]
     python -m scripts.benchmark swe [json=PATH] [repeats=3] [n_envs=64] [steps=30000]
+    python -m scripts.benchmark barfi [json=PATH] [repeats=3]
     python -m scripts.benchmark profile [json=PATH] [steps=30000]
     python -m scripts.benchmark peers [json=PATH] [seeds=5] [steps=150000] [success=0.9]
         [limit=1200] [only=ours,puffer_ours,...]
@@ -51,6 +52,10 @@ one that starts Python, a reset of twenty files and a start take, in millisecond
 `docker_left_behind` and `bubblewrap_left_behind` count containers, processes, mounts, control
 groups and files that are there after a thousand episodes and were not before.
 
+`barfi` measures the steps of behaviour alignment in the square, in milliseconds: an outer step by
+each of its hypergradients, an inner step, and the update of plain REINFORCE; `round_vs_reinforce`
+is a whole round against one such update.
+
 `profile` tells where the time of one training goes: PPO on the key room with the events term, its
 defaults, one thread, clocks around the parts, each without the parts inside it.
 
@@ -76,6 +81,7 @@ from typing import Any
 from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
+from scripts.benchmarks.barfi import barfi
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.peers import outcome
 from scripts.benchmarks.peers.comparison import PeerArguments, peers
@@ -94,6 +100,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "questions": questions,
     "rocket": rocket,
     "swe": swe,
+    "barfi": barfi,
     "profile": profile,
 }
 PEERS = "peers"

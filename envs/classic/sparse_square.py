@@ -13,7 +13,7 @@ from gymnasium import spaces
 from envs.catalogue import NAMESPACE, Option, Request
 from envs.classic.heuristics import CHANNEL, REPORTS, channels
 from envs.classic.worlds import Played, World, WorldEnv, WorldVecEnv
-from envs.typing import Array, FloatArray, IntArray
+from envs.typing import Array, BoolArray, FloatArray, IntArray
 from foundation.checks import one_of
 
 START, STRIDE, STRIDES, SLIP = 0.125, 0.045, 4, 0.1
@@ -28,8 +28,9 @@ class SparseSquareVecEnv(WorldVecEnv):
     """Squares behind SB3's vector interface.
 
     The hero starts near the corner (0, 0) and goes up, right, down or left, four strides of .045 a
-    step; one step in ten goes anywhere. The box [.75, .99]² pays 100 and ends the episode; a step
-    costs .1. What is seen is the place, (2,) in [0, 1].
+    step, of which none is made that would leave the square; one step in ten goes anywhere. The box
+    [.75, .99]² pays 100 and ends the episode; a step costs .1. What is seen is the place, (2,) in
+    [0, 1].
 
     Args:
         request: see `WorldVecEnv`.
@@ -58,28 +59,30 @@ class SparseSquareVecEnv(WorldVecEnv):
     def play(self, actions: IntArray) -> Played:
         chance = self.chance
         taken = np.where(chance[:, 0] < SLIP, (4 * chance[:, 1]).astype(np.int64), actions)
-        there = np.zeros(len(actions), bool)
-        hint = np.zeros(len(actions))
-        for _ in range(STRIDES):
-            moved = np.clip(self.places + STRIDE * _MOVES[taken], 0.0, 1.0)
-            self.places = np.where(there[:, None], self.places, moved)
-            hint += np.where(there, 0.0, self._hint())
-            there |= _inside(self.places, GOAL)
+        strides = STRIDE * _MOVES[taken][:, None]
+        path = self.places[:, None] + strides * np.arange(1, STRIDES + 1)[:, None]
+        made = ((path >= 0.0) & (path <= 1.0)).all(axis=2).sum(axis=1)  # strides that do not leave the square
+        path = self.places[:, None] + strides * np.minimum(np.arange(1, STRIDES + 1), made[:, None])[..., None]
+        arrived = _inside(path, GOAL)
+        there: BoolArray = arrived.any(axis=1)
+        last = np.where(there, arrived.argmax(axis=1), STRIDES - 1)  # a hero in the box stays there
+        self.places = path[self.rows, last]
+        hint = np.where(np.arange(STRIDES) <= last[:, None], self._hint(path), 0.0).sum(axis=1)
         if self.heuristic == "bad":
             hint[there] = 0.0
         rewards = np.where(there, PAY, 0.0) - FINE
         return Played(rewards, there, there, channels(hint))
 
-    def _hint(self) -> Any:
-        """What one stride pays."""
+    def _hint(self, places: FloatArray) -> Any:
+        """What strides to these places (..., 2) pay."""
         if self.heuristic == "bad":
-            return LURE * _inside(self.places, PIT)
+            return LURE * _inside(places, PIT)
         if self.heuristic == "none":
             return 0.0
-        distances = self.places - CENTRE
+        distances = places - CENTRE
         if self.heuristic == "published_good":
-            distances[:, 1] = GOAL[0] - CENTRE
-        return -np.square(distances).sum(axis=1)
+            distances[..., 1] = GOAL[0] - CENTRE
+        return -np.square(distances).sum(axis=-1)
 
     def observe(self) -> Array:
         return self.places.astype(np.float32)
@@ -96,7 +99,8 @@ class SparseSquareVecEnv(WorldVecEnv):
 
 
 def _inside(places: FloatArray, bounds: tuple[float, float]) -> Any:
-    return ((places >= bounds[0]) & (places <= bounds[1])).all(axis=1)
+    inside = (places >= bounds[0]) & (places <= bounds[1])
+    return inside[..., 0] & inside[..., 1]
 
 
 class SparseSquareEnv(WorldEnv):

@@ -200,6 +200,9 @@ class Training:
             boundary.console.close()
             with contextlib.suppress(Exception):  # whatever they say, the summary is written
                 self._remarks = self.env.closing_remarks()
+            with contextlib.suppress(Exception):
+                remark = self.agent.closing_remark(self.model)
+                self._remarks |= {} if remark is None else {f"agent={self.choices['agent']}": remark}
             self._close_env()
             for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
                 logger.table(f"messages/{table.parent.name}", table)

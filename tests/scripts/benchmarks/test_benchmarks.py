@@ -8,10 +8,10 @@ import time
 import pytest
 
 from scripts import benchmark
-from scripts.benchmarks import profiling, rocket
+from scripts.benchmarks import barfi, profiling, rocket
 from scripts.benchmarks.learner import Learner, share_of_training
 from scripts.benchmarks.profiling import Clocks
-from scripts.benchmarks.turns import table
+from scripts.benchmarks.turns import Arguments, table
 
 
 def test_an_unknown_benchmark_or_a_senseless_size_is_refused_before_anything_is_measured():
@@ -105,3 +105,13 @@ def test_the_profile_shares_all_of_a_training_out(monkeypatch, capsys):
     told = capsys.readouterr().out
     for part in ("the game", "reward terms", "acting: encoders", "update: encoders, back", "update: optimiser"):
         assert f"| {part} | " in told
+
+
+def test_barfis_steps_are_timed_and_a_round_is_compared_with_reinforce(monkeypatch):
+    monkeypatch.setattr(barfi, "STEPS", 400)
+    monkeypatch.setattr(barfi, "CALLS", 1)
+    measured = barfi.barfi(Arguments(repeats=1))
+    assert len(measured["rows"]) == len(barfi.MODES) + 2
+    assert all(row["ms"] > 0 for row in measured["rows"])
+    assert measured["ratios"]["round_vs_reinforce"] > 1
+    assert "neumann" in table(measured)
