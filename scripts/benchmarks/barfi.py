@@ -1,4 +1,4 @@
-"""What BARFI's steps cost in the square: an outer step, an inner one, and plain REINFORCE's."""
+"""What behaviour alignment costs: BARFI's steps in the square, and the learned combiner on PPO."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from stable_baselines3.common.vec_env import VecMonitor
 
 import agents
 import envs
+from scripts.benchmarks.learner import Learner, share_of_training
 from scripts.benchmarks.turns import Arguments
 from shaping import ShapedVecEnv, make_term
+from shaping.behaviour_alignment import BehaviourAlignment
 
 STEPS = 6_000
 """Environment steps before anything is timed: more episodes than the curvature looks at."""
 CALLS = 50
+ROLLOUT = 2_048
+HEADS: tuple[Literal["scalar", "state"], ...] = ("scalar", "state")
 MODES = ("neumann", "cg", "exact", "first_order", "unrolled")
 
 
@@ -51,6 +55,7 @@ def barfi(arguments: Arguments) -> dict[str, Any]:
         statistics.median(turns[name])
         for name in (f"outer step, {MODES[0]}", "inner step, one replayed episode", "REINFORCE update, three episodes")
     )
+    shares = combiner_shares(arguments)
     burst = main.settings["delta"] * main.settings["inner_mul"]
     return {
         "rows": rows,
@@ -59,8 +64,24 @@ def barfi(arguments: Arguments) -> dict[str, Any]:
             "outer_vs_inner": round(outer / inner, 3),
             "round_vs_reinforce": round((outer + burst * inner) / update, 3),
             "episodes_of_a_round": float(len(newest)),
+            **shares,
         },
     }
+
+
+def combiner_shares(arguments: Arguments) -> dict[str, float]:
+    """What the combiner adds to the share that shaping has of PPO's training on the key room."""
+    terms = ("events", "count")
+    plain = Learner("ours", 1, terms)
+    learners = {heads: Learner("ours", 1, terms, BehaviourAlignment(heads=heads)) for heads in HEADS}
+    for learner in (plain, *learners.values()):
+        learner.speed(2 * ROLLOUT)
+    shares: dict[str, list[float]] = {heads: [] for heads in HEADS}
+    for _ in range(arguments.repeats):
+        without = share_of_training(plain, arguments.train_steps)
+        for heads, learner in learners.items():
+            shares[heads].append(share_of_training(learner, arguments.train_steps) - without)
+    return {f"combiner_share_{heads}": round(statistics.median(taken), 4) for heads, taken in shares.items()}
 
 
 def trained(**settings: Any) -> Any:

@@ -110,8 +110,9 @@ def test_the_profile_shares_all_of_a_training_out(monkeypatch, capsys):
 def test_barfis_steps_are_timed_and_a_round_is_compared_with_reinforce(monkeypatch):
     monkeypatch.setattr(barfi, "STEPS", 400)
     monkeypatch.setattr(barfi, "CALLS", 1)
-    measured = barfi.barfi(Arguments(repeats=1))
+    measured = barfi.barfi(Arguments(repeats=1, train_steps=2048))
     assert len(measured["rows"]) == len(barfi.MODES) + 2
     assert all(row["ms"] > 0 for row in measured["rows"])
     assert measured["ratios"]["round_vs_reinforce"] > 1
+    assert 0 < measured["ratios"]["combiner_share_scalar"] < 0.5
     assert "neumann" in table(measured)
