@@ -149,7 +149,7 @@ def test_every_file_that_states_a_claim_is_one_and_no_file_lists_them():
 
 def test_the_foundations_arms_and_an_unknown_name(capsys):
     assert set(claims()["foundation"].arms) == {"none", "shaped"}
-    assert claims()["foundation"].seeds == (100, 101, 102, 103, 104)
+    assert claims()["foundation"].seeds == (200, 201, 202, 203, 204)
     with pytest.raises(ValueError, match="Did you mean foundation"):
         reproduce("fundation")
     assert main([]) == 0
