@@ -71,12 +71,6 @@ class HalfCheetahFamily(PlainFamily):
         return ID if env_id in (ID, ID.removeprefix(NAMESPACE)) else None
 
     def describe(self, env_id: str) -> EnvDescription:
-        """What it is.
-
-        Raises:
-            ValueError: MuJoCo is missing.
-        """
-        refuse_without_mujoco()
         return EnvDescription(ID, frozenset(SplitHalfCheetah.reports), max_episode_steps=LIMIT)
 
     def register(self, env_id: str) -> None:

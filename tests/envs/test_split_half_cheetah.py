@@ -17,10 +17,11 @@ ID = split_half_cheetah.ID
 def test_without_mujoco_it_is_refused_with_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setattr(split_half_cheetah, "find_spec", lambda name: None)
     assert ID in envs.env_ids()
-    for refused in (lambda: envs.describe(ID), lambda: envs.make_vec("SplitHalfCheetah-v0", 1)):
-        with pytest.raises(ValueError, match=r"pip install 'breadcrumb\[mujoco\]'"):
-            refused()
-    assert main(["env=custom", f"env.id={ID}", "shaping=channels", "agent=barfi/half_cheetah"]) == 2
+    assert envs.describe(ID).reports == {"reward_channels"}
+    with pytest.raises(ValueError, match=r"pip install 'breadcrumb\[mujoco\]'"):
+        envs.make_vec("SplitHalfCheetah-v0", 1)
+    names = "shaping.terms.channels.names=[control]"
+    assert main(["env=custom", f"env.id={ID}", "shaping=channels", names, "agent=barfi/half_cheetah"]) == 2
     assert "needs MuJoCo" in capsys.readouterr().err
 
 

@@ -73,7 +73,10 @@ def test_what_cannot_work_is_refused_before_training(
     assert message in capfd.readouterr().err
 
 
-def test_an_agent_with_a_memory_is_refused(tmp_path: Path) -> None:
+def test_an_agent_with_a_memory_is_refused_before_a_run_begins(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     settings = ["env=classic/cartpole", "agent=recurrent_ppo", "shaping=explors", *QUIET, "total_timesteps=512"]
-    assert main([*settings, f"run_dir={tmp_path / 'run'}"]) != 0
-    assert "must know how the agent acts" in (tmp_path / "run" / "error.txt").read_text()
+    assert main([*settings, f"run_dir={tmp_path / 'run'}"]) == 2
+    assert "must know how the agent acts" in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
