@@ -9,6 +9,7 @@ _CLOCK = (
     "shaping.terms.count.weight=0.05",
 )
 """The bottom line shows the game's time, so that every step is new: the bonus pays for staying."""
+_SILENT = "env.kwargs.penalty_step=0"
 _LEARNED = "shaping.combiner.name=behaviour_alignment"
 
 
@@ -24,7 +25,9 @@ CLAIM = Comparison(
         "than the stairs do for leaving. `sum` adds both to the task's reward; `blend` learns how much each counts "
         "([behaviour alignment](behaviour_alignment.md), `shaping.combiner.name=behaviour_alignment`), as "
         "`blend-helpful` and `blend-misleading` do with one of them; `potential` is the distance to the stairs. The "
-        "combiner's learning rate, 0.5 of 0.2 and 0.5, was chosen on seeds 301 and 302."
+        "combiner's learning rate, 0.5 of 0.2 and 0.5, was chosen on seeds 301 and 302. `silent-*` are arms of a task "
+        "that says nothing before the stairs: without MiniHack's charge of 0.01 for an action that takes no time "
+        "(`env.kwargs.penalty_step=0`). They were added when the others were known, and tried on seeds 303 to 305."
     ),
     arms={
         "none": _arm("none"),
@@ -35,6 +38,9 @@ CLAIM = Comparison(
         "blend": _arm("[events,count]", *_CLOCK, _LEARNED),
         "blend-helpful": _arm("events", _LEARNED),
         "blend-misleading": _arm("count", *_CLOCK, _LEARNED),
+        "silent-helpful": _arm("events", _SILENT),
+        "silent-sum": _arm("[events,count]", *_CLOCK, _SILENT),
+        "silent-blend": _arm("[events,count]", *_CLOCK, _LEARNED, _SILENT),
     },
     total_timesteps=120_000,
 )
