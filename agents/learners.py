@@ -71,9 +71,9 @@ class OnPolicyLearner(_SB3Learner):
     def rises(self, weights: FloatArray) -> FloatArray:
         """See `shaping.Learner`; by central differences along the direction, for any network."""
         policy, buffer = self._model.policy, self._model.rollout_buffer
-        steps = buffer.pos
-        if weights.shape != (steps, buffer.n_envs):
-            raise ValueError(f"weights are {weights.shape}, and the rollout is {(steps, buffer.n_envs)}")
+        steps = len(weights)  # the newest: of a very long rollout, parts of the reward keep no more
+        if steps > buffer.pos or weights.shape != (steps, buffer.n_envs):
+            raise ValueError(f"weights are {weights.shape}, and the rollout is {(buffer.pos, buffer.n_envs)}")
         flat = torch.as_tensor(weights.reshape(-1), dtype=torch.float32, device=policy.device)
         parameters = [parameter for parameter in policy.parameters() if parameter.requires_grad]
         gradient = torch.autograd.grad(
@@ -93,11 +93,12 @@ class OnPolicyLearner(_SB3Learner):
         return rises.reshape(weights.shape)
 
     def _log_probabilities(self, steps: int) -> Tensor:
-        """Of the rollout's actions, step by step and row by row, (T · n_envs,)."""
+        """Of the newest steps' actions, step by step and row by row, (T · n_envs,)."""
         policy, buffer = self._model.policy, self._model.rollout_buffer
+        newest = slice(buffer.pos - steps, buffer.pos)
 
         def flat(array: Any) -> Tensor:
-            rows = array[:steps]
+            rows = array[newest]
             return torch.as_tensor(rows.reshape(-1, *rows.shape[2:]), device=policy.device)
 
         held = buffer.observations
@@ -106,7 +107,7 @@ class OnPolicyLearner(_SB3Learner):
         if isinstance(self._model.action_space, spaces.Discrete):
             actions = actions.long().flatten()
         if isinstance(policy, MaskableActorCriticPolicy):
-            masks = buffer.action_masks[:steps].reshape(steps * buffer.n_envs, -1)
+            masks = buffer.action_masks[newest].reshape(steps * buffer.n_envs, -1)
             distribution = policy.get_distribution(observations, action_masks=masks)
         else:
             distribution = policy.get_distribution(observations)

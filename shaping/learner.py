@@ -31,11 +31,11 @@ class Learner(Protocol):
         log π(a|s) of each step.
 
         Args:
-            weights: (T, n_envs), of the steps since the last update, T as many as the rollout has.
+            weights: (T, n_envs), of the rollout's newest steps; all of them, mostly.
 
         Returns:
             (T, n_envs).
 
         Raises:
-            ValueError: the agent keeps no rollout, or one of another length.
+            ValueError: the agent keeps no rollout, or a shorter one.
         """

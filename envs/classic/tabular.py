@@ -37,6 +37,7 @@ class TabularVecEnv(WorldVecEnv):
         self._starts: FloatArray = np.cumsum(mdp.start) / mdp.start.sum()
         self._ends: BoolArray = np.isin(np.arange(mdp.n_states), mdp.absorbing)
         self._first: dict[str, Any] = {"mdp": mdp} if "mdp" in self.reported else {}
+        self._entries = {name: [value] * request.n_envs for name, value in self._first.items()}
 
     def begin_world(self, index: int, random: np.random.Generator) -> dict[str, Any]:
         self.states[index] = np.searchsorted(self._starts, random.random(), side="right")
@@ -45,7 +46,7 @@ class TabularVecEnv(WorldVecEnv):
     def play(self, actions: IntArray) -> Played:
         rewards = self.mdp.rewards[self.states, actions]
         self.states = (self._cumulative[self.states, actions] <= self.chance).sum(axis=1)
-        return Played(rewards, self._ends[self.states], entries={"mdp": [self.mdp] * self.num_envs})
+        return Played(rewards, self._ends[self.states], entries=self._entries)
 
     def observe(self) -> IntArray:
         return self.states.copy()

@@ -124,6 +124,19 @@ def test_a_rise_is_the_derivative_along_the_policy_gradient(agent):
         np.testing.assert_allclose(rises, exact, atol=2e-3 * np.abs(exact).max())
 
 
+def test_weights_of_the_newest_steps_alone_give_the_rises_of_these():
+    def ask(learner, rollout):
+        weights = np.random.default_rng(0).standard_normal((len(rollout), 2))
+        weights[:-4] = 0.0
+        with pytest.raises(ValueError, match="the rollout is"):
+            learner.rises(np.zeros((len(rollout) + 1, 2)))
+        return learner.rises(weights)[-4:], learner.rises(weights[-4:])
+
+    answers, _ = asked("ppo", ask, policy="MlpPolicy", **SETTINGS["ppo"])
+    for whole, newest in answers:  # directions are means, over 16 steps and over 4
+        np.testing.assert_allclose(whole / np.abs(whole).max(), newest / np.abs(newest).max(), atol=5e-3)
+
+
 def test_no_weights_no_rise():
     answers, _ = asked("ppo", lambda learner, rollout: learner.rises(np.zeros((len(rollout), 2))), **SETTINGS["ppo"])
     assert not np.any(answers)
