@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-_EXPERTS = {f"{NAMESPACE}RocketGoalie-v0": ("goalie", "chase_ball")}
+_EXPERTS: Mapping[str, tuple[str, ...]] = {f"{NAMESPACE}RocketGoalie-v0": ()}
 
 
 def _driven(name: str, venv: VecEnv) -> Expert:
@@ -79,7 +79,7 @@ class RocketFamily(Family):
         return RocketVecEnv(MatchConfig(**{**TASKS[env_id], **match}), request)
 
     def experts(self, env_id: str) -> Experts:
-        """The bots that aim, with the task's own actions."""
+        """The bots that aim, with the task's own actions; none of them keeps a goal."""
         return {name: functools.partial(_driven, name) for name in _EXPERTS.get(env_id, ("kickoff", "chase_ball"))}
 
     def faces(self, env_id: str) -> Mapping[str, Callable[..., Any]]:
