@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -47,8 +46,7 @@ def test_an_expert_is_as_good_as_it_is_said_to_be(env_id: str, least: float, mos
 
 
 def test_the_inverted_pendulum_is_held_up() -> None:
-    if importlib.util.find_spec("mujoco") is None:
-        pytest.skip("mujoco is not installed: make setup EXTRAS=mujoco")
+    pytest.importorskip("mujoco", reason="mujoco is not installed: make setup EXTRAS=mujoco", exc_type=ImportError)
     assert np.mean(returns("InvertedPendulum-v5", 4, n_envs=2)) == 1000.0
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from foundation.demonstrations import Demonstrations, Header
+from foundation.demonstrations import Demonstrations, Header, read_demonstrations
 from foundation.spaces_as_text import described, space_of
 
 SEEN = spaces.Box(-np.inf, np.inf, (3,), np.float32)
@@ -225,3 +225,14 @@ def test_episodes_are_selected_by_number() -> None:
     with pytest.raises(ValueError, match="no episode is chosen"):
         of_lengths([2]).select([])
     assert replace(chosen.header, source="x").source == "x"
+
+
+def test_several_files_are_read_as_one_set(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    of_lengths([2]).save(first)
+    of_lengths([3]).save(second)
+    for files in (f"{first},{second}", [str(first), str(second)], f"{first}, {second}"):
+        assert read_demonstrations(files).lengths.tolist() == [2, 3]
+    assert read_demonstrations(str(first)).lengths.tolist() == [2]
+    with pytest.raises(ValueError, match="no demonstrations"):
+        read_demonstrations("")
