@@ -62,7 +62,8 @@ def resolve() -> dict[str, str]:
         venv, report = Path(folder) / "venv", Path(folder) / "report.json"
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--dry-run", "--ignore-installed", "--report", str(report), *every_requirement()], check=True)
+        only_tell = ["--dry-run", "--ignore-installed", "--report", str(report)]
+        subprocess.run([*pip, *only_tell, *every_requirement()], check=True)
         installs = json.loads(report.read_text())["install"]
     return {
         re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower(): item["metadata"]["version"].split("+")[0]
