@@ -20,6 +20,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from envs.arguments import keywords
+from envs.controllers import Experts
 from envs.episode_seeds import SPLITS
 from envs.typing import Array
 from foundation.checks import one_of, whole
@@ -180,6 +181,10 @@ class Family(ABC):
         """How many rows of the vector environment belong together; see `envs.rows_together`."""
         return 1
 
+    def experts(self, env_id: str) -> Experts:
+        """Who plays it well without training, the best first; none, unless a family has some."""
+        return {}
+
     def faces(self, env_id: str) -> Mapping[str, Callable[..., Any]]:
         """What it can be beside a vector environment: name -> what makes it of keyword arguments.
 
@@ -319,6 +324,19 @@ def rows_together(env_id: str, **kwargs: Any) -> int:
     kwargs.pop("render_mode", None)
     family, name = family_of(env_id)
     return family.rows_together(name, **kwargs)
+
+
+def experts(env_id: str) -> Experts:
+    """Who plays an environment well without training: name -> what makes an expert for a `VecEnv`.
+
+    >>> list(experts("PointMass-v0"))
+    ['brake']
+
+    Raises:
+        ValueError: for an unknown id.
+    """
+    family, name = family_of(env_id)
+    return family.experts(name)
 
 
 def trim(env_id: str, frames: Sequence[Array]) -> list[Array]:
