@@ -148,7 +148,7 @@ class RandomDistillation(Judge):
             drawn = rows[torch.randint(len(rows), (self.batch_size,), generator=self._random)]
             loss = self._errors(drawn).mean()
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
         self._predictor = [weights.detach() for weights in parameters]
         self.sharpness = -math.log(self.expert_pay) / max(float(self._errors(rows).mean()), 1e-12)

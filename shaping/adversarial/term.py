@@ -14,7 +14,7 @@ import torch
 from foundation.checks import number, one_of, whole
 from foundation.demonstrations import Demonstrations
 from shaping.adversarial.baselines import ConstantReward, Judge, Learned, RandomDistillation, RandomReward
-from shaping.adversarial.discriminator import WIDEST, Discriminator, Pairs
+from shaping.adversarial.discriminator import HEAD_GAIN, WIDEST, Discriminator, Pairs
 from shaping.adversarial.features import PairFeatures
 from shaping.adversarial.losses import DiscriminatorTraining, Labels
 from shaping.adversarial.penalties import GradientPenalty, gradient_norms, interpolates
@@ -162,11 +162,10 @@ class GailTerm(RewardTerm):
         self._kept_file = None if setting.folder is None else setting.folder / FILE
         self._expert = self._demonstrations()
         self._expert.check(setting.observation_space, setting.action_space)
-        succeeds = bool(self._expert.ended.any())
-        if succeeds and self.reward in ("minimax", "constant"):
+        if _succeeds(self._expert) and self.reward in ("minimax", "constant"):
             warnings.warn(
-                f"the demonstrations end by termination, and reward={self.reward} is never negative: an agent that "
-                "does not end earns more than the expert. Consider reward=airl, nonsat, or a task reward at the end",
+                f"the expert's episodes end with a success, and reward={self.reward} is never negative: who does not "
+                "succeed is paid for longer. Consider reward=airl or nonsat, or leave the task's own reward in",
                 stacklevel=2,
             )
         self._random = np.random.default_rng(setting.seed)
@@ -280,8 +279,8 @@ class GailTerm(RewardTerm):
             spectral_norm=judging.spectral_norm,
             observation_clip=None if self.standardise else 5.0,
             state_only=self.state_only,
+            head_gain=1.0 if self.reward == "random" else HEAD_GAIN,
             seed=seed,
-            **({"head_gain": 1.0} if self.reward == "random" else {}),
         )
         if self.reward == "random":
             return RandomReward(network)
@@ -374,3 +373,13 @@ class GailTerm(RewardTerm):
         self._random.bit_generator.state = state["random"]
         if self._settled:
             self._expert_pairs = self.features(self._judged(self._expert), self._expert.actions)
+
+
+def _succeeds(expert: Demonstrations) -> bool:
+    """Do episodes end because the task was done: does the last step pay more than steps usually do?
+
+    Where steps were left out, last ones among them, every episode that terminated counts as done.
+    """
+    if expert.header.subsampled > 1:
+        return bool(expert.ended.all())
+    return bool((expert.rewards[expert.terminated] > np.median(expert.rewards)).any())

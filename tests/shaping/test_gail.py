@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -23,7 +24,7 @@ from shaping.adversarial import (
 from shaping.terms import Transitions
 from tests.shaping.worlds import Corridor, corridors, walks
 
-pytestmark = pytest.mark.filterwarnings("ignore:the demonstrations end by termination")
+pytestmark = pytest.mark.filterwarnings("ignore:the expert.s episodes end with a success")
 QUICK = Judging(batch_size=32, learning_rate=3e-3, passes=8)
 
 
@@ -196,9 +197,11 @@ def test_numbers_out_of_range_are_refused_before_anything_is_built(arguments):
 def test_pay_that_is_never_negative_is_warned_about_where_the_experts_episodes_end_by_themselves():
     with pytest.warns(UserWarning, match="reward=minimax is never negative"):
         worn()
+    once = dataclasses.replace(walks(), rewards=np.ones(8))  # to be over pays no more than to go on
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         worn(reward="airl")
+        worn(demonstrations=once)
 
 
 def test_a_run_keeps_its_demonstrations_and_goes_on_without_the_file(tmp_path):
