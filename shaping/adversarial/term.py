@@ -85,6 +85,7 @@ class GailTerm(RewardTerm):
         state_only: judge what was arrived at, s', instead of (s, a).
         warm_up: steps without pay that only gather the mean and deviation of observations, which
             then stand still; none where there is nothing to gather.
+        env_id: of the environment, to warn where the demonstrations are of another; "": unknown.
         judging: the discriminator, and how it learns.
 
     Raises:
@@ -92,6 +93,7 @@ class GailTerm(RewardTerm):
             the environment.
     """
 
+    card = {"env_id": "id"}
     presets = {name: {"reward": name} for name in ("airl", "red", "random", "constant")}
 
     def __init__(
@@ -103,6 +105,7 @@ class GailTerm(RewardTerm):
         standardise: bool = True,
         state_only: bool = False,
         warm_up: int = 1024,
+        env_id: str = "",
         judging: Judging | None = None,
     ) -> None:
         self.demonstrations = demonstrations
@@ -110,6 +113,7 @@ class GailTerm(RewardTerm):
         self.keys = None if keys is None else tuple(keys)
         self.standardise, self.state_only = standardise, state_only
         self.warm_up = whole("warm_up", warm_up, least=0)
+        self.env_id = env_id
         self.judging = Judging() if judging is None else judging
 
     @classmethod
@@ -135,6 +139,7 @@ class GailTerm(RewardTerm):
         batch_size: int = 64,
         passes: float = 4.0,
         kept: int = 2048,
+        env_id: str = "",
     ) -> GailTerm:
         """The same of plain values; see `Judging`, `GradientPenalty` and `Labels`."""
         judging = Judging(
@@ -155,13 +160,16 @@ class GailTerm(RewardTerm):
             standardise=standardise,
             state_only=state_only,
             warm_up=warm_up,
+            env_id=env_id,
             judging=judging,
         )
 
     def bind(self, setting: Setting) -> None:
         self._kept_file = None if setting.folder is None else setting.folder / FILE
         self._expert = self._demonstrations()
-        self._expert.check(setting.observation_space, setting.action_space)
+        header = self._expert.header.env_id
+        other = bool(self.env_id) and _bare(self.env_id) != _bare(header)  # ours may leave out their namespace
+        self._expert.check(setting.observation_space, setting.action_space, self.env_id if other else None)
         if _succeeds(self._expert) and self.reward in ("minimax", "constant"):
             warnings.warn(
                 f"the expert's episodes end with a success, and reward={self.reward} is never negative: who does not "
@@ -383,3 +391,8 @@ def _succeeds(expert: Demonstrations) -> bool:
     if expert.header.subsampled > 1:
         return bool(expert.ended.all())
     return bool((expert.rewards[expert.terminated] > np.median(expert.rewards)).any())
+
+
+def _bare(env_id: str) -> str:
+    """An id without its namespace."""
+    return env_id.rpartition("/")[2]

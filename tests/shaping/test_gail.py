@@ -204,6 +204,14 @@ def test_pay_that_is_never_negative_is_warned_about_where_the_experts_episodes_e
         worn(demonstrations=once)
 
 
+def test_demonstrations_of_another_environment_that_fit_are_warned_about():
+    with pytest.warns(UserWarning, match="are of corridor, and the environment is Maze-v0"):
+        worn(env_id="Maze-v0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        worn(env_id="ours/corridor", reward="airl")
+
+
 def test_a_run_keeps_its_demonstrations_and_goes_on_without_the_file(tmp_path):
     walks().save(tmp_path / "walks.npz")
     venv, _ = worn(demonstrations=str(tmp_path / "walks.npz"), folder=tmp_path / "terms")
