@@ -425,6 +425,20 @@ class Demonstrations:
         )
 
 
+def read_demonstrations(files: str | Sequence[str]) -> Demonstrations:
+    """The demonstrations of one file or of several, joined.
+
+    Args:
+        files: a path, several with commas between them, or a list of paths.
+
+    Raises:
+        ValueError: none is named, one cannot be read, or they do not fit each other.
+        FileNotFoundError: one is not there.
+    """
+    paths = files.split(",") if isinstance(files, str) else [str(path) for path in files]
+    return Demonstrations.join([Demonstrations.load(path.strip()) for path in paths if path.strip()])
+
+
 def _choices(space: spaces.Space[Any]) -> tuple[Any, Any]:
     """The least and the greatest of discrete actions."""
     if isinstance(space, spaces.Discrete):

@@ -65,9 +65,7 @@ def test_a_run_learns_resumes_without_the_given_file_and_its_reward_is_drawn(tmp
     assert columns["terms/gail/expert"][-1] > columns["terms/gail/agent"][-1]
     assert columns["reward/gail"][-1] > 0.0
     assert set(columns["reward/task"][1:]) == {0.0}
-    assert "remarks" not in json.loads((run / "summary.json").read_text()) or not json.loads(
-        (run / "summary.json").read_text()
-    )["remarks"].get("gail")
+    assert "gail" not in json.loads((run / "summary.json").read_text()).get("remarks", {})
 
     inspect([str(run), "x=2", "y=3", "points=9", "episodes=1", f"out={tmp_path / 'drawn'}"])
     with np.load(tmp_path / "drawn" / "gail_reward.npz") as numbers:
@@ -98,9 +96,9 @@ def test_demonstrations_of_another_environment_are_refused_before_anything_is_pl
     assert "say demonstrations=FILE.npz" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["term=nothing"], ["x=9"], ["x=1", "y=1"], ["points=1"], ["episodes=0"]])
-def test_what_cannot_be_drawn_is_refused(tmp_path: Path, cart: list[str], words: list[str]) -> None:
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path, cart: list[str]) -> None:
     run = tmp_path / "run"
     assert main([*cart, *SMALL, *PPO, f"run_dir={run}", "total_timesteps=256"]) == 0
-    with pytest.raises(ValueError, match=words[-1].partition("=")[0]):
-        inspect([str(run), *words])
+    for words in (["term=nothing"], ["x=9"], ["x=1", "y=1"], ["points=1"], ["episodes=0"], ["action=7"]):
+        with pytest.raises(ValueError, match=words[-1].partition("=")[0]):
+            inspect([str(run), *words])
