@@ -191,7 +191,7 @@ class GailTerm(RewardTerm):
             torch.zeros((self.judging.kept, self.features.action_width)),
         )
         self._seen = 0  # pairs that came since the statistics stand still
-        self._fresh = 0  # of them, since the last training
+        self._owed = 0.0  # steps of the discriminator, for pairs that came since its last ones
         self._steps = 0  # all, warm-up too
         self._settled = False
         self._paid, self._paid_steps = 0.0, 0
@@ -239,9 +239,9 @@ class GailTerm(RewardTerm):
         self._paid, self._paid_steps = 0.0, 0
         if not isinstance(self.judge, Learned):
             return metrics
-        steps = int(self._fresh * self.judging.passes / self.judging.batch_size)
+        steps = int(self._owed)
         if steps:
-            self._fresh = 0
+            self._owed -= steps
             with one_thread():
                 told = [self._learn(self.judge.training) for _ in range(steps)]
                 metrics |= {name: float(np.mean([step[name] for step in told])) for name in told[0]}
@@ -273,6 +273,8 @@ class GailTerm(RewardTerm):
             return Demonstrations.load(self._kept_file)
         if not self.demonstrations:
             raise ValueError("it imitates demonstrations, and was given none: say demonstrations=FILE.npz")
+        if not Path(self.demonstrations).is_file():
+            raise ValueError(f"demonstrations={self.demonstrations}: there is no such file; expected one of an expert")
         return Demonstrations.load(Path(self.demonstrations))
 
     def _judge(self, seed: int) -> Judge:
@@ -322,7 +324,7 @@ class GailTerm(RewardTerm):
         for kept, new in zip(self._newest, pairs, strict=True):
             kept[rows] = new
         self._seen += len(pairs.observations)
-        self._fresh += len(pairs.observations)
+        self._owed += len(pairs.observations) * self.judging.passes / self.judging.batch_size
 
     def _drawn(self, count: int) -> tuple[Pairs, Pairs]:
         """Minibatches of the agent's newest pairs and of the expert's, with replacement."""
@@ -359,7 +361,8 @@ class GailTerm(RewardTerm):
             "features": self.features.state_dict(),
             "judge": self.judge.state_dict(),
             "newest": [part[: min(self._seen, self.judging.kept)].clone() for part in self._newest],
-            "counts": [self._seen, self._fresh, self._steps],
+            "counts": [self._seen, self._steps],
+            "owed": self._owed,
             "marks": [self._settled, self._task_paid, self._failed],
             "paid": [self._paid, self._paid_steps],
             "random": self._random.bit_generator.state,
@@ -368,7 +371,8 @@ class GailTerm(RewardTerm):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.features.load_state_dict(state["features"])
         self.judge.load_state_dict(state["judge"])
-        self._seen, self._fresh, self._steps = (int(count) for count in state["counts"])
+        self._seen, self._steps = (int(count) for count in state["counts"])
+        self._owed = float(state["owed"])
         for kept, saved in zip(self._newest, state["newest"], strict=True):
             if len(saved) != min(self._seen, len(kept)) or saved.shape[1:] != kept.shape[1:]:
                 raise ValueError(

@@ -110,6 +110,20 @@ def test_transitions_can_be_asked_for_again_as_they_are_paid_now():
     assert (term.rescore(one) != again).all()
 
 
+def test_pairs_are_learned_from_as_often_in_many_short_rollouts_as_in_a_long_one():
+    steps = []
+    for every in (1, 50):
+        venv, term = worn(n=3, warm_up=0, judging=Judging(batch_size=32, passes=4))
+        learned = []
+        term._learn = lambda training, learn=term._learn, learned=learned: learned.append(1) or learn(training)
+        for index in range(100):
+            venv.step(np.ones(3, np.int64))
+            if index % every == every - 1:
+                venv.update_terms()
+        steps.append(len(learned))
+    assert steps == [37, 37]  # 300 pairs, 4 times, by 32
+
+
 def test_controls_pay_without_learning():
     first, _ = wander(worn(reward="constant")[0], 32)
     assert set(first[10:].ravel()) == {1.0}
@@ -190,7 +204,7 @@ def test_what_cannot_work_is_refused(arguments, message):
 def test_numbers_out_of_range_are_refused_before_anything_is_built(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         make_term("gail", demonstrations="nowhere.npz", **arguments)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match="there is no such file"):
         worn(demonstrations="nowhere.npz")
 
 
