@@ -214,7 +214,7 @@ def test_a_discriminator_starts_orthogonal_with_a_small_head_and_leaves_torchs_s
     assert torch.equal(torch.random.get_rng_state(), before)
     first, head = network.layers[0].weight, network.layers[-1].weight
     np.testing.assert_allclose((first @ first.T).detach(), np.eye(8) * 2 / 1.01, atol=1e-5)
-    assert float(head.norm()) == pytest.approx(0.01)
+    assert head.norm().item() == pytest.approx(0.01)
     again = Discriminator(6, 2, (8, 8), seed=3)
     assert torch.equal(first, again.layers[0].weight)
 
