@@ -8,6 +8,7 @@
     python -m scripts.benchmark rocket [json=PATH] [repeats=3] [n_envs=64] [workers=1]
         [steps=30000] [rlgym=install]
     python -m scripts.benchmark swe [json=PATH] [repeats=3] [n_envs=64] [steps=30000]
+    python -m scripts.benchmark imitation [json=PATH] [repeats=3] [train_steps=12288]
     python -m scripts.benchmark profile [json=PATH] [steps=30000]
     python -m scripts.benchmark peers [json=PATH] [seeds=5] [steps=150000] [success=0.9]
         [limit=1200] [only=ours,puffer_ours,...]
@@ -51,6 +52,12 @@ one that starts Python, a reset of twenty files and a start take, in millisecond
 `docker_left_behind` and `bubblewrap_left_behind` count containers, processes, mounts, control
 groups and files that are there after a thousand episodes and were not before.
 
+`imitation` measures gail_td3 on PointMass with one and with four minibatches of its discriminator
+an update, against plain td3 with the same networks and batches, `train_steps` / 12 steps a turn;
+`step_time_NAME` is how many times as long a step takes. `sample_time_relabelled` compares a batch
+of the relabelled replay buffer, discriminator included, with one of SB3's, and
+`sample_time_relabelled_10` one of returns over ten steps with SB3's of the same.
+
 `profile` tells where the time of one training goes: PPO on the key room with the events term, its
 defaults, one thread, clocks around the parts, each without the parts inside it.
 
@@ -76,6 +83,7 @@ from typing import Any
 from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
+from scripts.benchmarks.imitation import imitation
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.peers import outcome
 from scripts.benchmarks.peers.comparison import PeerArguments, peers
@@ -94,6 +102,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "questions": questions,
     "rocket": rocket,
     "swe": swe,
+    "imitation": imitation,
     "profile": profile,
 }
 PEERS = "peers"

@@ -20,6 +20,8 @@ from agents.sb3.off_policy import OffPolicyAgent, SACConfig, TD3Config
 from foundation.demonstrations import Demonstrations
 from shaping import ShapedVecEnv
 
+DEMONSTRATIONS = "demonstrations.npz"
+"""Among a checkpoint's files: what the agent learned from."""
 _SETTINGS = tuple(entry.name for entry in fields(Imitation))
 
 
@@ -156,11 +158,19 @@ class ImitationAgent(OffPolicyAgent):
             settings["demonstrations"] = self._demonstrations(demonstrations) if demonstrations != _NOBODY else None
         return super().arguments(env, settings)
 
+    def save(self, model: Any, folder: Path) -> None:
+        super().save(model, folder)
+        if model.demonstrations is not None:
+            model.demonstrations.save(folder / DEMONSTRATIONS)
+
     def load(
         self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1, trust: bool = False
     ) -> BaseAlgorithm:
+        kept = folder / DEMONSTRATIONS  # of the run's beginning, whatever has become of the file since
         if env is None:  # who plays only imitates nobody
             config = replace(config, demonstrations=_NOBODY)
+        elif kept.is_file():
+            config = replace(config, demonstrations=str(kept))
         return super().load(folder, env, config, threads=threads, trust=trust)
 
     def _demonstrations(self, file: str) -> Demonstrations:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from agents.imitation.expert import Expert
 from agents.imitation.forward_model import ForwardModel
+from agents.imitation.quick_logits import QuickLogits, quick_rewards
 from agents.imitation.relabelled import RelabelledReplayBuffer
 from agents.imitation.settings import Imitation
 from agents.imitation.view import View
@@ -64,6 +65,7 @@ class LearnedReward:
             learning_rate=settings.d_learning_rate,
             seed=seed + 1,
         )
+        self._quick = QuickLogits(network)
         self.model: ForwardModel | None = None
         if settings.models:
             rate = settings.model_learning_rate
@@ -88,8 +90,10 @@ class LearnedReward:
         if self.settings.reward == "constant":
             paid: Array = np.full(len(actions), self.settings.constant)
         else:
-            pairs = self.view(observations, actions, next_observations, absorbing)
-            paid = self._reward(self.network.score(pairs)).numpy().astype(np.float64)
+            rows = self.view.rows(observations, actions, next_observations, absorbing)
+            logits = self._quick(*rows)
+            random = self.settings.reward == "random"
+            paid = logits / self.scale if random else quick_rewards(logits, self.settings.reward)
         if self.settings.purple != "none":
             paid = paid * self._factor(observations, actions)
         return paid
@@ -138,6 +142,7 @@ class LearnedReward:
         for agent, expert in self._minibatches(buffer):
             judgement = self.training.step(agent, expert)
         assert judgement is not None
+        self._quick.changed()
         return metrics | _metrics(judgement)
 
     def gradient_of_reward(self, observations: Tensor, actions: Tensor, successors: Tensor) -> Tensor:
@@ -237,6 +242,7 @@ class LearnedReward:
         if ("model" in state) != (self.model is not None):
             raise ValueError("one has a forward model and the other has none: use the same purple and fit_model")
         self.training.load_state_dict(_on_cpu(state["discriminator"]))
+        self._quick.changed()
         self.view.load_state_dict(state["view"])
         self.scale, self.factor = float(state["scale"]), float(state["factor"])
         self.random.bit_generator.state = state["random"]

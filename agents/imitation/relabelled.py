@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 
@@ -97,25 +98,40 @@ class RelabelledReplayBuffer(ReplayBuffer):
     def _get_samples(self, batch_inds: Any, env: Any = None) -> ReplayBufferSamples:
         assert self.payer is not None, "who pays must be set before the buffer is sampled"
         envs = np.random.randint(0, high=self.n_envs, size=(len(batch_inds),))  # noqa: NPY002 - as SB3 draws
-        rows = (batch_inds[:, None] + np.arange(self.n_steps)) % self.buffer_size
+        observations, actions, successors, absorbing = self.steps(batch_inds, envs)
+        if self.n_steps == 1:
+            returns = self.payer.pay(observations, actions, successors, absorbing)
+            last, discounts = batch_inds, np.full(len(envs), self.gamma)
+        else:
+            returns, last, discounts = self._returns(batch_inds, envs)
+            successors = self.next_observations[last, envs]
+        terminated = self.dones[last, envs] * (1 - self.timeouts[last, envs])
+        if terminated.any():
+            returns = returns + discounts * terminated * self.payer.beyond(self.gamma)
+        batch = ReplayBufferSamples(
+            observations=self._tensor(self._normalize_obs(observations, env)),
+            actions=self._tensor(actions),
+            next_observations=self._tensor(self._normalize_obs(successors, env)),
+            dones=self._tensor(terminated.reshape(-1, 1)),
+            rewards=self._tensor(returns.astype(np.float32).reshape(-1, 1)),
+        )
+        if self.n_steps == 1:
+            return batch
+        return batch._replace(discounts=self._tensor(discounts.astype(np.float32).reshape(-1, 1)))
+
+    def _tensor(self, array: Any) -> torch.Tensor:
+        """Of an array that nobody else has: it was drawn from the buffer's by rows."""
+        return torch.from_numpy(array).to(self.device)
+
+    def _returns(self, starts: Array, envs: Array) -> tuple[Array, Array, Array]:
+        """Of windows: discounted pay, the row of the last step, and what is discounted after it."""
+        assert self.payer is not None
+        rows = (starts[:, None] + np.arange(self.n_steps)) % self.buffer_size
         columns = np.broadcast_to(envs[:, None], rows.shape)
         over = (self.dones[rows, columns] > 0) | (rows == (self.pos - 1) % self.buffer_size)
         counted = np.cumsum(over, axis=1) - over == 0
         lengths = counted.sum(axis=1)
-        last = rows[np.arange(len(rows)), lengths - 1]
         pay = np.zeros(rows.shape)
         pay[counted] = self.payer.pay(*self.steps(rows[counted], columns[counted]))
-        terminated = self.dones[last, envs] * (1 - self.timeouts[last, envs])
-        discounts = self.gamma**lengths
-        returns = pay @ self.gamma ** np.arange(self.n_steps) + discounts * terminated * self.payer.beyond(self.gamma)
-        columns_of_batch = (
-            self._normalize_obs(self.observations[batch_inds, envs], env),
-            self.actions[batch_inds, envs],
-            self._normalize_obs(self.next_observations[last, envs], env),
-            terminated.reshape(-1, 1),
-            returns.astype(np.float32).reshape(-1, 1),
-        )
-        batch = ReplayBufferSamples(*(self.to_torch(column) for column in columns_of_batch))  # type: ignore[arg-type]
-        if self.n_steps == 1:
-            return batch
-        return batch._replace(discounts=self.to_torch(discounts.astype(np.float32).reshape(-1, 1)))
+        last = rows[np.arange(len(rows)), lengths - 1]
+        return pay @ self.gamma ** np.arange(self.n_steps), last, self.gamma**lengths

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 import agents
 from agents.imitation import Expert, Imitation, LearnedReward, RelabelledReplayBuffer
 from foundation.demonstrations import Demonstrations, Header
+from shaping.adversarial import reward_from_logits
 from tests.agents.worlds import Counted
 
 SEEN, ACT = spaces.Box(-5, 5, (3,), np.float32), spaces.Box(-2, 2, (2,), np.float32)
@@ -110,6 +111,7 @@ def test_what_is_saved_goes_on_as_what_was_never_interrupted(
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     agent.save(model, folder)
+    Path(file).unlink()  # the checkpoint holds the demonstrations
     monkeypatch.setattr("pickle.loads", lambda *_: pytest.fail("something was unpickled"))
     monkeypatch.setattr("cloudpickle.loads", lambda *_: pytest.fail("something was unpickled"))
     loaded: Any = agent.load(folder, env, config)
@@ -120,7 +122,7 @@ def test_what_is_saved_goes_on_as_what_was_never_interrupted(
         torch.manual_seed(5)
         each.train(3, 16)
     same(model, loaded)
-    Path(file).unlink()  # who plays only needs no demonstrations
+    (folder / "demonstrations.npz").unlink()  # who plays only needs none
     player: Any = agent.load(folder, None, config)
     seen = np.zeros((2, 3), np.float32)
     np.testing.assert_array_equal(
@@ -260,9 +262,26 @@ def test_the_papers_absorbing_row_is_the_last_step_again_judged_as_the_absorbing
 def test_demonstrations_are_scaled_to_the_buffers_units() -> None:
     expert = Expert(demonstrations(), SEEN, ACT, Imitation())
     np.testing.assert_allclose(expert.actions, demonstrations().actions / 2, rtol=1e-6)
-    lopsided = spaces.Box(np.float32([0, -2]), np.float32([2, 2]), dtype=np.float32)
+    lopsided = spaces.Box(np.array([0, -2], np.float32), np.array([2, 2], np.float32), dtype=np.float32)
     scaled = Expert(demonstrations(), SEEN, lopsided, Imitation()).actions
     np.testing.assert_allclose(scaled[:, 0], demonstrations().actions[:, 0] - 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"sees": "state", "absorbing": "dac"}, {"sees": "transition", "standardise": True}, {"reward": "nonsat"},
+     {"absorbing": "paper", "spectral_norm": True, "obs_clip": 0.5}],
+)  # fmt: skip
+def test_rewards_are_those_of_the_discriminator_itself(settings: Any) -> None:
+    reward = rewarder(**settings)
+    buffer = filled(reward, rows=settings.get("absorbing") == "paper")
+    for _ in range(20):
+        reward.learn(buffer)
+    steps = buffer.steps(np.arange(30), np.zeros(30, int))
+    logits = reward.network.score(reward.view(*steps))
+    expected = reward_from_logits(logits, reward.settings.reward).numpy()
+    np.testing.assert_allclose(reward.pay(*steps), expected, atol=1e-5)
+    assert expected.std() > 1e-3
 
 
 def test_paying_moves_nothing_in_a_discriminator_with_spectral_norms() -> None:
