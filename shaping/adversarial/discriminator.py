@@ -58,6 +58,7 @@ class Discriminator(nn.Module):
         observation_clip: observations are cut to ±this inside the network, so that gradients with
             respect to what came in are 0 beyond it. The authors' 5; None: they are not cut.
         state_only: actions do not count; they may have any width.
+        head_gain: of the head's orthogonal start.
         seed: of the first weights.
 
     Raises:
@@ -73,6 +74,7 @@ class Discriminator(nn.Module):
         spectral_norm: bool = False,
         observation_clip: float | None = None,
         state_only: bool = False,
+        head_gain: float = HEAD_GAIN,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class Discriminator(nn.Module):
             for before, after in itertools.pairwise(widths):
                 layer = _orthogonal(before, after, GAIN)
                 layers += [parametrizations.spectral_norm(layer) if spectral_norm else layer, nn.LeakyReLU(SLOPE)]
-            self.layers = nn.Sequential(*layers, _orthogonal(widths[-1], 1, HEAD_GAIN))
+            self.layers = nn.Sequential(*layers, _orthogonal(widths[-1], 1, head_gain))
 
     def forward(self, observations: Tensor, actions: Tensor) -> Tensor:
         """Logits (n,)."""
@@ -99,15 +101,20 @@ class Discriminator(nn.Module):
         logits: Tensor = self.layers(rows)
         return logits[:, 0]
 
-    @torch.no_grad()
-    def score(self, pairs: Pairs) -> Tensor:
-        """Logits (n,) to pay by: without gradients, and with spectral norms that stand still."""
+    def at_rest(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """Logits (n,) with their gradients, while spectral norms stand still."""
         training = self.training
         self.eval()
         try:
-            return self(*pairs)
+            logits: Tensor = self(observations, actions)
+            return logits
         finally:
             self.train(training)
+
+    @torch.no_grad()
+    def score(self, pairs: Pairs) -> Tensor:
+        """Logits (n,) to pay by: without gradients, at rest."""
+        return self.at_rest(*pairs)
 
     def plain_state(self) -> dict[str, Tensor]:
         """A copy of its weights, for a checkpoint."""

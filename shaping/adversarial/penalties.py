@@ -34,8 +34,9 @@ class Steepness(NamedTuple):
 class GradientPenalty:
     """λ · mean of max(0, n(x) − k)², or of (n(x) − k)², where n(x) = ‖∇D(x)‖.
 
-    The norm is that of the gradient over (s, a) as one vector. Source: Blondé et al. 2020; "wgan" is Gulrajani et al. 2017, "dragan" Kodali et al. 2017. The
-    gradient is taken with respect to what goes into the network.
+    The norm is that of the gradient over (s, a) as one vector. It is taken with respect to what
+    goes into the network. Source: Blondé et al. 2020; "wgan" is Gulrajani et al. 2017, "dragan"
+    Kodali et al. 2017.
 
     Attributes:
         variant: where x lies. "wgan": on the way between a pair of the agent and one of the expert,
