@@ -128,6 +128,7 @@ class ImitationAgent(OffPolicyAgent):
     """What both share."""
 
     actions = (spaces.Box,)
+    gathered = _SETTINGS
 
     def refuse(self, env: VecEnv, config: Any) -> None:
         self.refuse_spaces(env, config.policy)
@@ -151,7 +152,7 @@ class ImitationAgent(OffPolicyAgent):
         super().refuse_spaces(env, policy)
 
     def arguments(self, env: VecEnv, settings: dict[str, Any]) -> dict[str, Any]:
-        given = {name: settings.pop(name) for name in _SETTINGS if name in settings}
+        given = {name: settings.pop(name) for name in self.gathered if name in settings}
         settings["imitation"] = _imitation(given)
         demonstrations = settings.get("demonstrations")
         if isinstance(demonstrations, str):

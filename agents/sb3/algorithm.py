@@ -69,6 +69,9 @@ class SB3Agent(Agent):
     not_arguments: ClassVar[tuple[str, ...]] = ()
     """Settings that the algorithm's constructor does not see."""
 
+    gathered: ClassVar[tuple[str, ...]] = ()
+    """Settings that `arguments` makes one keyword argument of."""
+
     actor_critic = False
     """Adam with SB3's epsilon for actor-critics, one kernel for all weights."""
 
