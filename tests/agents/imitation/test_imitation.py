@@ -14,7 +14,7 @@ from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 import agents
-from agents.imitation import Expert, Imitation, LearnedReward, RelabelledReplayBuffer
+from agents.imitation import Expert, GailTD3, Imitation, LearnedReward, RelabelledReplayBuffer
 from foundation.demonstrations import Demonstrations, Header
 from shaping.adversarial import reward_from_logits
 from tests.agents.worlds import Counted
@@ -416,3 +416,20 @@ def test_rewards_whose_sign_says_more_than_the_expert_are_warned_of() -> None:
         warnings.simplefilter("error")
         Expert(demonstrations(ends=True), SEEN, ACT, Imitation(absorbing="dac"))
         Expert(demonstrations(), SEEN, ACT, Imitation())
+
+
+def test_sb3s_own_save_and_load_hold_the_discriminator_and_no_reference_from_the_buffer(tmp_path: Path) -> None:
+    settings = Imitation(purple="sample")
+    given: dict[str, Any] = {"demonstrations": demonstrations(), "imitation": settings}
+    model = GailTD3("MlpPolicy", drift(), learning_starts=20, batch_size=8, buffer_size=200, n_steps=2, seed=1, **given)
+    model.learn(40)
+    model.save(tmp_path / "model.zip")
+    model.save_replay_buffer(tmp_path / "buffer.pkl")
+    loaded = GailTD3.load(tmp_path / "model.zip", env=drift(), **given)
+    same(model, loaded)
+    loaded.load_replay_buffer(tmp_path / "buffer.pkl")
+    assert getattr(loaded.replay_buffer, "payer", None) is None
+    loaded.learn(10)
+    assert loaded.n_steps == 2
+    with pytest.raises(ValueError, match="without demonstrations"):
+        GailTD3("MlpPolicy", drift(), learning_starts=20, imitation=settings).learn(40)
