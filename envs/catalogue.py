@@ -391,4 +391,6 @@ def make_vec(
     request = Request(n_envs, seed, split, workers, tuple(report), tuple(events or ()), render_mode)
     family.describe(name).refuse(request.report, request.events)
     family.refuse(name, kwargs)
-    return family.make_vec(name, request, **kwargs)
+    venv = family.make_vec(name, request, **kwargs)
+    venv.env_id = name  # type: ignore[attr-defined]  # for `foundation.demonstrations.environment_of`
+    return venv

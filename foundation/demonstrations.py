@@ -302,7 +302,7 @@ class Demonstrations:
                     f"{entry.shape or ()}, as the environment's"
                 )
         self._check_actions(action_space)
-        if env_id is not None and env_id != self.header.env_id:
+        if env_id is not None and _bare(env_id) != _bare(self.header.env_id):
             warnings.warn(
                 f"the demonstrations are of {self.header.env_id}, and the environment is {env_id}", stacklevel=2
             )
@@ -437,6 +437,17 @@ def read_demonstrations(files: str | Sequence[str]) -> Demonstrations:
     """
     paths = files.split(",") if isinstance(files, str) else [str(path) for path in files]
     return Demonstrations.join([Demonstrations.load(path.strip()) for path in paths if path.strip()])
+
+
+def environment_of(venv: Any) -> str | None:
+    """Which environment `envs.make_vec` built, behind wrappers too; None: it did not build it."""
+    found = getattr(venv, "env_id", None)
+    return found if isinstance(found, str) else None
+
+
+def _bare(env_id: str) -> str:
+    """An id without its namespace, which ours may leave out."""
+    return env_id.rpartition("/")[2]
 
 
 def _choices(space: spaces.Space[Any]) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from agents.cloning.behavioural_cloning import BehaviouralCloning
 from agents.restoring import Vacant
 from agents.sb3.algorithm import ABOVE_0, AT_LEAST_0, AT_LEAST_1, SB3Config
 from agents.sb3.on_policy import OnPolicyAgent
-from foundation.demonstrations import read_demonstrations
+from foundation.demonstrations import environment_of, read_demonstrations
 
 
 @dataclass
@@ -65,7 +65,7 @@ class CloningAgent(OnPolicyAgent):
                     "python -m scripts.record_demonstrations"
                 )
             demonstrations = read_demonstrations(files)
-            demonstrations.check(env.observation_space, env.action_space)
+            demonstrations.check(env.observation_space, env.action_space, environment_of(env))
             settings["demonstrations"] = demonstrations
         return super().arguments(env, settings)
 

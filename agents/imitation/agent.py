@@ -17,7 +17,7 @@ from agents.imitation.expert import Expert
 from agents.imitation.settings import Imitation
 from agents.sb3.algorithm import AT_LEAST_1
 from agents.sb3.off_policy import OffPolicyAgent, SACConfig, TD3Config
-from foundation.demonstrations import Demonstrations
+from foundation.demonstrations import Demonstrations, environment_of
 from shaping import ShapedVecEnv
 
 DEMONSTRATIONS = "demonstrations.npz"
@@ -145,7 +145,9 @@ class ImitationAgent(OffPolicyAgent):
                 "another agent"
             )
         assert isinstance(env.action_space, spaces.Box)
-        Expert(self._demonstrations(config.demonstrations), env.observation_space, env.action_space, settings)
+        demonstrations = self._demonstrations(config.demonstrations)
+        demonstrations.check(env.observation_space, env.action_space, environment_of(env))
+        Expert(demonstrations, env.observation_space, env.action_space, settings)
 
     def refuse_spaces(self, env: VecEnv, policy: str) -> None:
         refuse_spaces(env.observation_space, env.action_space)

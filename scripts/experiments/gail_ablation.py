@@ -1,4 +1,4 @@
-"""What each part of Lipschitz GAIL is worth on PointMass: penalties, their weight, PURPLE, labels, long returns."""
+"""What each part of Lipschitz GAIL is worth on PointMass: penalties, PURPLE, labels, returns."""
 
 from scripts.experiments.claim import Comparison
 from scripts.experiments.point_mass_settings import CLONED, RECORDED, STEPS, TOLD, imitator

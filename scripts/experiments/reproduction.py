@@ -218,7 +218,8 @@ def section(name: str, claim: Claim, command: str, rows: Sequence[Row]) -> str:
     if isinstance(claim, Comparison) and claim.demonstrations:
         recorded = " ".join(claim.demonstrations)
         parts.append(
-            f"The demonstrations of each seed: `scripts.record_demonstrations {recorded}`; `expert` is their return."
+            f"Each seed's demonstrations: `python -m scripts.record_demonstrations {recorded}`. `expert` is what the "
+            "expert did in them."
         )
     parts += [f"```\n{command}\n```", table(rows, claim.columns)]
     if isinstance(claim, Comparison) and claim.equal:

@@ -167,9 +167,7 @@ class GailTerm(RewardTerm):
     def bind(self, setting: Setting) -> None:
         self._kept_file = None if setting.folder is None else setting.folder / FILE
         self._expert = self._demonstrations()
-        header = self._expert.header.env_id
-        other = bool(self.env_id) and _bare(self.env_id) != _bare(header)  # ours may leave out their namespace
-        self._expert.check(setting.observation_space, setting.action_space, self.env_id if other else None)
+        self._expert.check(setting.observation_space, setting.action_space, self.env_id or None)
         if _succeeds(self._expert) and self.reward in ("minimax", "constant"):
             warnings.warn(
                 f"the expert's episodes end with a success, and reward={self.reward} is never negative: who does not "
@@ -395,8 +393,3 @@ def _succeeds(expert: Demonstrations) -> bool:
     if expert.header.subsampled > 1:
         return bool(expert.ended.all())
     return bool((expert.rewards[expert.terminated] > np.median(expert.rewards)).any())
-
-
-def _bare(env_id: str) -> str:
-    """An id without its namespace."""
-    return env_id.rpartition("/")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,14 @@ def test_demonstrations_of_something_else_are_refused(tmp_path: Path) -> None:
         agents.build("bc", world(VECTOR, spaces.Discrete(2)), demonstrations=file)
     with pytest.raises(ValueError, match=r"expected \(5,\)"):
         agents.build("bc", world(spaces.Box(-1, 1, (5,)), ACTIONS["discrete"]), demonstrations=file)
+
+
+def test_demonstrations_of_another_environment_that_fit_are_warned_about(tmp_path: Path) -> None:
+    play_expert("", "CartPole-v1", {}, 1, n_envs=1, seed=0).save(tmp_path / "pole.npz")
+    for env_id, others in (("AdvisedCartPole-v0", 1), ("CartPole-v1", 0)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            agents.build("bc", envs.make_vec(env_id, 1), demonstrations=str(tmp_path / "pole.npz"))
+        said = [str(warning.message) for warning in caught if "demonstrations are of" in str(warning.message)]
+        assert len(said) == others
+        assert all("CartPole-v1, and the environment is breadcrumb/AdvisedCartPole-v0" in words for words in said)
