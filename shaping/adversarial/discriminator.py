@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 from foundation.checks import number, whole
+from shaping.adversarial.closed_form import Layers
 
 SLOPE = 0.1
 """Of the leaky rectifiers, below 0."""
@@ -95,11 +97,25 @@ class Discriminator(nn.Module):
 
     def forward(self, observations: Tensor, actions: Tensor) -> Tensor:
         """Logits (n,)."""
+        logits: Tensor = self.layers(self.rows(observations, actions))
+        return logits[:, 0]
+
+    def rows(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """What the first layer is given, (n, width)."""
         if self.observation_clip is not None:
             observations = observations.clamp(-self.observation_clip, self.observation_clip)
-        rows = observations if self.state_only else torch.cat([observations, actions], dim=1)
-        logits: Tensor = self.layers(rows)
-        return logits[:, 0]
+        return observations if self.state_only else torch.cat([observations, actions], dim=1)
+
+    def numbers(self) -> Layers | None:
+        """Weights and biases where they lie, so that they may learn; None: some are computed.
+
+        Spectral norms are, and so is whatever does not lie on the CPU.
+        """
+        layers = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+        if any(is_parametrized(layer) or layer.weight.device.type != "cpu" for layer in layers):
+            return None
+        weights, biases = ([getattr(layer, name).detach().numpy() for layer in layers] for name in ("weight", "bias"))
+        return Layers(weights, biases, SLOPE)
 
     def at_rest(self, observations: Tensor, actions: Tensor) -> Tensor:
         """Logits (n,) with their gradients, while spectral norms stand still."""

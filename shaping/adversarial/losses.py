@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from foundation.checks import number, one_of
+from shaping.adversarial.closed_form import Array, Layers, Punished, gradients
 from shaping.adversarial.discriminator import Discriminator, Pairs
 from shaping.adversarial.penalties import GradientPenalty
 
@@ -51,7 +53,7 @@ class Labels:
 
 
 class Judgement(NamedTuple):
-    """The loss of one minibatch, a scalar with its gradient, and what it is made of.
+    """The loss of one minibatch, a scalar, of `judge` with its gradient, and what it is made of.
 
     Attributes:
         loss: cross-entropies − entropy bonus + penalty.
@@ -145,12 +147,23 @@ class DiscriminatorTraining:
         self.labels = Labels() if labels is None else labels
         self.entropy = number("entropy", entropy, least=0)
         rate = number("learning_rate", learning_rate, above=0)
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
         self.random = torch.Generator().manual_seed(seed)
 
     def step(self, agent: Pairs, expert: Pairs) -> Judgement:
         """One step of Adam on minibatches of one size; what they came to before it."""
-        self.network.train()
+        if not self.network.training:
+            self.network.train()
+        layers = self.network.numbers()
+        if layers is None:
+            judgement = self._by_autograd(agent, expert)
+        else:
+            judgement = self._written_out(layers, agent, expert)
+        self.optimiser.step()
+        return judgement
+
+    def _by_autograd(self, agent: Pairs, expert: Pairs) -> Judgement:
+        """`judge`, and its gradient in the parameters."""
         judgement = judge(
             self.network,
             agent,
@@ -162,8 +175,36 @@ class DiscriminatorTraining:
         )
         self.optimiser.zero_grad()
         judgement.loss.backward()
-        self.optimiser.step()
         return judgement
+
+    @torch.no_grad()
+    def _written_out(self, layers: Layers, agent: Pairs, expert: Pairs) -> Judgement:
+        """The same, with the same draws."""
+        labels = self.labels(len(expert.observations), self.random)
+        points = self.penalty.points(agent, expert, self.random) if self.penalty.looks else None
+        learned = gradients(
+            layers,
+            np.concatenate([self.network.rows(*pairs).numpy() for pairs in (agent, expert)]),
+            labels.numpy(),
+            self.entropy,
+            Punished(self.penalty.weight, self.penalty.slope, self.penalty.one_sided),
+            None if points is None else self.network.rows(*points).numpy(),
+            None if points is None else self._within(points),
+        )
+        written = [array for pair in zip(learned.weights, learned.biases, strict=True) for array in pair]
+        for parameter, gradient in zip(self.network.parameters(), written, strict=True):
+            parameter.grad = torch.from_numpy(gradient)
+        logits, n = torch.from_numpy(learned.logits), len(agent.observations)
+        loss, penalty = torch.tensor(learned.loss), torch.tensor(learned.penalty)
+        return Judgement(loss, logits[:n], logits[n:], penalty, torch.from_numpy(learned.norms))
+
+    def _within(self, points: Pairs) -> Array | None:
+        clip = self.network.observation_clip
+        if clip is None:
+            return None
+        within = (points.observations.abs() <= clip).float()
+        seen = within if self.network.state_only else torch.cat([within, torch.ones_like(points.actions)], dim=1)
+        return seen.numpy()
 
     def state_dict(self) -> dict[str, Any]:
         """Network, optimiser and random stream, copied."""

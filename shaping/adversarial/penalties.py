@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from foundation.checks import number, one_of
+from shaping.adversarial.closed_form import ROOT
 from shaping.adversarial.discriminator import Pairs
 
 VARIANTS = ("wgan", "dragan", "nagard", "bare", "none")
@@ -76,11 +77,16 @@ class GradientPenalty:
         Raises:
             ValueError: minibatches of unlike sizes, where pairs are mixed.
         """
-        if self.variant == "none" or self.weight == 0.0:
+        if not self.looks:
             nothing = agent.observations.new_zeros(())
             return Steepness(nothing, nothing.new_zeros(0))
         norms = gradient_norms(network, self.points(agent, expert, random), create_graph=True)
         return Steepness(self.weight * self.excess(norms).square().mean(), norms.detach())
+
+    @property
+    def looks(self) -> bool:
+        """Is there any penalty?"""
+        return self.variant != "none" and self.weight > 0.0
 
     def points(self, agent: Pairs, expert: Pairs, random: torch.Generator) -> Pairs:
         """The pairs x where it looks, drawn anew; of "none" those of "wgan"."""
@@ -130,6 +136,6 @@ def gradient_norms(network: Logits, pairs: Pairs, *, create_graph: bool = False)
             network(*inputs).sum(), inputs, create_graph=create_graph, allow_unused=True, materialize_grads=True
         )
         whole = torch.cat(gradients, dim=1)
-        if create_graph:  # the root has no gradient at 0
-            return (whole.square().sum(dim=1) + 1e-12).sqrt()
+        if create_graph:
+            return (whole.square().sum(dim=1) + ROOT).sqrt()
         return whole.norm(dim=1)

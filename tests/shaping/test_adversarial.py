@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 
 import numpy as np
@@ -287,3 +288,34 @@ def test_training_goes_on_from_its_state_as_if_nothing_had_happened():
     assert [float(second.step(agent, expert).loss) for _ in range(5)] == expected
     with pytest.raises(ValueError, match="resume with the same"):
         DiscriminatorTraining(Discriminator(4, 2, (8, 8))).load_state_dict(state)
+
+
+@pytest.mark.parametrize("hidden", [(), (8,), (5, 6, 7)])
+@pytest.mark.parametrize("labels", ["hard", "uniform", "flipped", "soft"])
+@pytest.mark.parametrize("variant", ["wgan", "dragan", "nagard", "bare", "none"])
+def test_the_gradient_that_is_written_out_is_autograds(variant, labels, hidden):
+    torch.manual_seed(1)
+    agent, expert = Pairs(torch.randn(40, 4), torch.randn(40, 2)), Pairs(torch.randn(40, 4) + 0.3, torch.randn(40, 2))
+    for one_sided, clip, state_only in itertools.product((True, False), (None, 0.7), (True, False)):
+        both = [
+            DiscriminatorTraining(
+                Discriminator(4, 2, hidden, observation_clip=clip, state_only=state_only, head_gain=1.0, seed=3),
+                penalty=GradientPenalty(variant, one_sided=one_sided, slope=0.5),
+                labels=Labels(labels),
+                entropy=0.05,
+                seed=5,
+            )
+            for _ in range(2)
+        ]
+        by_autograd, layers = both[0]._by_autograd(agent, expert), both[1].network.numbers()
+        assert layers is not None
+        written_out = both[1]._written_out(layers, agent, expert)
+        for name in ("loss", "penalty", "agent", "expert", "norms"):
+            torch.testing.assert_close(getattr(by_autograd, name).detach(), getattr(written_out, name))
+        for one, other in zip(both[0].network.parameters(), both[1].network.parameters(), strict=True):
+            wanted = torch.zeros_like(other) if one.grad is None else one.grad
+            torch.testing.assert_close(other.grad, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_spectral_norms_are_computed_and_so_are_not_written_out():
+    assert Discriminator(4, 2, (8,), spectral_norm=True).numbers() is None
