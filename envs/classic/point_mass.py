@@ -1,6 +1,7 @@
 """PointMass: a mass on a plane that is pushed to the origin; imitation in a minute.
 
-Episodes have one length, so that living longer is worth nothing, and no action ends them.
+Episodes have one length, so that living longer is worth nothing, and no action ends them; with a
+goal they end there, for what rewards of imitation make of an end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from envs.catalogue import NAMESPACE, Option, Request
 from envs.classic.worlds import Played, World, WorldEnv, WorldVecEnv
 from envs.controllers import controller
 from envs.typing import Array, FloatArray
+from foundation.checks import number
 
 FARTHEST, FASTEST = 4.0, 2.0
 PUSH, TICK = 0.2, 0.1
@@ -29,21 +31,23 @@ class PointMassVecEnv(WorldVecEnv):
 
     What is seen is position and velocity, (4,); what is done is a push (2,), each in [−1, 1]
     (beyond is clipped). An episode starts at rest, at a distance of 1.5 to 2 in any direction, and
-    never terminates.
+    never terminates without a goal.
 
     Args:
         request: see `WorldVecEnv`.
+        goal: an episode is over, and a success, this near to the origin; 0: there is no goal.
         max_episode_steps: the time limit.
     """
 
     title = "PointMass"
     limit = 60
 
-    def __init__(self, request: Request, *, max_episode_steps: int | None = None) -> None:
+    def __init__(self, request: Request, *, goal: float = 0.0, max_episode_steps: int | None = None) -> None:
         bounds = np.array([FARTHEST, FARTHEST, FASTEST, FASTEST], np.float32)
         super().__init__(
             request, spaces.Box(-bounds, bounds), spaces.Box(-1.0, 1.0, (2,), np.float32), max_episode_steps
         )
+        self.goal = number("goal", goal, least=0, below=NEAREST_START)
         self.states: FloatArray = np.zeros((request.n_envs, 4))
 
     def begin_world(self, index: int, random: np.random.Generator) -> dict[str, Any]:
@@ -56,7 +60,9 @@ class PointMassVecEnv(WorldVecEnv):
         velocity = np.clip(velocity + PUSH * np.clip(actions, -1.0, 1.0), -FASTEST, FASTEST)
         position = np.clip(position + TICK * velocity, -FARTHEST, FARTHEST)
         self.states = np.concatenate([position, velocity], axis=1)
-        return Played(-np.linalg.norm(position, axis=1), np.zeros(len(actions), np.bool_))
+        distance = np.linalg.norm(position, axis=1)
+        there = distance <= self.goal if self.goal else np.zeros(len(actions), np.bool_)
+        return Played(-distance, there, there if self.goal else None)
 
     def observe(self) -> Array:
         return self.states.astype(np.float32)

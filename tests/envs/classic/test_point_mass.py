@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import envs
+from envs.classic.point_mass import brake_and_return
 
 
 def play(act, n_envs=64, seed=300):
@@ -52,3 +53,19 @@ def test_starts_lie_in_every_direction():
     counts, _ = np.histogram(angles, bins=8, range=(-np.pi, np.pi))
     assert counts.min() > 15
     np.testing.assert_array_equal(seen[:, 2:], 0)
+
+
+def test_with_a_goal_an_episode_is_over_there_and_a_success():
+    venv = envs.make_vec("PointMass-v0", 32, seed=3, goal=0.2)
+    seen, ended = venv.reset(), np.zeros(32, int)
+    for _ in range(60):
+        seen, rewards, dones, infos = venv.step(brake_and_return(seen))
+        for paid, done, info in zip(rewards, dones, infos, strict=True):
+            assert done == (-paid <= 0.2)
+            if done:
+                assert info["is_success"]
+                assert not info["TimeLimit.truncated"]
+        ended += dones
+    assert (ended >= 1).all()
+    with pytest.raises(ValueError, match="goal"):
+        envs.make_vec("PointMass-v0", 1, goal=1.5)
