@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 import envs
 from foundation.checks import number, whole
@@ -30,6 +29,7 @@ from foundation.files import folder_for
 from foundation.naming import unknown
 from scripts.configuration.arguments import parse
 from scripts.configuration.arguments import run as run_command
+from scripts.configuration.command_line import parse_override
 from scripts.demonstrations.files_of_others import is_readable, read
 from scripts.demonstrations.playing import SCRIPTED, play_expert, play_run
 
@@ -163,13 +163,11 @@ def _environment(name: str, env_kwargs: dict[str, Any]) -> tuple[str, dict[str, 
 
 
 def _kwarg(word: str) -> tuple[str, Any]:
-    name, equals, text = word.removeprefix(_KWARGS).partition("=")
-    if not equals or not name:
+    """Name and value, as scripts.train reads them."""
+    if "=" not in word or word.startswith(f"{_KWARGS}="):
         raise ValueError(f"{word}: expected {_KWARGS}NAME=VALUE")
-    try:
-        return name, yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{word}: {text!r} cannot be read: {error}") from error
+    override = parse_override(word)
+    return override.key_or_group.removeprefix(_KWARGS), override.value()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import envs
 from foundation.demonstrations import Demonstrations
 from scripts.demonstrations.files_of_others import read
 from scripts.demonstrations.playing import play_expert
-from scripts.record_demonstrations import main
+from scripts.record_demonstrations import _kwarg, main
 
 
 def test_an_expert_is_recorded_as_the_environment_has_it(tmp_path: Path) -> None:
@@ -85,6 +85,15 @@ def test_a_file_of_ours_can_be_thinned(tmp_path: Path) -> None:
     main(["scripted", "env=PointMass-v0", "episodes=4", f"out={whole}"])
     main([str(whole), "subsample=10", f"out={thin}"])
     assert len(Demonstrations.load(thin)) == 24
+
+
+def test_arguments_of_the_environment_are_read_as_the_train_command_reads_them() -> None:
+    assert _kwarg("env.kwargs.starts={penalty:1}") == ("starts", {"penalty": 1})
+    assert _kwarg("env.kwargs.keys=[glyphs,blstats]") == ("keys", ["glyphs", "blstats"])
+    assert _kwarg("env.kwargs.goal=0.2") == ("goal", 0.2)
+    for word, message in (("env.kwargs.goal", "expected env.kwargs.NAME=VALUE"), ("env.kwargs.keys=[a", "cannot be")):
+        with pytest.raises(ValueError, match=message):
+            _kwarg(word)
 
 
 @pytest.mark.parametrize(
