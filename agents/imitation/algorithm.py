@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3 import SAC, TD3
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import MaybeCallback
 
 from agents.imitation.diagnostics import diagnose
 from agents.imitation.expert import Expert
@@ -72,6 +74,22 @@ class AdversarialImitationMixin:
         widths = model.observation_space.shape[0], model.action_space.shape[0]
         self.learned_reward = LearnedReward(settings, *widths, expert, seed=seed)
         model.replay_buffer.payer = self.learned_reward
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[int, BaseCallback]:
+        model: Any = self
+        if reset_num_timesteps and model._last_obs is not None:
+            model.replay_buffer.cut()
+        setup: tuple[int, BaseCallback] = super()._setup_learn(  # type: ignore[misc]
+            total_timesteps, callback, reset_num_timesteps, *args, **kwargs
+        )
+        return setup
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """So many times: an update of the algorithm, then what the reward has to learn."""

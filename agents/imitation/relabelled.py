@@ -72,6 +72,13 @@ class RelabelledReplayBuffer(ReplayBuffer):
             self.absorbing[self.pos] = True
             super().add(obs, next_obs, action, reward, done, infos)
 
+    def cut(self) -> None:
+        """The environments are about to be reset: no window goes on from the newest steps."""
+        if self.filled():
+            newest = (self.pos - 1) % self.buffer_size
+            unfinished = self.dones[newest] == 0
+            self.dones[newest, unfinished] = self.timeouts[newest, unfinished] = 1.0
+
     def filled(self) -> int:
         """Rows."""
         return self.buffer_size if self.full else self.pos

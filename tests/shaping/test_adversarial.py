@@ -319,3 +319,16 @@ def test_the_gradient_that_is_written_out_is_autograds(variant, labels, hidden):
 
 def test_spectral_norms_are_computed_and_so_are_not_written_out():
     assert Discriminator(4, 2, (8,), spectral_norm=True).numbers() is None
+
+
+@pytest.mark.parametrize("one_sided", [True, False])
+def test_the_same_rows_on_both_sides_and_a_number_that_never_varies_leave_everything_finite(one_sided):
+    rows = Pairs(torch.cat([torch.randn(16, 2), torch.zeros(16, 1)], dim=1), torch.randn(16, 2))
+    training = DiscriminatorTraining(
+        Discriminator(3, 2, (8,), head_gain=0.0), penalty=GradientPenalty(one_sided=one_sided)
+    )
+    for _ in range(20):
+        judgement = training.step(rows, rows)
+        assert torch.isfinite(judgement.loss)
+        assert torch.isfinite(judgement.norms).all()
+    assert all(torch.isfinite(parameter).all() for parameter in training.network.parameters())

@@ -11,7 +11,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor
 
 import agents
 from agents.imitation import Expert, GailTD3, Imitation, LearnedReward, RelabelledReplayBuffer
@@ -204,6 +204,20 @@ def test_a_window_stops_at_the_newest_step_of_a_full_buffer() -> None:
     batch = ours._get_samples(np.array([1, 2, 7]))
     np.testing.assert_allclose(batch.discounts[:, 0], [0.25, 0.5, 0.5**4])
     np.testing.assert_allclose(batch.next_observations[:, 0], [10.5, 10.5, 10.5])
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_no_window_joins_two_episodes_where_learning_is_called_again(file: str, reset: bool) -> None:
+    model = learned("gail_td3", VecMonitor(drift()), file, steps=25, n_steps=4)  # stops 8 steps into the second episode
+    model.learn(25, reset_num_timesteps=reset)
+    buffer = model.replay_buffer
+    over, cut = buffer.dones[:50, 0] > 0, buffer.timeouts[:50, 0] > 0
+    assert over.nonzero()[0].tolist() == ([16, 24, 41] if reset else [16, 33])
+    assert cut.nonzero()[0].tolist() == ([24] if reset else [])
+    for row in range(46):
+        _, last, _ = buffer._returns(np.array([row]), np.array([0]))
+        assert not over[row : last[0]].any()
+    assert [episode["l"] for episode in model.ep_info_buffer] == ([17, 17] if not reset else [17])
 
 
 def rewarder(**settings: Any) -> LearnedReward:
