@@ -1,6 +1,7 @@
 # make train [ARGS="..."]   sets up .venv if need be and trains;  make help  lists the rest.
 #
 # Variables: PYTHON=/path/to/python3.11   TORCH_INDEX_URL=<package index with the torch build you want>   PYTEST_WORKERS=2
+#   EXTRAS=mujoco,hdf5 (optional parts: gymnasium's MuJoCo tasks, Minari's datasets; also installed into a .venv that is there)
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -11,10 +12,13 @@ PYTHON ?= $(shell for python in python3.11 python3 python; do \
 TORCH_INDEX_URL ?=
 PYTEST_WORKERS ?= 2
 ARGS ?=
+EXTRAS ?=
 
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+comma := ,
+OPTIONAL := $(foreach extra,$(subst $(comma), ,$(EXTRAS)),$(VENV)/.extra-$(extra))
 PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -23,12 +27,12 @@ export PIP_ROOT_USER_ACTION := ignore
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-setup: $(READY) ## .venv with the pinned dependencies of constraints.txt
+setup: $(READY) $(OPTIONAL) ## .venv with the pinned dependencies of constraints.txt
 
-train: $(READY) ## train; overrides go in ARGS, e.g. make train ARGS="env=minihack/key_room shaping=none seed=1"
+train: $(READY) $(OPTIONAL) ## train; overrides go in ARGS, e.g. make train ARGS="env=minihack/key_room shaping=none seed=1"
 	$(VENV_PYTHON) -m scripts.train $(ARGS)
 
-test: $(READY) ## all tests; ARGS goes to pytest
+test: $(READY) $(OPTIONAL) ## all tests; ARGS goes to pytest
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(ARGS)
 
 check: $(READY) ## ruff and mypy
@@ -66,6 +70,12 @@ $(READY): pyproject.toml constraints.txt
 	@$(PIP) install --quiet --no-deps -r $(VENV)/without-dependencies.txt
 	@echo "setup 5/5: done"
 	@touch $(READY)
+
+$(VENV)/.extra-%: $(READY)
+	@$(PYTHON) scripts/lock.py extra $* > $(VENV)/extra.txt
+	@echo "setup: $*, $$(paste -sd' ' $(VENV)/extra.txt)"
+	@$(PIP) install --quiet -r $(VENV)/extra.txt -c constraints.txt
+	@touch $@
 
 define require_python
 	if [ -z "$(PYTHON)" ]; then \

@@ -20,6 +20,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from envs.arguments import keywords
+from envs.controllers import Experts
 from envs.episode_seeds import SPLITS
 from envs.typing import Array
 from foundation.checks import one_of, whole
@@ -180,6 +181,10 @@ class Family(ABC):
         """How many rows of the vector environment belong together; see `envs.rows_together`."""
         return 1
 
+    def experts(self, env_id: str) -> Experts:
+        """Who plays it well without training, the best first; none, unless a family has some."""
+        return {}
+
     def faces(self, env_id: str) -> Mapping[str, Callable[..., Any]]:
         """What it can be beside a vector environment: name -> what makes it of keyword arguments.
 
@@ -321,6 +326,19 @@ def rows_together(env_id: str, **kwargs: Any) -> int:
     return family.rows_together(name, **kwargs)
 
 
+def experts(env_id: str) -> Experts:
+    """Who plays an environment well without training: name -> what makes an expert for a `VecEnv`.
+
+    >>> list(experts("PointMass-v0"))
+    ['brake']
+
+    Raises:
+        ValueError: for an unknown id.
+    """
+    family, name = family_of(env_id)
+    return family.experts(name)
+
+
 def trim(env_id: str, frames: Sequence[Array]) -> list[Array]:
     """The pictures (height, width, 3) of a clip, cut or scaled to a size fit for one."""
     family, _ = family_of(env_id)
@@ -373,4 +391,6 @@ def make_vec(
     request = Request(n_envs, seed, split, workers, tuple(report), tuple(events or ()), render_mode)
     family.describe(name).refuse(request.report, request.events)
     family.refuse(name, kwargs)
-    return family.make_vec(name, request, **kwargs)
+    venv = family.make_vec(name, request, **kwargs)
+    venv.env_id = name  # type: ignore[attr-defined]  # for `foundation.demonstrations.environment_of`
+    return venv

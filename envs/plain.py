@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from envs.arguments import keywords
 from envs.catalogue import EnvDescription, Family, Option, Request, registry
+from envs.controllers import OF_GYMNASIUM, Experts
 from envs.episode_seeds import EpisodeSeeds
 
 _BITS = 31  # of an episode's seed: environments hand theirs on to generators that take no more than 32
@@ -61,6 +62,9 @@ class PlainFamily(Family):
             creator = load_env_creator(creator)
         accepted = None if creator is None else keywords(creator)
         return None if accepted is None else accepted | {"max_episode_steps", "disable_env_checker"}
+
+    def experts(self, env_id: str) -> Experts:
+        return OF_GYMNASIUM.get(env_id, {})
 
     def make_vec(self, env_id: str, request: Request, **kwargs: Any) -> VecEnv:
         """In this process, or with workers in one process a row."""

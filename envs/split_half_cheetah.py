@@ -1,7 +1,7 @@
 """SplitHalfCheetah: gymnasium's half cheetah, with what control costs told apart from the task.
 
 Source: Gupta et al. 2023 (BARFI), whose heuristic it is. It needs MuJoCo, which is an extra:
-pip install breadcrumb[mujoco].
+make setup EXTRAS=mujoco.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SplitHalfCheetah(gymnasium.Wrapper[Any, Any, Any, Any]):
 def refuse_without_mujoco() -> None:
     """Raises ValueError where MuJoCo is missing; says how to get it."""
     if find_spec("mujoco") is None:
-        raise ValueError(f"{ID} needs MuJoCo, which is not installed: pip install 'breadcrumb[mujoco]'")
+        raise ValueError(f"{ID} needs MuJoCo, which is not installed: make setup EXTRAS=mujoco")
 
 
 @registry.register("half_cheetah")

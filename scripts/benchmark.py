@@ -9,6 +9,7 @@
         [steps=30000] [rlgym=install]
     python -m scripts.benchmark swe [json=PATH] [repeats=3] [n_envs=64] [steps=30000]
     python -m scripts.benchmark barfi [json=PATH] [repeats=3]
+    python -m scripts.benchmark imitation [json=PATH] [repeats=3] [train_steps=12288]
     python -m scripts.benchmark profile [json=PATH] [steps=30000]
     python -m scripts.benchmark peers [json=PATH] [seeds=5] [steps=150000] [success=0.9]
         [limit=1200] [only=ours,puffer_ours,...]
@@ -55,6 +56,11 @@ groups and files that are there after a thousand episodes and were not before.
 `barfi` measures the steps of behaviour alignment in the square, in milliseconds: an outer step by
 each of its hypergradients, an inner step, and the update of plain REINFORCE; `round_vs_reinforce`
 is a whole round against one such update.
+`imitation` measures gail_td3 on PointMass with one and with four minibatches of its discriminator
+an update, against plain td3 with the same networks and batches, `train_steps` / 12 steps a turn;
+`step_time_NAME` is how many times as long a step takes. `sample_time_relabelled` compares a batch
+of the relabelled replay buffer, discriminator included, with one of SB3's, and
+`sample_time_relabelled_10` one of returns over ten steps with SB3's of the same.
 
 `profile` tells where the time of one training goes: PPO on the key room with the events term, its
 defaults, one thread, clocks around the parts, each without the parts inside it.
@@ -82,6 +88,7 @@ from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.barfi import barfi
+from scripts.benchmarks.imitation import imitation
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.peers import outcome
 from scripts.benchmarks.peers.comparison import PeerArguments, peers
@@ -101,6 +108,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "rocket": rocket,
     "swe": swe,
     "barfi": barfi,
+    "imitation": imitation,
     "profile": profile,
 }
 PEERS = "peers"

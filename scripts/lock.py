@@ -2,6 +2,7 @@
 
 python scripts/lock.py write constraints.txt   # resolve all anew (by an index, installs nothing)
 python scripts/lock.py requirements            # what pyproject.toml declares, one a line
+python scripts/lock.py extra mujoco            # the same of an optional part
 python scripts/lock.py without-dependencies    # what to install with --no-deps, one a line
 python scripts/lock.py pin torch               # the declared requirement of one package
 """
@@ -27,6 +28,20 @@ def requirements() -> list[str]:
     return [*project["dependencies"], *project["optional-dependencies"]["dev"]]
 
 
+def extra(name: str) -> list[str]:
+    """What an optional part needs beside. Raises SystemExit where there is none of that name."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    if name not in extras:
+        raise SystemExit(f"error: there is no extra {name!r}; there are {', '.join(sorted(extras))}")
+    return list(extras[name])
+
+
+def every_requirement() -> list[str]:
+    """Those of every optional part, too: what the lock is of."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    return [*requirements(), *(line for name in extras if name != "dev" for line in extras[name])]
+
+
 def without_dependencies() -> list[str]:
     """Requirements to install without their own: tool.breadcrumb.without_dependencies."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
@@ -47,7 +62,8 @@ def resolve() -> dict[str, str]:
         venv, report = Path(folder) / "venv", Path(folder) / "report.json"
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--dry-run", "--ignore-installed", "--report", str(report), *requirements()], check=True)
+        only_tell = ["--dry-run", "--ignore-installed", "--report", str(report)]
+        subprocess.run([*pip, *only_tell, *every_requirement()], check=True)
         installs = json.loads(report.read_text())["install"]
     return {
         re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower(): item["metadata"]["version"].split("+")[0]
@@ -66,6 +82,8 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["requirements"]:
             print("\n".join(requirements()))
+        case ["extra", name]:
+            print("\n".join(extra(name)))
         case ["without-dependencies"]:
             print("\n".join(without_dependencies()))
         case ["pin", package]:

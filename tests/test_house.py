@@ -26,6 +26,7 @@ ROOMS = {
     "rocket": {"configuration", "running", "results"},
     "benchmarks": {"configuration", "running", "results"},
     "swe": {"configuration"},
+    "demonstrations": {"configuration", "running"},
     "experiments": {"configuration", "running", "results", "annotation", "rocket", "benchmarks"},
 }
 """Room of scripts/ -> the other rooms that it may import; the commands above import all."""

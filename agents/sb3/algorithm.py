@@ -69,6 +69,9 @@ class SB3Agent(Agent):
     not_arguments: ClassVar[tuple[str, ...]] = ()
     """Settings that the algorithm's constructor does not see."""
 
+    gathered: ClassVar[tuple[str, ...]] = ()
+    """Settings that `arguments` makes one keyword argument of."""
+
     actor_critic = False
     """Adam with SB3's epsilon for actor-critics, one kernel for all weights."""
 
@@ -266,11 +269,15 @@ def refuse_settings(agent: SB3Agent, settings: Mapping[str, Any]) -> None:
 
 
 def constructor_arguments(algorithm: type) -> set[str]:
-    """The keyword arguments of a class, and those of the class that it hands its ** on to."""
-    parameters = inspect.signature(algorithm.__init__).parameters  # type: ignore[misc]
-    passes_on = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    base = algorithm.__base__
-    return set(parameters) | (constructor_arguments(base) if passes_on and base is not None else set())
+    """The keyword arguments of a class, and those of the classes that it hands its ** on to."""
+    known: set[str] = set()
+    for cls in algorithm.__mro__:
+        if "__init__" in vars(cls):
+            parameters = inspect.signature(vars(cls)["__init__"]).parameters
+            known |= set(parameters)
+            if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+                break
+    return known
 
 
 def _extractor(

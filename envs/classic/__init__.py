@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from envs.arguments import keywords
 from envs.catalogue import EnvDescription, Family, Option, Request, registry
 from envs.classic.worlds import World
+from envs.controllers import Experts
 from foundation.registry import import_all
 
 
@@ -51,6 +52,9 @@ class ClassicFamily(Family):
     def arguments(self, env_id: str) -> frozenset[str] | None:
         accepted = keywords(worlds()[env_id].face.worlds)
         return None if accepted is None else accepted - {"request"}
+
+    def experts(self, env_id: str) -> Experts:
+        return worlds()[env_id].experts
 
     def make_vec(self, env_id: str, request: Request, **kwargs: object) -> VecEnv:
         """See the world's own `WorldVecEnv` for the arguments."""

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from envs.catalogue import NAMESPACE, Option, Request
 from envs.classic.heuristics import CHANNEL, REPORTS, channels
 from envs.classic.worlds import Played, World, WorldEnv, WorldVecEnv
+from envs.controllers import balance_cart, controller
 from envs.typing import Array, BoolArray, FloatArray, IntArray
 from foundation.checks import number, one_of
 
@@ -120,5 +121,6 @@ WORLDS = (
         ID,
         AdvisedCartPoleEnv,
         (Option("classic/advised_cart_pole", ID, steps=200_000, kwargs={"heuristic": "good"}, channels=(CHANNEL,)),),
+        experts={"balance": controller(balance_cart)},
     ),
 )

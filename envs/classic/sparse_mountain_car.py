@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from envs.catalogue import NAMESPACE, Option, Request
 from envs.classic.heuristics import CHANNEL, REPORTS, channels
 from envs.classic.worlds import Played, World, WorldEnv, WorldVecEnv
+from envs.controllers import controller, swing_car
 from envs.typing import Array, FloatArray, IntArray
 from foundation.checks import one_of
 
@@ -107,5 +108,6 @@ WORLDS = (
                 "classic/sparse_mountain_car", ID, steps=400_000, kwargs={"heuristic": "energy"}, channels=(CHANNEL,)
             ),
         ),
+        experts={"swing": controller(swing_car)},
     ),
 )

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from envs.batched import BatchedVecEnv
 from envs.catalogue import EnvDescription, Option, Request
+from envs.controllers import Experts
 from envs.typing import Array, BoolArray, FloatArray, IntArray
 from foundation.checks import whole
 
@@ -33,12 +34,14 @@ class World:
         face: the gymnasium face; its `worlds` are the vector face.
         options: its cards.
         arguments: of both faces, for this id alone; who asks for others overrules them.
+        experts: see `envs.controllers`.
     """
 
     id: str
     face: type[WorldEnv]
     options: tuple[Option, ...]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    experts: Experts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

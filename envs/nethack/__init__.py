@@ -15,18 +15,30 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from envs.arguments import named
 from envs.catalogue import NAMESPACE, EnvDescription, Family, Option, Request, registry
+from envs.controllers import Experts
 from envs.nethack.batch import REPORTS, BatchConfig
 from envs.nethack.cards import OPTIONS
 from envs.nethack.env import NetHackEnv
 from envs.nethack.events import EVENTS
 from envs.nethack.game import NetHackError
 from envs.nethack.observations import DEFAULT_ENTRIES
+from envs.nethack.scripted import key_room_expert
 from envs.nethack.stock import stock_vec_env
 from envs.nethack.tasks import is_task, stock_id, stock_ids, task_arguments
 from envs.nethack.vec_env import NetHackVecEnv
 from envs.typing import Array
 
 __all__ = ["EVENTS", "REPORTS", "BatchConfig", "NetHackEnv", "NetHackError", "NetHackFamily", "NetHackVecEnv"]
+
+
+_WALKED = (
+    "MiniHack-KeyRoom-",
+    "MiniHack-Room-5x5-",
+    "MiniHack-Room-15x15-",
+    "MiniHack-Room-Random-",
+    "MiniHack-Room-Dark-",
+)
+"""What tasks are called that the scripted player solves."""
 
 
 @registry.register("nethack")
@@ -67,6 +79,10 @@ class NetHackFamily(Family):
         """Ours, and those of the task's own constructor."""
         accepted = task_arguments(env_id)
         return None if accepted is None else accepted | named(self.make_vec) - {"env_id", "request"}
+
+    def experts(self, env_id: str) -> Experts:
+        """One that fetches keys and finds stairs, for the rooms without monsters."""
+        return {"key_room": key_room_expert} if stock_id(env_id).startswith(_WALKED) else {}
 
     def make_vec(
         self,

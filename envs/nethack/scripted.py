@@ -16,12 +16,15 @@ from typing import Any
 import gymnasium
 import numpy as np
 from nle import nethack
+from stable_baselines3.common.vec_env import VecEnv
 
+from envs.controllers import Expert
 from envs.nethack.captions import action_name
 from envs.nethack.env import NetHackEnv
 from envs.nethack.events import CLOSED_DOOR, CMAP, DOORWAY, LADDER_DOWN, SKELETON_KEY, STAIRS_DOWN
 from envs.nethack.kernels import LINEAR_SCALES
-from envs.typing import Array
+from envs.nethack.vec_env import NetHackVecEnv
+from envs.typing import Array, BoolArray
 
 Cell = tuple[int, int]
 """Row and column of the map."""
@@ -127,6 +130,37 @@ class KeyRoomPlayer:
                 before[to] = cell
                 queue.append(to)
         return before
+
+
+def key_room_expert(venv: VecEnv) -> Expert:
+    """`KeyRoomPlayer` in every row.
+
+    Raises:
+        ValueError: the environment does not show what it reads, or is another one.
+    """
+    games = venv.unwrapped
+    if not isinstance(games, NetHackVecEnv):
+        raise ValueError(f"the scripted player plays NetHack's own vector environment, not {type(games).__name__}")
+    shown = set(getattr(games.observation_space, "spaces", ()))
+    missing = [key for key in ("glyphs", "inv_glyphs") if key not in shown]
+    missing += [] if shown & {"blstats", "raw_blstats"} else ["blstats"]
+    if missing:
+        keys = ",".join([*games.config.layout.entries, *missing])
+        raise ValueError(
+            f"the scripted player reads {', '.join(missing)}, and the environment shows {', '.join(sorted(shown))}: "
+            f"give env.kwargs.observation_keys=[{keys}]"
+        )
+    players = [KeyRoomPlayer(games.action_names) for _ in range(games.num_envs)]
+
+    def expert(observations: Any, starts: BoolArray) -> Array:
+        actions = []
+        for row, player in enumerate(players):
+            if starts[row]:
+                player.reset()
+            actions.append(player({key: observations[key][row] for key in shown}))
+        return np.array(actions)
+
+    return expert
 
 
 def _cells(mask: Array) -> set[Cell]:

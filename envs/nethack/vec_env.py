@@ -13,6 +13,7 @@ from envs.batched import BatchedVecEnv, refuse
 from envs.catalogue import EnvDescription, Request
 from envs.episode_seeds import EpisodeSeeds
 from envs.nethack.batch import FLOAT_REPORTS, REPORTS, TEXT_REPORTS, BatchConfig, GameBatch
+from envs.nethack.captions import action_name
 from envs.nethack.events import EVENTS
 from envs.nethack.kernels import out_of_range
 from envs.nethack.statistics import STATISTICS
@@ -29,6 +30,8 @@ class Backend(Protocol):
     def wire(self) -> Mapping[str, Array]: ...
     @property
     def n_actions(self) -> int: ...
+    @property
+    def actions(self) -> IntArray: ...
     @property
     def has_success(self) -> bool: ...
     def reset(self) -> None: ...
@@ -89,6 +92,11 @@ class NetHackVecEnv(BatchedVecEnv):
         self._done = np.zeros(n_envs, np.bool_)
         self._actions = np.zeros(n_envs, np.int64)
         self._closed = False
+
+    @property
+    def action_names(self) -> list[str]:
+        """The words for its actions, in order."""
+        return [action_name(int(key)) for key in self._backend.actions]
 
     def reset(self) -> dict[str, Array]:
         """Start new episodes everywhere; their infos are in `reset_infos`."""

@@ -115,6 +115,7 @@ class WorkerPool:
         except BaseException:
             self.close()
             raise
+        self.actions = self._here.actions
         self.n_actions, self.has_success = self._here.n_actions, self._here.has_success
 
     def reset(self) -> None:

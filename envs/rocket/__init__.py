@@ -5,6 +5,7 @@ The arena is our own.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 import gymnasium
 from stable_baselines3.common.vec_env import VecEnv
 
-from envs.catalogue import EnvDescription, Family, Option, Request, registry
+from envs.catalogue import NAMESPACE, EnvDescription, Family, Option, Request, registry
+from envs.controllers import Expert, Experts
+from envs.rocket.bots import BOTS
 from envs.rocket.cards import OPTIONS, TASKS
 from envs.rocket.env import RocketEnv, RocketParallelEnv, rocket_v0
 from envs.rocket.states import EVENTS, MatchStates
 from envs.rocket.vec_env import REPORTS, MatchConfig, RocketVecEnv
+from envs.typing import Array, BoolArray
 
 __all__ = [
     "TASKS",
@@ -28,6 +32,19 @@ __all__ = [
     "RocketVecEnv",
     "rocket_v0",
 ]
+
+
+_EXPERTS: Mapping[str, tuple[str, ...]] = {f"{NAMESPACE}RocketGoalie-v0": ()}
+
+
+def _driven(name: str, venv: VecEnv) -> Expert:
+    rows, driver = venv.unwrapped, BOTS[name]()
+    assert isinstance(rows, RocketVecEnv)
+
+    def expert(observations: Any, starts: BoolArray) -> Array:
+        return rows.actions_of(driver, starts)
+
+    return expert
 
 
 @registry.register("rocket")
@@ -60,6 +77,10 @@ class RocketFamily(Family):
     def make_vec(self, env_id: str, request: Request, **match: Any) -> VecEnv:
         """`request.n_envs` counts cars; the arguments are those of `MatchConfig`."""
         return RocketVecEnv(MatchConfig(**{**TASKS[env_id], **match}), request)
+
+    def experts(self, env_id: str) -> Experts:
+        """The bots that aim, with the task's own actions; none of them keeps a goal."""
+        return {name: functools.partial(_driven, name) for name in _EXPERTS.get(env_id, ("kickoff", "chase_ball"))}
 
     def faces(self, env_id: str) -> Mapping[str, Callable[..., Any]]:
         """One car for gymnasium; all cars for PettingZoo, at once or in turns."""

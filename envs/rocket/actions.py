@@ -58,6 +58,10 @@ class ActionParser(ABC):
         """
 
     @abstractmethod
+    def nearest(self, controls: Controls) -> Array:
+        """(rows, ...) the actions that come nearest to (rows, 8) controls."""
+
+    @abstractmethod
     def masks(self, on_ground: BoolArray, boost: Array, has_flip: BoolArray) -> BoolArray:
         """(rows, actions): which actions differ from another that needs less. Inputs (rows,)."""
 
@@ -79,6 +83,11 @@ class TableActions(ActionParser):
         if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(self.table)):
             raise ValueError(f"actions are {chosen.tolist()}; expected 0 to {len(self.table) - 1}")
         return self.table[chosen]
+
+    def nearest(self, controls: Controls) -> Array:
+        distances = np.square(controls[:, None] - self.table[None]).sum(axis=2)
+        actions: Array = distances.argmin(axis=1)
+        return actions
 
     def masks(self, on_ground: BoolArray, boost: Array, has_flip: BoolArray) -> BoolArray:
         allowed = ~(self._boosts[None] & (boost <= 0)[:, None])
@@ -109,6 +118,10 @@ class KeyboardActions(ActionParser):
         jump, boost, handbrake = keys[:, 2], keys[:, 3], keys[:, 4]
         columns = (throttle, steer, -throttle, steer * (1 - handbrake), steer * handbrake, jump, boost, handbrake)
         return np.stack(columns, axis=1).astype(np.float32)
+
+    def nearest(self, controls: Controls) -> Array:
+        keys = [np.rint(controls[:, 0]) + 1, np.rint(controls[:, 1]) + 1, *(controls[:, 5:] > 0.5).T]
+        return np.stack(keys, axis=1).astype(np.int64)
 
     def masks(self, on_ground: BoolArray, boost: Array, has_flip: BoolArray) -> BoolArray:
         allowed = np.ones((len(boost), 12), np.bool_)

@@ -296,6 +296,18 @@ class RocketVecEnv(BatchedVecEnv):
         ground, boost, flip = (array[:, :n].reshape(-1) for array in (states.on_ground, states.boost, states.has_flip))
         return self._parser.masks(ground, boost, flip)
 
+    def actions_of(self, driver: Driver, starts: BoolArray) -> Array:
+        """The rows' actions that come nearest to what a driver would do.
+
+        Args:
+            driver: always the same one, who is told of episodes.
+            starts: (rows,) which begin an episode now.
+        """
+        arenas = np.flatnonzero(starts.reshape(self._k, self._n).any(axis=1))
+        if len(arenas):
+            driver.begin(arenas, self._episode_seeds[arenas])
+        return self._parser.nearest(driver(self.states, np.arange(self._n), self._time_left).reshape(-1, 8))
+
     def frame(self, index: int) -> Array:
         """One arena from above."""
         from envs.rocket.rendering import picture

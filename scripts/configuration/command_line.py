@@ -40,7 +40,7 @@ BESIDE_RESUME = ("resume", "total_timesteps", "trust")
 _MOST_COMBINATIONS = 500  # of a sweep that are checked before it starts
 
 
-class CommandLineError(Exception):
+class CommandLineError(ValueError):
     """What is wrong with the command line, in one sentence or two."""
 
 
@@ -71,7 +71,7 @@ def check_command_line(overrides: Sequence[str], *, sweep: bool, check: Check) -
     Raises:
         CommandLineError: the first thing that is wrong.
     """
-    parsed = [_parse(text) for text in overrides]
+    parsed = [parse_override(text) for text in overrides]
     for override in parsed:
         _check_name(override)
         if override.is_sweep_override() and not sweep:
@@ -102,7 +102,12 @@ def check_command_line(overrides: Sequence[str], *, sweep: bool, check: Check) -
         raise CommandLineError("This sweep has no combination to run: one of its lists is empty.")
 
 
-def _parse(text: str) -> Override:
+def parse_override(text: str) -> Override:
+    """One `name=value`, as Hydra reads it.
+
+    Raises:
+        CommandLineError: it cannot be read; says how settings are written.
+    """
     try:
         return OverridesParser.create().parse_override(text)
     except (OverrideParseException, HydraException) as error:
@@ -201,7 +206,7 @@ def _check_combination(overrides: list[str], check: Check | None) -> str | None:
         with initialize(config_path=None, version_base="1.3"):
             base = compose("train", overrides=groups)
             for text in settings:
-                _check_setting(base, _parse(text))
+                _check_setting(base, parse_override(text))
             composed = compose("train", overrides=[*groups, *settings], return_hydra_config=True)
         if check is not None:
             HydraConfig.instance().set_config(composed)  # for values such as ${hydra:runtime.choices.shaping}

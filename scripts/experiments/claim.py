@@ -8,12 +8,15 @@ claim calm-keyroom.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from foundation.registry import import_all
 from scripts.results.comparison import Row
+
+DEMONSTRATIONS, SEED, RUNS = "<demonstrations>", "<seed>", "<runs>"
+EXPERT = "expert"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,12 @@ class Comparison(Claim):
         arms: name -> overrides for scripts.train.
         total_timesteps: environment steps of every run.
         metric: what the picture shows.
+        demonstrations: what scripts.record_demonstrations is told, but for out=, to record what a
+            seed's runs learn from: `DEMONSTRATIONS` in an arm is the file, `SEED` in either the
+            seed, `RUNS` the folder of runs ARM-SEED. Arms that need none are run before, so that
+            one of them may be the expert. What the expert did is the arm "expert" of the twin.
+        told: further metrics, from the last row of progress.csv that has them -> the columns that
+            may hold one; the first that is there counts.
         equal: the two arms are claimed to learn equally well; the section says whether they did.
         goals: success is a goal; the twin then has that of the evaluation as `goal_rate`, too.
         together: the finished runs of a seed, by arm -> further metrics of each arm.
@@ -53,6 +62,8 @@ class Comparison(Claim):
     arms: Mapping[str, tuple[str, ...]]
     total_timesteps: int
     metric: str = "success_rate"
+    demonstrations: tuple[str, ...] = ()
+    told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     equal: bool = False
     goals: bool = False
     together: Callable[[Mapping[str, Path]], Mapping[str, Mapping[str, float | None]]] | None = None

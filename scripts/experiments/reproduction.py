@@ -14,14 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from foundation.checks import whole
+from foundation.demonstrations import Demonstrations
 from foundation.files import read_json, replace_text
 from foundation.naming import unknown
+from scripts.experiments import claim as stated
 from scripts.experiments.claim import Claim, Comparison, Measurement, claims
+from scripts.record_demonstrations import main as record_demonstrations
 from scripts.results.comparison import Row, by_arm, row_of_run, twin
 from scripts.results.comparison_pictures import draw_curves
+from scripts.results.curves import read_progress
 from scripts.results.evaluation import evaluate_run
 from scripts.results.intervals import interval
 from scripts.results.tables import table
@@ -108,8 +113,16 @@ def reproduce(
     steps = total_timesteps or claim.total_timesteps
     folder = RUNS / (name if steps == claim.total_timesteps else f"{name}-{steps}")
     planned = plan(claim, chosen, steps, folder)
-    _run_all(planned, jobs)
-    rows = [_row(job) for job in sorted(planned, key=lambda job: (list(claim.arms).index(job.arm), job.seed))]
+    imitators = [job for job in planned if stated.DEMONSTRATIONS in " ".join(claim.arms[job.arm])]
+    _run_all([job for job in planned if job not in imitators], jobs)
+    rows = []
+    if claim.demonstrations:
+        rows = [_expert(seed, _record(claim.demonstrations, seed, folder)) for seed in chosen]
+        _run_all(imitators, jobs)
+    arms = list(claim.arms)
+    for job in sorted(planned, key=lambda job: (arms.index(job.arm), job.seed)):
+        row = _row(job, claim.arms[job.arm])
+        rows.append(replace(row, metrics={**row.metrics, **_told(claim.told, job.run_dir)}))
     if claim.goals:
         rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics["eval_success_rate"]}) for row in rows]
     if claim.together is not None:
@@ -141,11 +154,52 @@ def plan(claim: Comparison, seeds: Sequence[int], steps: int, folder: Path) -> l
             arm,
             seed,
             folder / f"{arm}-{seed}",
-            (*overrides, f"seed={seed}", f"total_timesteps={steps}", "tracking=none"),
+            (*_filled(overrides, seed, folder), f"seed={seed}", f"total_timesteps={steps}", "tracking=none"),
         )
         for seed in seeds
         for arm, overrides in claim.arms.items()
     ]
+
+
+def _filled(words: Sequence[str], seed: int, folder: Path) -> list[str]:
+    """`words` with what differs from seed to seed."""
+    values = {stated.DEMONSTRATIONS: _demonstrations(seed, folder), stated.SEED: seed, stated.RUNS: folder}
+    for name, value in values.items():
+        words = [word.replace(name, str(value)) for word in words]
+    return list(words)
+
+
+def _demonstrations(seed: int, folder: Path) -> Path:
+    return folder / f"demonstrations-{seed}.npz"
+
+
+def _record(words: Sequence[str], seed: int, folder: Path) -> Demonstrations:
+    """A seed's demonstrations, recorded where they are missing."""
+    path = _demonstrations(seed, folder)
+    if not path.is_file():
+        print(f"recording demonstrations of seed {seed}", flush=True)
+        record_demonstrations([*_filled(words, seed, folder), f"out={path}"])
+    return Demonstrations.load(path)
+
+
+def _expert(seed: int, demonstrations: Demonstrations) -> Row:
+    """What the expert did, as a row."""
+    returns, header = demonstrations.returns, demonstrations.header
+    mean = round(float(returns.mean()), 4)
+    config = {"env_id": header.env_id, "episodes": len(returns)}
+    metrics = {"task_return_mean": mean, "eval_return_mean": mean, "demonstrated_steps": float(len(demonstrations))}
+    return Row(stated.EXPERT, seed, config, metrics)
+
+
+def _told(told: Mapping[str, Sequence[str]], run_dir: Path) -> dict[str, float | None]:
+    """Metrics from the last row of progress.csv that has them."""
+    columns = read_progress(run_dir) if told else {}
+    metrics: dict[str, float | None] = {}
+    for metric, names in told.items():
+        values = next((columns[name] for name in names if name in columns), np.array([]))
+        known = values[np.isfinite(values)]
+        metrics[metric] = round(float(known[-1]), 4) if len(known) else None
+    return metrics
 
 
 def write_results(name: str, claim: Claim, command: str, rows: Sequence[Row], out: Path) -> None:
@@ -161,6 +215,12 @@ def section(name: str, claim: Claim, command: str, rows: Sequence[Row]) -> str:
     parts = [f"## {claim.title}", claim.text]
     if isinstance(claim, Comparison):
         parts.append("\n".join(f"- `{arm}`: `{' '.join(settings)}`" for arm, settings in claim.arms.items()))
+    if isinstance(claim, Comparison) and claim.demonstrations:
+        recorded = " ".join(claim.demonstrations)
+        parts.append(
+            f"Each seed's demonstrations: `python -m scripts.record_demonstrations {recorded}`. `expert` is what the "
+            "expert did in them."
+        )
     parts += [f"```\n{command}\n```", table(rows, claim.columns)]
     if isinstance(claim, Comparison) and claim.equal:
         parts.append(_agreement(rows, claim.metric))
@@ -245,19 +305,18 @@ def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
         raise RuntimeError(f"{len(failures)} of {len(jobs)} runs failed:\n  " + "\n  ".join(failures))
 
 
-def _row(job: Job) -> Row:
-    """A finished job as a row, evaluated if it was not yet."""
+def _row(job: Job, arm: Sequence[str]) -> Row:
+    """A finished job as a row, evaluated if it was not yet; `arm` as the claim states it."""
     done = job.run_dir / "evaluation.json"
     evaluation = read_json(done) if done.is_file() else {}
     if evaluation.get("episodes", 0) < EVALUATION_EPISODES or done.stat().st_mtime < _finished_at(job.run_dir):
         print(f"evaluating {job.arm} seed {job.seed}", flush=True)
         evaluate_run(job.run_dir, episodes=EVALUATION_EPISODES, gif=False)
+    steps = int(_setting(job.overrides, "total_timesteps"))
     settings: dict[str, Any] = {
-        key: yaml.safe_load(value)
-        for key, _, value in (override.partition("=") for override in job.overrides)
-        if key not in ("seed", "tracking")
+        key: yaml.safe_load(value) for key, _, value in (override.partition("=") for override in arm)
     }
-    return row_of_run(job.run_dir, job.arm, settings)
+    return row_of_run(job.run_dir, job.arm, settings | {"total_timesteps": steps})
 
 
 def _agreement(rows: Sequence[Row], metric: str) -> str:

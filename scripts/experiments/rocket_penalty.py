@@ -4,7 +4,8 @@ from scripts.experiments.claim import Comparison
 from scripts.experiments.rocket_settings import PLAYED
 from scripts.experiments.rocket_shooting import SHAPED, SHOOT
 
-_PENALTY = (*SHOOT, "env.kwargs.starts={penalty:1}", "env.kwargs.seconds=4", "evaluate_episodes=300")
+SCENE = ("env=rocket/shoot", "env.kwargs.starts={penalty:1}", "env.kwargs.seconds=4", "evaluate_episodes=300")
+PENALTY = (*SHOOT, *SCENE[1:])
 
 CLAIM = Comparison(
     title="Rocket: a penalty",
@@ -15,9 +16,9 @@ CLAIM = Comparison(
         "is touched. The settings were chosen on seed 71. Success is a goal."
     ),
     arms={
-        "none": (*_PENALTY, "shaping=none", "shaping.task_weight=5"),
+        "none": (*PENALTY, "shaping=none", "shaping.task_weight=5"),
         "kinesthetic": (
-            *_PENALTY,
+            *PENALTY,
             *SHAPED,
             f"shaping.terms.kinesthetic.reward='krc({PLAYED}) + 2*ball_to_goal_velocity'",
         ),

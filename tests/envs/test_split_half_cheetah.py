@@ -18,7 +18,7 @@ def test_without_mujoco_it_is_refused_with_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setattr(split_half_cheetah, "find_spec", lambda name: None)
     assert ID in envs.env_ids()
     assert envs.describe(ID).reports == {"reward_channels"}
-    with pytest.raises(ValueError, match=r"pip install 'breadcrumb\[mujoco\]'"):
+    with pytest.raises(ValueError, match="make setup EXTRAS=mujoco"):
         envs.make_vec("SplitHalfCheetah-v0", 1)
     names = "shaping.terms.channels.names=[control]"
     assert main(["env=custom", f"env.id={ID}", "shaping=channels", names, "agent=barfi/half_cheetah"]) == 2

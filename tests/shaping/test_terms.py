@@ -26,7 +26,7 @@ from shaping import (
     terms,
     transforms,
 )
-from tests.shaping.worlds import corridors, driven, tabled, through_a_file
+from tests.shaping.worlds import corridors, driven, tabled, through_a_file, walks
 
 NEEDED = {
     "potential": {"potential": "distance"},
@@ -34,12 +34,17 @@ NEEDED = {
     "rnd": {"warm_up": 8},
     "calm": {"subgoals": {"leave": "left_start", "get to the middle": "middle"}, "detector": "symbolic"},
     "channels": {"names": ["moved", "right"]},
+    "gail": {"warm_up": 8, "batch_size": 8},
     "oni": {"annotator": "rules", "rules": ["cell [2-9]"], "function": "classification"},
 }
 """Arguments in the corridor for terms whose defaults cannot work there; the others get none."""
 
 WORLDS = {"kinesthetic": driven, "designed": tabled}
 """The world of a term that the plain corridors cannot feed."""
+
+
+OBJECTS = {"gail": lambda dictionary: {"demonstrations": walks(dictionary)}}
+"""Arguments in the corridor that no configuration holds."""
 
 
 class Undecided:
@@ -55,6 +60,8 @@ ACTIONS = np.random.default_rng(0).integers(0, 2, (120, 3)) | (np.arange(120) % 
 
 def shaped(name, n=3, seed=5, dictionary=True):
     term = make_term(name, **NEEDED.get(name, {}))
+    for argument, value in OBJECTS.get(name, lambda _: {})(dictionary).items():
+        setattr(term, argument, value)
     signals = [f"{name}/{channel}" for channel in term.channels] or [name]
     venv = ShapedVecEnv(
         WORLDS.get(name, corridors)(n, length=5, limit=9, dictionary=dictionary),

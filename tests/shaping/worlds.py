@@ -12,6 +12,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
+from foundation.demonstrations import Demonstrations, Header
 from foundation.plain_state import read_state, write_state
 from foundation.tabular_mdp import TabularMDP
 
@@ -70,6 +71,29 @@ class Corridor(gymnasium.Env[Any, Any]):
 
 def corridors(n: int, **arguments: Any) -> DummyVecEnv:
     return DummyVecEnv([lambda: Corridor(**arguments) for _ in range(n)])
+
+
+def walks(dictionary: bool = False, length: int = 5) -> Demonstrations:
+    """Two episodes of who walks right through the corridor."""
+    steps = 2 * (length - 1)
+    cells = np.eye(length, dtype=np.float32)[np.arange(steps) % (length - 1)]
+    after = np.eye(length, dtype=np.float32)[np.arange(steps) % (length - 1) + 1]
+    over = np.arange(steps) % (length - 1) == length - 2
+    env = Corridor(length, dictionary=dictionary)
+
+    def seen(rows: Any) -> Any:
+        where = (rows.argmax(axis=1)[:, None] / (length - 1)).astype(np.float32)
+        return {"cells": rows, "where": where} if dictionary else rows
+
+    return Demonstrations.from_steps(
+        Header.of("corridor", env.observation_space, env.action_space),
+        observations=seen(cells),
+        actions=np.ones(steps, np.int64),
+        rewards=over.astype(np.float64),
+        next_observations=seen(after),
+        terminated=over,
+        truncated=np.zeros(steps, np.bool_),
+    )
 
 
 def situation(n: int = 1, arenas: int = 1, **arrays: Any) -> Any:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from foundation.demonstrations import Demonstrations
 from foundation.registry import import_all
 from scripts import experiments
 from scripts.compare import main as compare
 from scripts.experiments import reproduction
-from scripts.experiments.claim import Comparison, claims
+from scripts.experiments.claim import DEMONSTRATIONS, SEED, Comparison, claims
 from scripts.experiments.reproduction import plan, reproduce, with_section
 from scripts.reproduce import main
 from tests.scripts.synthetic import make_run
@@ -29,6 +30,8 @@ from tests.scripts.synthetic import make_run
 options = dict(argument.split("=", 1) for argument in sys.argv[1:])
 if options.get("seed") == "13":
     sys.exit("error: no luck")
+if not Path(options.get("agent.demonstrations", ".")).exists():
+    sys.exit("error: nothing to imitate")
 make_run(Path(options["run_dir"]), shaping=options["shaping"], seed=int(options["seed"]))
 """
 
@@ -99,6 +102,30 @@ def test_the_runs_of_a_seed_are_measured_together_and_drawn(small, tmp_path, mon
     text = (tmp_path / "docs" / "results.md").read_text()
     assert "points against others |" in text
     assert "![Small: points](results/small.png)" in text
+
+
+def test_each_seeds_runs_learn_from_demonstrations_of_their_own_and_the_expert_is_an_arm(small, tmp_path, monkeypatch):
+    imitation = replace(
+        SMALL,
+        arms={"cloned": ("shaping=none", f"agent.demonstrations={DEMONSTRATIONS}"), "none": ("shaping=none",)},
+        seeds=(0, 1),
+        demonstrations=("scripted", "env=classic/point_mass", "episodes=2", "n_envs=2", f"seed={SEED}"),
+        told={"length": ("train/of_others", "rollout/ep_len_mean"), "unknown": ("train/of_nobody",)},
+    )
+    monkeypatch.setattr(reproduction, "claims", lambda: {"small": imitation})
+    rows = reproduce("small", out=tmp_path / "docs")
+    assert [(row.arm, row.seed) for row in rows] == [(a, s) for a in ("expert", "cloned", "none") for s in (0, 1)]
+    recorded = [Demonstrations.load(tmp_path / "runs" / "small" / f"demonstrations-{seed}.npz") for seed in (0, 1)]
+    assert [row.metrics["task_return_mean"] for row in rows[:2]] == [
+        pytest.approx(demonstrations.returns.mean(), abs=1e-4) for demonstrations in recorded
+    ]
+    assert recorded[0].returns[0] != recorded[1].returns[0]
+    assert rows[2].config["agent.demonstrations"] == DEMONSTRATIONS, "no path of this machine"
+    assert rows[2].metrics["length"] > 0
+    assert rows[2].metrics["unknown"] is None
+    text = (tmp_path / "docs" / "results.md").read_text()
+    assert "`python -m scripts.record_demonstrations scripted env=classic/point_mass" in text
+    assert "| expert | 2 |" in text
 
 
 def test_failed_runs_are_named_and_nothing_is_written(small, tmp_path, capsys):

@@ -1,0 +1,1 @@
+"""Demonstrations: played here, or read from files of others."""
