@@ -38,7 +38,7 @@ def main(command_line: Sequence[str]) -> int:
     if not names:
         for name, claim in claims().items():
             runs = len(claim.arms) * len(claim.seeds) if isinstance(claim, Comparison) else 0
-            print(f"{name:16} {claim.title} ({f'{runs} runs' if runs else 'no training'})")
+            print(f"{name:18} {claim.title} ({f'{runs} runs' if runs else 'no training'})")
         return 0
     if len(names) > 1:
         raise ValueError(f"expected one experiment, got {' '.join(names)}")
