@@ -79,7 +79,7 @@ class AdvisedCartPoleVecEnv(WorldVecEnv):
         self.states = _after(self.states, actions)
         fallen: BoolArray = (np.abs(self.states[:, 0]) > FARTHEST) | (np.abs(self.states[:, 2]) > STEEPEST)
         last = fallen | (self.lengths + 1 >= self.max_episode_steps)
-        return Played(np.ones(len(actions)), fallen, None, channels(np.where(last, 0.0, hint)))
+        return Played(np.ones(len(actions)), fallen, None, channels(np.where(last, 0.0, hint), self.reported))
 
     def observe(self) -> Array:
         return self.states.astype(np.float32)

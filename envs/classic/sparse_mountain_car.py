@@ -61,7 +61,7 @@ class SparseMountainCarVecEnv(WorldVecEnv):
         self.states = np.stack([position, velocity], axis=1)
         there = position >= GOAL
         hint = np.where(there, 0.0, self._hint(push, velocity))
-        return Played(there.astype(np.float64), there, there, channels(hint))
+        return Played(there.astype(np.float64), there, there, channels(hint, self.reported))
 
     def _hint(self, push: IntArray, velocity: FloatArray) -> Any:
         if self.heuristic == "speed":

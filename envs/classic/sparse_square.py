@@ -71,7 +71,7 @@ class SparseSquareVecEnv(WorldVecEnv):
         if self.heuristic == "bad":
             hint[there] = 0.0
         rewards = np.where(there, PAY, 0.0) - FINE
-        return Played(rewards, there, there, channels(hint))
+        return Played(rewards, there, there, channels(hint, self.reported))
 
     def _hint(self, places: FloatArray) -> Any:
         """What strides to these places (..., 2) pay."""
