@@ -44,7 +44,9 @@ class BatchedVecEnv(VecEnv):
         episodes: EpisodeSeeds | None = None,
     ) -> None:
         refuse(description, request)
-        self.episodes = EpisodeSeeds(request.n_envs, request.seed, request.split) if episodes is None else episodes
+        if episodes is None:
+            episodes = EpisodeSeeds(request.n_envs, request.seed, request.split, alike=request.alike)
+        self.episodes = episodes
         self.render_mode = request.render_mode
         self.detects = request.events if "events" in request.report else ()
         """The events that reach ``info["events"]``; for whoever is paid by them."""

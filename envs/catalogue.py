@@ -107,6 +107,7 @@ class Request:
         report: info entries to report; `describe(env_id).reports` says which exist.
         events: names of the events to detect.
         render_mode: as gymnasium has it, "rgb_array" or None mostly.
+        alike: every row plays the same episodes, for whoever compares what was done in them.
 
     Raises:
         ValueError: numbers or a split that make no sense.
@@ -119,6 +120,7 @@ class Request:
     report: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     render_mode: str | None = None
+    alike: bool = False
 
     def __post_init__(self) -> None:
         whole("n_envs", self.n_envs)
@@ -374,13 +376,14 @@ def make_vec(
     events: Sequence[str] | None = None,
     split: str = "train",
     render_mode: str | None = None,
+    alike: bool = False,
     **kwargs: Any,
 ) -> VecEnv:
     """Build `n_envs` environments behind SB3's vector interface.
 
     Args:
         env_id: one of `env_ids()`, or any gymnasium id.
-        n_envs, seed, workers, report, events, split, render_mode: see `Request`.
+        n_envs, seed, workers, report, events, split, render_mode, alike: see `Request`.
         kwargs: for the environment.
 
     Raises:
@@ -388,7 +391,7 @@ def make_vec(
             here, with the reason. What else an environment's constructor raises is its own.
     """
     family, name = family_of(env_id)
-    request = Request(n_envs, seed, split, workers, tuple(report), tuple(events or ()), render_mode)
+    request = Request(n_envs, seed, split, workers, tuple(report), tuple(events or ()), render_mode, alike)
     family.describe(name).refuse(request.report, request.events)
     family.refuse(name, kwargs)
     venv = family.make_vec(name, request, **kwargs)

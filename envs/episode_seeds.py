@@ -32,6 +32,7 @@ class EpisodeSeeds:
         first: the index of the first environment, where others are elsewhere.
         begun: (n,) where to count the episodes that have begun; memory that processes share, say.
         bits: of an episode's seed, at most 63.
+        alike: every environment has the stream of the first, so that they play the same episodes.
 
     Raises:
         ValueError: another split.
@@ -46,10 +47,11 @@ class EpisodeSeeds:
         first: int = 0,
         begun: IntArray | None = None,
         bits: int = BITS,
+        alike: bool = False,
     ) -> None:
         self._mark = 1 << (bits - 1) if one_of("split", split, SPLITS) == "eval" else 0
         self._surplus = np.uint64(65 - bits)  # bits of the hash that no seed has
-        self._seed, self._first = seed, first
+        self._seed, self._first, self._alike = seed, first, alike
         self._begun = np.zeros(n, np.int64) if begun is None else begun
 
     def __len__(self) -> int:
@@ -57,7 +59,8 @@ class EpisodeSeeds:
 
     def seed_of(self, index: int, episode: int) -> int:
         """The seed of one episode of environment `index`, counted from 0."""
-        words = np.random.SeedSequence([self._seed % 2**63, self._first + index, episode])
+        stream = 0 if self._alike else self._first + index
+        words = np.random.SeedSequence([self._seed % 2**63, stream, episode])
         return int(words.generate_state(1, np.uint64)[0] >> self._surplus) | self._mark
 
     def next(self, index: int) -> int:

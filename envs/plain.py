@@ -73,7 +73,7 @@ class PlainFamily(Family):
         spec = gymnasium.spec(env_id)  # a worker process may not know the id
 
         def build(index: int) -> EpisodeStream:
-            seeds = EpisodeSeeds(1, request.seed, request.split, first=index, bits=_BITS)
+            seeds = EpisodeSeeds(1, request.seed, request.split, first=index, bits=_BITS, alike=request.alike)
             return EpisodeStream(gymnasium.make(spec, **kwargs), seeds)
 
         builders: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(build, row) for row in range(request.n_envs)]

@@ -115,6 +115,8 @@ class NetHackFamily(Family):
                 raise ValueError(
                     f"the stock path (stock=true) is bare: it takes no {', '.join(given) or 'crop_size or render_mode'}"
                 )
+            if request.alike:
+                raise ValueError("the stock path (stock=true) cannot play the same episodes in every row: leave it out")
             if max_episode_steps is not None:
                 task["max_episode_steps"] = max_episode_steps
             seed = 2 * request.seed + (request.split == "eval")
@@ -127,6 +129,7 @@ class NetHackFamily(Family):
             events=request.events,
             seed=request.seed,
             split=request.split,
+            alike=request.alike,
             level_seed=level_seed,
             max_episode_steps=max_episode_steps,
             record_to=record_to,

@@ -49,6 +49,7 @@ class BatchConfig:
         report: info entries to compute, from `REPORTS`.
         events: the events to detect when "events" is reported.
         seed, split: where episode seeds come from; "train" and "eval" never share one.
+        alike: every game has the episodes of the first.
         level_seed: one map for all episodes.
         max_episode_steps: the step limit, None for the task's own.
         record_to, record_every: ttyrec recordings, a folder an environment.
@@ -62,6 +63,7 @@ class BatchConfig:
     events: tuple[str, ...] = ()
     seed: int = 0
     split: str = "train"
+    alike: bool = False
     level_seed: int | None = None
     max_episode_steps: int | None = None
     record_to: str | None = None
@@ -138,7 +140,9 @@ class GameBatch:
         self.layout = config.layout
         n = len(wire["reward"])
         self.n = n
-        self.episodes = EpisodeSeeds(n, config.seed, config.split, first=first, begun=wire["episode"])
+        self.episodes = EpisodeSeeds(
+            n, config.seed, config.split, first=first, begun=wire["episode"], alike=config.alike
+        )
         task = dict(config.task)
         if config.max_episode_steps is not None:
             task["max_episode_steps"] = config.max_episode_steps

@@ -79,7 +79,7 @@ class WorkerPool:
         }
         self._memory: SharedMemory | None = SharedMemory(create=True, size=_offsets(layout)[1])
         self.wire = _views(self._memory, layout)
-        self.episodes = EpisodeSeeds(n_envs, config.seed, config.split, begun=self.wire["episode"])
+        self.episodes = EpisodeSeeds(n_envs, config.seed, config.split, begun=self.wire["episode"], alike=config.alike)
         here = max(1, round(_OWN_SHARE * n_envs / (workers + 1)))
         bounds = [0, *np.linspace(here, n_envs, workers + 1).astype(int).tolist()]
         slices = [slice(low, high) for low, high in itertools.pairwise(bounds)]

@@ -139,7 +139,7 @@ class RocketVecEnv(BatchedVecEnv):
         )
         self._observer = observation(k, self.matches.orange, config.tick_skip / TICKS_PER_SECOND)
         self._parser = ACTIONS[config.actions]()
-        episodes = EpisodeSeeds(k, request.seed, request.split)
+        episodes = EpisodeSeeds(k, request.seed, request.split, alike=request.alike)
         super().__init__(description, request, self._observer.space, self._parser.space, episodes=episodes)
         self._k, self._n, self._cars = k, rows, cars
         self.matches.rows[rows:] = False
