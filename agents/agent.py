@@ -93,6 +93,13 @@ class Agent(ABC):
     actions: ClassVar[tuple[type[spaces.Space[Any]], ...]] = tuple(ACTIONS)
     """The kinds of actions that it can choose."""
 
+    alike: ClassVar[bool] = False
+    """Do its environments play the same episodes while it learns, so that policies can be compared?"""
+
+    def reports(self, config: Any) -> tuple[str, ...]:
+        """Entries of the infos that it reads where the environment can report them."""
+        return ()
+
     def refuse(self, env: VecEnv, config: Any) -> None:
         """Raises ValueError, with the reason and what would do, where it cannot act in `env`."""
         self.refuse_actions(env.action_space)

@@ -19,6 +19,7 @@ from agents.behaviour_alignment.algorithm import BARFI
 from agents.behaviour_alignment.features import FEATURES, kind_for
 from agents.behaviour_alignment.objectives import MODES, FloatArray
 from agents.memory import refuse_beyond_memory, step_bytes
+from agents.time_limits import longest_episode
 from foundation.checks import number, one_of, whole
 from foundation.plain_state import read_state, write_state
 from shaping import FloatArray as Probabilities
@@ -270,26 +271,6 @@ class PolicyOfBARFI:
     def rises(self, weights: Probabilities) -> Probabilities:
         """See `shaping.Learner`."""
         raise ValueError("agent=barfi keeps whole episodes, no rollout: use agent=ppo or a2c")
-
-
-def longest_episode(env: VecEnv) -> int:
-    """The environment's own time limit, in steps.
-
-    Raises:
-        ValueError: it does not tell.
-    """
-    told: Any = getattr(env.unwrapped, "max_episode_steps", None)
-    if told is None:
-        try:
-            told = getattr(env.get_attr("spec")[0], "max_episode_steps", None)
-        except (AttributeError, NotImplementedError):
-            told = None
-    if not isinstance(told, int) or not 0 < told < 10**6:
-        raise ValueError(
-            "the environment does not say after how many steps an episode ends, and sums are divided by that: give "
-            "agent.horizon=STEPS"
-        )
-    return told
 
 
 def _check_ranges(ranges: Any) -> None:

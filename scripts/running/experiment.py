@@ -112,15 +112,19 @@ class Experiment:
             together = envs.rows_together(config.env.id, **config.env.kwargs)
             rows = -(-n_envs // together) * together  # whole arenas
 
+        known = envs.describe(config.env.id).reports
+        wished = [name for name in self.agent.reports(self.settings) if name in known and name not in reward.report]
+
         def make(workers: int) -> VecEnv:
             return envs.make_vec(
                 config.env.id,
                 rows,
                 seed=seed,
                 workers=workers,
-                report=reward.report,
+                report=(*reward.report, *wished),
                 events=reward.events or None,
                 split=split,
+                alike=self.agent.alike and split == "train",
                 **arguments,
             )
 

@@ -1,0 +1,162 @@
+"""Who plays genomes: an episode each, in the environments of a run or in a world's compiled loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.quality_diversity.senses import Senses
+from foundation.genome_policy import GenomePolicy
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+AREA = "area"
+"""The entry of an episode's last info that names the goal that was reached, from 0; −1: none."""
+Step = Callable[[Array], Any]
+"""Actions of all rows -> SB3's (observations, rewards, dones, infos), counted; None: training stops."""
+
+
+class Outcome(NamedTuple):
+    """What came of an episode each; n genomes first.
+
+    Attributes:
+        rewards: what the run pays, summed, (n,).
+        tasks: the task's own return, (n,).
+        lengths: steps, (n,).
+        areas: the goal that was reached, (n,); −1: none.
+        paths: positions at the times that were asked for, (n, times, 2); an episode that ends early
+            repeats its last.
+        views: images at the frames that were asked for, (n, frames, h, w, 3) uint8; None: none.
+    """
+
+    rewards: FloatArray
+    tasks: FloatArray
+    lengths: IntArray
+    areas: IntArray
+    paths: FloatArray
+    views: Array | None
+
+    @classmethod
+    def joined(cls, parts: list[Outcome]) -> Outcome:
+        """One after the other."""
+        columns = zip(*parts, strict=True)
+        return cls(*(None if column[0] is None else np.concatenate(column) for column in columns))
+
+
+class Evaluator(Protocol):
+    """Plays genomes by `policy`; no episode has more than `horizon` steps."""
+
+    policy: GenomePolicy
+    horizon: int
+
+    def __call__(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
+        """An episode of each genome (n, D); None: training stops.
+
+        Args:
+            genomes: to play.
+            times, frames: steps, from 0 and rising, after which to look where one is, and how it
+                looks.
+            step: plays a step of the run's environments.
+        """
+
+
+class CompiledEvaluator:
+    """Whole episodes in a world's own compiled loop (`rollouts` of small worlds).
+
+    Args:
+        world: has `rollouts`, `views`, `outputs` and `max_episode_steps`.
+        hidden: layers of the policy.
+        size: of images, in pixels.
+        factor: of the task's reward, which is all that is paid.
+        threads: that share the genomes.
+    """
+
+    def __init__(self, world: Any, hidden: tuple[int, ...], *, size: int, factor: float, threads: int) -> None:
+        self.world, self.hidden, self.size, self.factor, self.threads = world, hidden, size, factor, threads
+        self.policy = GenomePolicy(world.observation_space.shape[0], world.outputs, hidden)
+        self.horizon = int(world.max_episode_steps)
+
+    def __call__(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
+        looks = np.unique(np.concatenate([times, frames]))
+        played = self.world.rollouts(genomes, self.hidden, looks, self.threads)
+        views = None
+        if len(frames):
+            states = played.states[:, np.searchsorted(looks, frames)]
+            drawn = self.world.views(states.reshape(-1, states.shape[2]), self.size)
+            views = drawn.reshape(len(genomes), len(frames), *drawn.shape[1:])
+        paths = played.positions[:, np.searchsorted(looks, times)]
+        return Outcome(self.factor * played.rewards, played.rewards, played.lengths, played.areas, paths, views)
+
+
+class SteppedEvaluator:
+    """Rows of the run's environments, each playing the episode of one genome.
+
+    All rows play one episode, and every wave of rows plays it again, so what comes of a genome does
+    not depend on how many rows there are, nor on the processes that step them.
+
+    Args:
+        env: of the run: terms, combiner and transforms pay.
+        senses: what is seen, where one is, and how that looks.
+        hidden: layers of the policy.
+        horizon: steps of the longest episode.
+        seed: of the episode.
+    """
+
+    def __init__(self, env: VecEnv, senses: Senses, hidden: tuple[int, ...], *, horizon: int, seed: int) -> None:
+        self.env, self.senses, self.horizon, self.seed = env, senses, horizon, seed
+        self.policy = GenomePolicy(senses.width, senses.outputs, hidden)
+
+    def __call__(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
+        waves = []
+        for start in range(0, len(genomes), self.env.num_envs):
+            wave = self._wave(genomes[start : start + self.env.num_envs], times, frames, step)
+            if wave is None:
+                return None
+            waves.append(wave)
+        return Outcome.joined(waves)
+
+    def _wave(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
+        rows, n = self.env.num_envs, len(genomes)
+        playing = np.concatenate([genomes, np.repeat(genomes[-1:], rows - n, axis=0)])
+        self.env.seed(self.seed)
+        seen: Any = self.env.reset()
+        running = np.arange(rows) < n
+        rewards, tasks = np.zeros(n), np.zeros(n)
+        lengths, areas = np.zeros(n, np.int64), np.full(n, -1)
+        paths = np.full((n, len(times), 2), np.nan)
+        views = np.zeros((n, len(frames), self.senses.size, self.senses.size, 3), np.uint8) if len(frames) else None
+        for now in range(self.horizon):
+            result = step(self.senses.actions(self.policy.act(playing, self.senses.vector(seen))))
+            if result is None:
+                return None
+            seen, paid, dones, infos = result
+            rewards += np.where(running, paid, 0.0)[:n]
+            lengths += running[:n]
+            looked = now in times or now in frames
+            for row in np.flatnonzero(running & (dones | looked)).tolist():
+                over, info = bool(dones[row]), infos[row]
+                last = info["terminal_observation"] if over else _row(seen, row)
+                at = (times >= now) if over else (times == now)
+                paths[row, at] = self.senses.position(last, info)
+                if views is not None:
+                    shown = (frames >= now) if over else (frames == now)
+                    if shown.any():
+                        views[row, shown] = self.senses.picture(last)
+                if over:
+                    tasks[row] = float(info["episode"]["r"])
+                    areas[row] = int(info.get(AREA, 0 if info.get("is_success") else -1))
+            running &= ~dones
+            if not running.any():
+                break
+        return Outcome(rewards, tasks, lengths, areas, paths, views)
+
+
+def _row(observations: Any, row: int) -> Any:
+    if isinstance(observations, dict):
+        return {key: entry[row] for key, entry in observations.items()}
+    return observations[row]

@@ -1,0 +1,153 @@
+"""What a small policy sees of an environment, where it is there, and what is drawn of that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float64]
+POSITION = "position"
+"""The entry of the infos that says where one is, two numbers, in worlds that have it."""
+USUAL_PLACES = ("blstats",)
+"""Entries of Dict observations whose first two numbers are a place."""
+_PLACE = re.compile(r"(\w*)\[(\d+),(\d+)\]")
+
+
+class Senses:
+    """Observations as one row of numbers, actions of outputs in [−1, 1], places and pictures.
+
+    Args:
+        observations, actions: the environment's spaces.
+        keys: entries of a Dict observation that are seen, flattened one after the other; () for all.
+        place: "position", "[0,1]" or "entry[0,1]"; "" for the usual: what `tells` has, blstats'
+            first two numbers, or the first two that are seen.
+        picture: the entry whose grid of names or numbers is drawn; "" for none.
+        size: of a picture, in pixels.
+        tells: the infos have a "position".
+
+    Raises:
+        ValueError: entries or numbers that are not there; actions that are neither one choice nor
+            one vector with bounds.
+    """
+
+    def __init__(
+        self,
+        observations: spaces.Space[Any],
+        actions: spaces.Space[Any],
+        *,
+        keys: tuple[str, ...] = (),
+        place: str = "",
+        picture: str = "",
+        size: int = 32,
+        tells: bool = False,
+    ) -> None:
+        self._dict = observations if isinstance(observations, spaces.Dict) else None
+        self.keys = _keys(observations, keys)
+        widths = [_width(observations[key]) for key in self.keys] if self._dict is not None else [_width(observations)]
+        self.width = sum(widths)
+        self.size = size
+        self._actions = actions
+        if isinstance(actions, spaces.Discrete):
+            self.outputs = int(actions.n)
+        elif isinstance(actions, spaces.Box) and len(actions.shape) == 1 and actions.is_bounded():
+            self.outputs = int(actions.shape[0])
+        else:
+            raise ValueError(f"a population acts by one choice or one bounded vector, and actions are {actions}")
+        self._entry, self._numbers = self._place(place, tells)
+        self._grid = self._picture(picture)
+        self._colours = np.random.default_rng(0).integers(40, 256, (997, 3), dtype=np.uint8)
+        self._colours[0] = 0
+
+    def vector(self, observations: Any) -> FloatArray:
+        """(n, width)"""
+        if self._dict is None:
+            return np.asarray(observations, np.float64).reshape(len(observations), -1)
+        rows = [np.asarray(observations[key], np.float64) for key in self.keys]
+        return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)
+
+    def actions(self, outputs: FloatArray) -> Array:
+        """What is done, of (n, outputs): the largest output's choice, or outputs in the actions' units."""
+        if isinstance(self._actions, spaces.Discrete):
+            chosen: Array = outputs.argmax(axis=1) + self._actions.start
+            return chosen
+        assert isinstance(self._actions, spaces.Box)
+        low, high = self._actions.low, self._actions.high
+        scaled: Array = (low + (outputs + 1.0) / 2.0 * (high - low)).astype(self._actions.dtype)
+        return scaled
+
+    def position(self, observation: Any, info: Mapping[str, Any]) -> FloatArray:
+        """Where one is, (2,), by one observation and its info."""
+        if self._entry == POSITION:
+            return np.asarray(info[POSITION], np.float64)
+        seen = observation[self._entry] if self._entry else observation
+        return np.asarray(seen, np.float64).reshape(-1)[list(self._numbers)]
+
+    @property
+    def draws(self) -> bool:
+        """Is there a picture?"""
+        return bool(self._grid)
+
+    def picture(self, observation: Any) -> Array:
+        """(size, size, 3) uint8: names as colours, the grid stretched over the picture."""
+        grid = np.asarray(observation[self._grid]).astype(np.int64)
+        rows = np.arange(self.size) * grid.shape[0] // self.size
+        columns = np.arange(self.size) * grid.shape[1] // self.size
+        return self._colours[grid[np.ix_(rows, columns)] % len(self._colours)]
+
+    def _place(self, place: str, tells: bool) -> tuple[str, tuple[int, int]]:
+        if place in ("", POSITION):
+            if tells:
+                return POSITION, (0, 1)
+            if place:
+                raise ValueError("agent.place=position: this environment does not say where one is; give entry[0,1]")
+            usual = [key for key in USUAL_PLACES if self._dict is not None and key in self._dict.spaces]
+            place = f"{(usual or self.keys or ('',))[0]}[0,1]"
+        found = _PLACE.fullmatch(place)
+        if found is None:
+            raise ValueError(f"agent.place={place}: expected position, [0,1] or entry[0,1]")
+        entry, numbers = found[1], (int(found[2]), int(found[3]))
+        if (self._dict is None) == bool(entry) or (self._dict is not None and entry not in self._dict.spaces):
+            has = "one vector" if self._dict is None else ", ".join(self._dict.spaces)
+            raise ValueError(f"agent.place={place}: observations are {has}")
+        width = self.width if self._dict is None else _width(self._dict[entry])
+        if max(numbers) >= width:
+            raise ValueError(f"agent.place={place}: there are {width} numbers, counted from 0")
+        return entry, numbers
+
+    def _picture(self, picture: str) -> str:
+        if not picture:
+            return ""
+        grids = [] if self._dict is None else [key for key, space in self._dict.items() if _is_grid(space)]
+        if picture not in grids:
+            raise ValueError(
+                f"agent.picture={picture}: expected an entry that is a grid of names; there "
+                f"{'are ' + ', '.join(grids) if grids else 'is none'}"
+            )
+        return picture
+
+
+def _keys(observations: spaces.Space[Any], keys: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(observations, spaces.Dict):
+        if keys:
+            raise ValueError(f"agent.keys={list(keys)}: observations have no entries, they are {observations}")
+        return ()
+    for key in keys:
+        if key not in observations.spaces:
+            raise ValueError(f"agent.keys: there is no entry {key!r}; there are {', '.join(observations.spaces)}")
+    return keys or tuple(observations.spaces)
+
+
+def _width(space: spaces.Space[Any]) -> int:
+    if not isinstance(space, spaces.Box):
+        raise ValueError(f"a population sees numbers (Box), and an observation is {space}: choose others by agent.keys")
+    return int(np.prod(space.shape))
+
+
+def _is_grid(space: spaces.Space[Any]) -> bool:
+    return isinstance(space, spaces.Box) and len(space.shape) == 2 and np.issubdtype(space.dtype, np.integer)
