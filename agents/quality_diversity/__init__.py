@@ -1,0 +1,1 @@
+"""Quality-diversity: populations of small policies that collect behaviours and improve rewards."""
