@@ -94,7 +94,7 @@ class Agent(ABC):
     """The kinds of actions that it can choose."""
 
     alike: ClassVar[bool] = False
-    """Do its environments play the same episodes while it learns, so that policies can be compared?"""
+    """Do its environments play the same episodes, so that policies can be compared by one?"""
 
     def reports(self, config: Any) -> tuple[str, ...]:
         """Entries of the infos that it reads where the environment can report them."""

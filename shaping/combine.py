@@ -91,6 +91,11 @@ class WeightedSum(Combiner):
             (signal, constants[signal], tuple(schedules[signal]), signal not in self.withheld) for signal in self.parts
         ]
 
+    @property
+    def is_constant(self) -> bool:
+        """Does no weight change over a run?"""
+        return not any(schedules for _, _, schedules, _ in self._order)
+
     def weights(self, steps: int) -> Mapping[str, float]:
         return {
             signal: math.prod([schedule(steps) for schedule in schedules], start=constant)

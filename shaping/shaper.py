@@ -136,6 +136,14 @@ class Shaper:
             self.combiner.weights(self.steps)  # refuses a combiner that is no sum
             self._ledger = Ledger(self.signals, self.part_names, self._totals, self.combiner.withheld, gamma)
 
+    @property
+    def task_factor(self) -> float | None:
+        """What the task's reward is multiplied by; None where anything else is paid or shown."""
+        combiner = self.combiner
+        if self.terms or self.transforms or self.episode or type(combiner) is not WeightedSum or combiner.withheld:
+            return None
+        return combiner.weights(0)[TASK] if combiner.is_constant else None
+
     # -- the parts ---------------------------------------------------------------------------------
 
     def _named(self, entries: Sequence[str]) -> tuple[str, ...]:

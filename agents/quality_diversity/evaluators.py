@@ -1,4 +1,4 @@
-"""Who plays genomes: an episode each, in the environments of a run or in a world's compiled loop."""
+"""Who plays genomes, an episode each: environments of a run, or a world's compiled loop."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.senses import Senses
 from foundation.genome_policy import GenomePolicy
 
 Array = npt.NDArray[Any]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 AREA = "area"
 """The entry of an episode's last info that names the goal that was reached, from 0; −1: none."""
 Step = Callable[[Array], Any]
-"""Actions of all rows -> SB3's (observations, rewards, dones, infos), counted; None: training stops."""
+"""Actions of all rows -> SB3's (observations, rewards, dones, infos); None: training stops."""
 
 
 class Outcome(NamedTuple):
@@ -44,8 +43,9 @@ class Outcome(NamedTuple):
     @classmethod
     def joined(cls, parts: list[Outcome]) -> Outcome:
         """One after the other."""
-        columns = zip(*parts, strict=True)
-        return cls(*(None if column[0] is None else np.concatenate(column) for column in columns))
+        columns: list[Any] = list(zip(*parts, strict=True))
+        joined: list[Any] = [None if column[0] is None else np.concatenate(column) for column in columns]
+        return cls(*joined)
 
 
 class Evaluator(Protocol):

@@ -106,6 +106,11 @@ class Evolver(ABC):
         """Evaluations left of the budget."""
         return self.budget - self.evaluated
 
+    @property
+    def purpose(self) -> str:
+        """What the genomes last asked for are for."""
+        return self._purpose
+
     def ask(self, most: int) -> FloatArray:
         """Genomes to evaluate, (1 to `most`, D).
 

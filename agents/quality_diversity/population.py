@@ -1,80 +1,232 @@
-"""A population behind the face of an SB3 algorithm: asks, plays an episode each, tells."""
+"""A population behind the face of an SB3 algorithm: it asks, plays an episode each, and tells."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithm import Algorithm
-from agents.quality_diversity.coverage import occupied
-from agents.quality_diversity.descriptors import Descriptor, make_descriptor
+from agents.quality_diversity.descriptors import make_descriptor
 from agents.quality_diversity.evaluations import Evaluations
 from agents.quality_diversity.evaluators import CompiledEvaluator, Evaluator, Outcome, SteppedEvaluator
-from agents.quality_diversity.evolver import Evolver
+from agents.quality_diversity.history import History
+from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.searches import make_search
 from agents.quality_diversity.senses import Senses
 from foundation.genome_policy import GenomePolicy
 from shaping import ShapedVecEnv
 
 Array = npt.NDArray[Any]
-FloatArray = npt.NDArray[np.float64]
 BEST = -1
 """In place of an elite's index."""
 
 
 class Population(Algorithm):
-    """Searches genomes of small policies; `predict` acts by the best of them, or by any elite.
+    """Searches genomes of small policies; acts by the best of them, or by any elite.
 
-    A round is what a search asks for at once, an episode each. Source: see the search.
+    A round is what a search asks for at once, an episode each.
 
     Args:
         search: the name of the search.
-        settings: every entry of the agent's configuration by name.
-        horizon: steps of the longest episode.
-        budget: evaluations in all.
+        settings: every entry of the agent's configuration by name; `horizon` a number, `extent` of
+            positions or None.
         threads: that play compiled worlds.
         tells: the infos have a "position".
     """
 
     search: str
     settings: dict[str, Any]
-    horizon: int
-    budget: int
     threads: int
     tells: bool
 
     def setup(self) -> None:
         given = self.settings
-        self.elite = BEST
-        """Which of `elites` acts: an index, or −1 for the best."""
         self.senses = Senses(
             self.observation_space,
             self.action_space,
             keys=tuple(given["keys"]),
             place=given["place"],
             picture=given["picture"],
-            size=given["picture_size"],
+            size=given["pixels"],
             tells=self.tells,
         )
-        self.policy = GenomePolicy(self.senses.width, self.senses.outputs, tuple(given["hidden"]))
-        self.descriptor: Descriptor = make_descriptor(given["descriptor"], horizon=self.horizon, size=self.policy.size)
-        self.evolver: Evolver = make_search(self.search, self.policy.size, self.budget, self.descriptor, given, self.seed)
-        self.evaluator: Evaluator | None = None if self.env is None else self._evaluator()
-        self.asked: FloatArray = np.zeros((0, self.policy.size))
-        self.told: Evaluations | None = None
-        self.history = History(given["bins"])
+        self.network = GenomePolicy(self.senses.width, self.senses.outputs, tuple(given["hidden"]))
+        sizes = {"steps": given["horizon"], "genome": self.network.size, "pixels": given["pixels"]}
+        self.descriptor = make_descriptor(given["descriptor"], **sizes)
+        self.evolver = make_search(
+            self.search, given, self.network.size, self.descriptor, given["extent"], self.seed or 0
+        )
+        self.history = History(given["extent"], given["bins"])
+        self.evaluator: Evaluator | None = None if self.env is None else self._evaluator(self.env)
+        self.asked: FloatArray = np.zeros((0, self.network.size))
+        self.outcome: Outcome | None = None
+        self.elite = int(given["elite"])
+        self._acting: FloatArray | None = None
+        if self.num_timesteps and self._last_obs is None:
+            self._last_obs = np.zeros(0)  # rounds reset the environments; SB3 would do so once more before the first
 
-    def _evaluator(self) -> Evaluator:
-        assert self.env is not None
-        world, factor = compiled_world(self.env)
-        hidden = tuple(self.settings["hidden"])
+    def _evaluator(self, env: VecEnv) -> Evaluator:
+        given = self.settings
+        world, factor = compiled_world(env)
         if world is not None:
-            return CompiledEvaluator(
-                world, hidden, size=self.settings["picture_size"], factor=factor, threads=self.threads
+            hidden = tuple(given["hidden"])
+            return CompiledEvaluator(world, hidden, size=given["pixels"], factor=factor, threads=self.threads)
+        if len(self.descriptor.frames) and not self.senses.draws:
+            raise ValueError(
+                f"agent.descriptor={given['descriptor']} looks at images, and there are none: they are drawn by small "
+                "worlds that are paid the task alone (shaping=none), or of an entry: give agent.picture=ENTRY"
             )
-        return SteppedEvaluator(self.env, self.senses, hidden, horizon=self.horizon, seed=self.seed or 0)
+        return SteppedEvaluator(env, self.senses, tuple(given["hidden"]), horizon=given["horizon"], seed=self.seed or 0)
+
+    # A round --------------------------------------------------------------------------------------
+
+    def collect(self, callback: BaseCallback) -> bool:
+        assert self.evaluator is not None
+        if self.evolver.left <= 0:
+            return False
+        self.asked = np.asarray(self.evolver.ask(self.evolver.left), np.float64)
+        times = np.union1d(self.descriptor.times, [self.settings["horizon"] - 1]).astype(np.int64)
+        before = self.num_timesteps
+        outcome = self.evaluator(
+            self.asked, times, self.descriptor.frames, lambda actions: self.step(actions, callback)
+        )
+        if outcome is None:
+            return False
+        self.outcome = outcome
+        if self.num_timesteps == before:  # whole episodes at once, that nobody has been told of
+            self.num_timesteps += int(outcome.lengths.sum())
+            infos = [
+                {"episode": {"r": task, "l": length, "t": 0.0}, "is_success": area >= 0}
+                for task, length, area in zip(
+                    outcome.tasks.tolist(), outcome.lengths.tolist(), outcome.areas.tolist(), strict=True
+                )
+            ]
+            dones = np.ones(len(infos), np.bool_)
+            callback.update_locals({"new_obs": None, "rewards": outcome.rewards, "dones": dones, "infos": infos})
+            if not callback.on_step():
+                return False
+            self._update_info_buffer(infos, dones)
+        return True
+
+    def train(self) -> None:
+        outcome = self.outcome
+        assert outcome is not None
+        paths = outcome.paths[:, np.searchsorted(self._times(), self.descriptor.times)]
+        evaluations = Evaluations(
+            rewards=outcome.rewards,
+            descriptors=self.descriptor(paths, outcome.views, self.asked),
+            truths=outcome.paths[:, -1],
+            areas=outcome.areas,
+            lengths=outcome.lengths,
+            failed=~np.isfinite(outcome.rewards) | ~np.isfinite(outcome.paths).all(axis=(1, 2)),
+            views=outcome.views,
+        )
+        purpose = self.evolver.purpose
+        metrics = self.evolver.tell(evaluations)
+        self.history.add(evaluations, purpose)
+        self._acting, self.outcome = None, None
+        for name, value in {**metrics, **self._covered()}.items():
+            self.logger.record(f"train/{name}", value)
+
+    def _times(self) -> IntArray:
+        """When places are looked at: for the descriptor, and at the end."""
+        times: IntArray = np.union1d(self.descriptor.times, [self.settings["horizon"] - 1]).astype(np.int64)
+        return times
+
+    def _covered(self) -> dict[str, float]:
+        areas = self.evolver.areas
+        found = {"max_area_reward": max(areas.values(), default=0.0), "areas": float(len(areas))}
+        goals = self.settings["goals"]
+        if goals:
+            found["min_area_reward"] = min(areas.get(area, 0.0) for area in range(goals))
+        return found | ({"coverage": self.history.coverage} if self.history.extent is not None else {})
+
+    # Playing --------------------------------------------------------------------------------------
+
+    @property
+    def acting(self) -> FloatArray:
+        """The genome that acts, (D,).
+
+        Raises:
+            ValueError: there is no elite of that index.
+        """
+        if self._acting is None:
+            if self.elite == BEST:
+                self._acting = np.asarray(self.evolver.best(), np.float64)
+            else:
+                genomes = self.evolver.elites()[0]
+                if self.elite >= len(genomes):
+                    raise ValueError(
+                        f"agent.elite={self.elite}: there are {len(genomes)}, counted from 0; -1 is the best"
+                    )
+                self._acting = np.asarray(genomes[self.elite], np.float64)
+        acting: FloatArray = self._acting
+        return acting
+
+    def act_by(self, elite: int) -> None:
+        """Act by the elite of this index from now on; −1: by the best."""
+        self.elite, self._acting = elite, None
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Array, Any]:
+        """SB3's `predict`; a small policy has nothing to draw."""
+        alone = _is_one(observation, self.observation_space)
+        rows = _batched(observation) if alone else observation
+        seen = self.senses.vector(rows)
+        actions = self.senses.actions(
+            self.network.act(np.broadcast_to(self.acting, (len(seen), self.network.size)), seen)
+        )
+        return (actions[0] if alone else actions), state
+
+    # Files ----------------------------------------------------------------------------------------
+
+    def population_state(self) -> dict[str, Any]:
+        """Search and history: what `save` leaves out."""
+        return {"evolver": self.evolver.state_dict(), "history": self.history.state_dict()}
+
+    def load_population_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `population_state` gave.
+
+        Raises:
+            ValueError: of other genomes.
+        """
+        self.evolver.load_state_dict(state["evolver"])
+        self.history.load_state_dict(state["history"])
+        self._acting = None
+
+    def _excluded_save_params(self) -> list[str]:
+        built = ["senses", "network", "descriptor", "evolver", "history", "evaluator", "asked", "outcome", "_acting"]
+        return [*super()._excluded_save_params(), *built]
+
+
+def compiled_world(env: VecEnv) -> tuple[Any, float]:
+    """The world whose compiled loop may stand for `env`, and what its reward is multiplied by.
+
+    None where there is no such loop, or where anything but the task's reward is paid.
+    """
+    world = getattr(env, "unwrapped", env)
+    if not hasattr(world, "rollouts"):
+        return None, 1.0
+    if not isinstance(env, ShapedVecEnv):
+        return world, 1.0
+    factor = env.shaper.task_factor
+    return (None, 1.0) if factor is None else (world, factor)
+
+
+def _is_one(observation: Any, space: Any) -> bool:
+    if isinstance(observation, Mapping):
+        name, entry = next(iter(space.spaces.items()))
+        return np.shape(observation[name]) == entry.shape
+    return np.shape(observation) == space.shape
+
+
+def _batched(observation: Any) -> Any:
+    if isinstance(observation, Mapping):
+        return {name: np.asarray(entry)[None] for name, entry in observation.items()}
+    return np.asarray(observation)[None]

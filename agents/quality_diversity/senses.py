@@ -24,7 +24,7 @@ class Senses:
 
     Args:
         observations, actions: the environment's spaces.
-        keys: entries of a Dict observation that are seen, flattened one after the other; () for all.
+        keys: entries of a Dict observation that are seen, one after the other; () for all.
         place: "position", "[0,1]" or "entry[0,1]"; "" for the usual: what `tells` has, blstats'
             first two numbers, or the first two that are seen.
         picture: the entry whose grid of names or numbers is drawn; "" for none.
@@ -49,8 +49,8 @@ class Senses:
     ) -> None:
         self._dict = observations if isinstance(observations, spaces.Dict) else None
         self.keys = _keys(observations, keys)
-        widths = [_width(observations[key]) for key in self.keys] if self._dict is not None else [_width(observations)]
-        self.width = sum(widths)
+        seen = [observations] if self._dict is None else [self._dict[key] for key in self.keys]
+        self.width = sum(map(_width, seen))
         self.size = size
         self._actions = actions
         if isinstance(actions, spaces.Discrete):
@@ -72,7 +72,7 @@ class Senses:
         return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)
 
     def actions(self, outputs: FloatArray) -> Array:
-        """What is done, of (n, outputs): the largest output's choice, or outputs in the actions' units."""
+        """What is done, of (n, outputs): the largest one's choice, or all in the actions' units."""
         if isinstance(self._actions, spaces.Discrete):
             chosen: Array = outputs.argmax(axis=1) + self._actions.start
             return chosen
