@@ -20,8 +20,6 @@ from foundation.checks import number, one_of, whole
 from foundation.plain_state import read_state, write_state
 
 POPULATION_FILE = "population.pt"
-USUAL_EXTENTS: Mapping[str, Any] = {"blstats[0,1]": [[0, 79], [0, 21]]}
-"""Where a place is known by its name."""
 AT_LEAST_0, ABOVE_0 = {"least": 0.0}, {"above": 0.0}
 
 
@@ -219,11 +217,7 @@ class PopulationAgent(Agent):
         settings["horizon"] = longest_episode(env) if config.horizon is None else config.horizon
         settings["goals"] = int(getattr(world, "goals", 0))
         tells = POSITION in getattr(world, "reported", ()) or hasattr(world, "rollouts")
-        extent = config.extent
-        if extent is None and (tells or not config.place):
-            extent = getattr(world, "extent", None) if tells else USUAL_EXTENTS.get("blstats[0,1]")
-        elif extent is None:
-            extent = USUAL_EXTENTS.get(config.place)
+        extent = getattr(world, "extent", None) if config.extent is None and tells else config.extent
         settings["extent"] = None if extent is None else np.array(extent, np.float64).tolist()
         return Population(env, seed=seed, search=self.registered_name, settings=settings, threads=threads, tells=tells)
 

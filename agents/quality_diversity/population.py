@@ -55,13 +55,12 @@ class Population(Algorithm):
             size=given["pixels"],
             tells=self.tells,
         )
+        extent = self.senses.extent if given["extent"] is None else given["extent"]
         self.network = GenomePolicy(self.senses.width, self.senses.outputs, tuple(given["hidden"]))
         sizes = {"steps": given["horizon"], "genome": self.network.size, "pixels": given["pixels"]}
         self.descriptor = make_descriptor(given["descriptor"], **sizes)
-        self.evolver = make_search(
-            self.search, given, self.network.size, self.descriptor, given["extent"], self.seed or 0
-        )
-        self.history = History(given["extent"], given["bins"])
+        self.evolver = make_search(self.search, given, self.network.size, self.descriptor, extent, self.seed or 0)
+        self.history = History(extent, given["bins"])
         self.evaluator: Evaluator | None = None if self.env is None else self._evaluator(self.env)
         self.asked: FloatArray = np.zeros((0, self.network.size))
         self.outcome: Outcome | None = None

@@ -14,8 +14,9 @@ Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 POSITION = "position"
 """The entry of the infos that says where one is, two numbers, in worlds that have it."""
-USUAL_PLACES = ("blstats",)
-"""Entries of Dict observations whose first two numbers are a place."""
+USUAL_PLACES = {"raw_blstats": ((0.0, 79.0), (0.0, 21.0)), "blstats": ((0.0, 1.0), (0.0, 1.0))}
+"""Entries of Dict observations (NetHack's) whose first two numbers are a place -> its bounds."""
+WIDEST = 1e6  # wider bounds than this are no bounds of places
 _PLACE = re.compile(r"(\w*)\[(\d+),(\d+)\]")
 
 
@@ -47,6 +48,7 @@ class Senses:
         size: int = 32,
         tells: bool = False,
     ) -> None:
+        self._space = observations
         self._dict = observations if isinstance(observations, spaces.Dict) else None
         self.keys = _keys(observations, keys)
         seen = [observations] if self._dict is None else [self._dict[key] for key in self.keys]
@@ -87,6 +89,17 @@ class Senses:
             return np.asarray(info[POSITION], np.float64)
         seen = observation[self._entry] if self._entry else observation
         return np.asarray(seen, np.float64).reshape(-1)[list(self._numbers)]
+
+    @property
+    def extent(self) -> list[list[float]] | None:
+        """Bounds of a place, ((low, high), (low, high)), where they are known."""
+        if self._entry == POSITION:
+            return None
+        if self._entry in USUAL_PLACES and self._numbers == (0, 1):
+            return [list(bounds) for bounds in USUAL_PLACES[self._entry]]
+        space: Any = self._space if self._dict is None else self._dict[self._entry]
+        sides = [[float(bound.reshape(-1)[number]) for bound in (space.low, space.high)] for number in self._numbers]
+        return sides if all(0 < high - low < WIDEST for low, high in sides) else None
 
     @property
     def draws(self) -> bool:

@@ -243,6 +243,11 @@ class GameBatch:
         return self._has_success
 
     @property
+    def limit(self) -> int:
+        """Steps after which an episode is cut."""
+        return int(self.games[0].stock._max_episode_steps)
+
+    @property
     def n_actions(self) -> int:
         """How many actions the task has."""
         return len(self.actions)

@@ -34,6 +34,8 @@ class Backend(Protocol):
     def actions(self) -> IntArray: ...
     @property
     def has_success(self) -> bool: ...
+    @property
+    def limit(self) -> int: ...
     def reset(self) -> None: ...
     def step(self, actions: IntArray) -> None: ...
     def set_seed(self, seed: int) -> None: ...
@@ -92,6 +94,11 @@ class NetHackVecEnv(BatchedVecEnv):
         self._done = np.zeros(n_envs, np.bool_)
         self._actions = np.zeros(n_envs, np.int64)
         self._closed = False
+
+    @property
+    def max_episode_steps(self) -> int:
+        """Steps after which an episode is cut."""
+        return self._backend.limit
 
     @property
     def action_names(self) -> list[str]:

@@ -117,6 +117,7 @@ class WorkerPool:
             raise
         self.actions = self._here.actions
         self.n_actions, self.has_success = self._here.n_actions, self._here.has_success
+        self.limit = self._here.limit
 
     def reset(self) -> None:
         self._call_all("reset")
