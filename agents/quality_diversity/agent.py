@@ -19,7 +19,7 @@ from agents.time_limits import longest_episode
 from foundation.checks import number, one_of, whole
 from foundation.plain_state import read_state, write_state
 
-POPULATION_FILE = "population.pt"
+POPULATION_FILE, REPERTOIRE_FILE = "population.pt", "repertoire.npz"
 AT_LEAST_0, ABOVE_0 = {"least": 0.0}, {"above": 0.0}
 
 
@@ -196,14 +196,16 @@ class PopulationAgent(Agent):
 
     def save(self, model: Any, folder: Path) -> None:
         super().save(model, folder)
-        write_state(model.population_state(), folder / POPULATION_FILE)
+        write_state(model.evolver.state_dict(), folder / POPULATION_FILE)
+        model.history.save(folder / REPERTOIRE_FILE, model.evolver.elites())
 
     def load(
         self, folder: Path, env: VecEnv | None, config: Any, *, threads: int = 1, trust: bool = False
     ) -> BaseAlgorithm:
         model = Population.load(folder / AGENT_FILE, env=env, device="cpu", trust=trust)
         model.threads = threads
-        model.load_population_state(read_state(folder / POPULATION_FILE, trust=trust))
+        model.evolver.load_state_dict(read_state(folder / POPULATION_FILE, trust=trust))
+        model.history.load(folder / REPERTOIRE_FILE)
         model.act_by(config.elite)
         return model
 

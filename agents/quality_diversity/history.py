@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from agents.quality_diversity.searches import Extent
 
 Array = npt.NDArray[Any]
 COLUMNS = {"rewards": np.float32, "truths": np.float32, "areas": np.int16, "purposes": np.uint8}
-PURPOSES = 256
+ELITES = ("genomes", "rewards", "descriptors", "truths")
 
 
 class History:
@@ -42,8 +42,12 @@ class History:
     def add(self, evaluations: Evaluations, purpose: str) -> None:
         """One row for each; failed ones, too, with NaN for a truth and −inf for a reward."""
         n = len(evaluations)
-        while self.count + n > len(self._columns["rewards"]):
-            self._columns = {name: np.concatenate([rows, np.zeros_like(rows)]) for name, rows in self._columns.items()}
+        if self.count + n > len(self._columns["rewards"]):
+            more = max(n, self.count)
+            self._columns = {
+                name: np.concatenate([rows, np.zeros((more, *rows.shape[1:]), rows.dtype)])
+                for name, rows in self._columns.items()
+            }
         if purpose not in self.purposes:
             self.purposes.append(purpose)
         new = slice(self.count, self.count + n)
@@ -74,17 +78,24 @@ class History:
         low, high = np.array(self.extent, np.float64).T
         return low, high
 
-    def state_dict(self) -> dict[str, Any]:
-        """Columns, names and the grid."""
-        columns = {name: self.column(name).copy() for name in COLUMNS}
-        return {"columns": columns, "purposes": list(self.purposes), "extent": self.extent, "bins": self.bins}
+    def save(self, path: Path, elites: tuple[Array, Array, Array, Array]) -> None:
+        """Write an .npz of the columns, and of what the search keeps, for pictures and a resume.
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        self._columns = {name: np.array(rows) for name, rows in state["columns"].items()}
-        self.count, self.purposes = len(self._columns["rewards"]), list(state["purposes"])
-        for name, rows in self._columns.items():
-            if not len(rows):
-                self._columns[name] = np.zeros((1024, 2) if name == "truths" else 1024, COLUMNS[name])
-        if self.extent is not None and self.count:
+        Args:
+            path: of the file.
+            elites: genomes, rewards, descriptors and truths.
+        """
+        arrays: dict[str, Any] = {name: self.column(name) for name in COLUMNS}
+        arrays |= {f"elites/{name}": rows for name, rows in zip(ELITES, elites, strict=True)}
+        arrays["extent"] = np.zeros((0, 2)) if self.extent is None else np.array(self.extent, np.float64)
+        arrays["names"] = np.array(self.purposes, dtype=np.str_)
+        np.savez_compressed(path, **arrays)
+
+    def load(self, path: Path) -> None:
+        """Take over the columns that `save` wrote."""
+        with np.load(path, allow_pickle=False) as saved:
+            self._columns = {name: np.array(saved[name], kind) for name, kind in COLUMNS.items()}
+            self.purposes = [str(name) for name in saved["names"]]
+        self.count = len(self._columns["rewards"])
+        if self.extent is not None:
             self._reached[cells_of(self.column("truths").astype(np.float64), *self._bounds(), self.bins)] = True

@@ -183,22 +183,6 @@ class Population(Algorithm):
         )
         return (actions[0] if alone else actions), state
 
-    # Files ----------------------------------------------------------------------------------------
-
-    def population_state(self) -> dict[str, Any]:
-        """Search and history: what `save` leaves out."""
-        return {"evolver": self.evolver.state_dict(), "history": self.history.state_dict()}
-
-    def load_population_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what `population_state` gave.
-
-        Raises:
-            ValueError: of other genomes.
-        """
-        self.evolver.load_state_dict(state["evolver"])
-        self.history.load_state_dict(state["history"])
-        self._acting = None
-
     def _excluded_save_params(self) -> list[str]:
         built = ["senses", "network", "descriptor", "evolver", "history", "evaluator", "asked", "outcome", "_acting"]
         return [*super()._excluded_save_params(), *built]

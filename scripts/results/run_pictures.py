@@ -20,6 +20,8 @@ from scripts.results.curves import (
 from scripts.results.figures import figure, look, panels, rate_axis, step_axis
 from scripts.results.message_picture import draw_messages
 from scripts.results.outcome_picture import draw_outcome
+from scripts.results.repertoire_picture import FILE as REPERTOIRE
+from scripts.results.repertoire_picture import draw_repertoire
 from scripts.running.trust import refuse_links
 
 _MAX_LOSSES = 9
@@ -29,8 +31,9 @@ _UNINTERESTING = {"train/n_updates", "train/learning_rate", "train/clip_range", 
 def plot_run(run_dir: str | Path, *, trust: bool = False) -> list[Path]:
     """Draw learning_curve, rewards, outcome, statistics and losses (.png) into RUN/plots.
 
-    They come from RUN/progress.csv, and messages.png from every term that keeps a table of
-    messages. A picture whose columns the run does not have is left out.
+    They come from RUN/progress.csv, messages.png from every term that keeps a table of messages,
+    and repertoire.png from a population's newest checkpoint. A picture whose columns the run does
+    not have is left out.
 
     Args:
         run_dir: a run directory.
@@ -53,9 +56,15 @@ def plot_run(run_dir: str | Path, *, trust: bool = False) -> list[Path]:
         draw_outcome(columns, folder / "outcome.png"),
         _statistics(columns, folder / "statistics.png"),
         _losses(columns, folder / "losses.png"),
+        *(draw_repertoire(file, folder / "repertoire.png") for file in _repertoires(run_dir)),
         *(draw_messages(table.parent, folder / f"{_prefix(table)}messages.png") for table in _tables(run_dir)),
     )
     return [path for path in drawn if path is not None]
+
+
+def _repertoires(run_dir: str | Path) -> list[Path]:
+    """That of the newest checkpoint, if there is one."""
+    return sorted(Path(run_dir).glob(f"checkpoints/step_*/{REPERTOIRE}"))[-1:]
 
 
 def _tables(run_dir: str | Path) -> list[Path]:
