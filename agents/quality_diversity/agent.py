@@ -217,7 +217,7 @@ class PopulationAgent(Agent):
         world = getattr(env, "unwrapped", env)
         settings = asdict(config)
         settings["horizon"] = longest_episode(env) if config.horizon is None else config.horizon
-        settings["goals"] = int(getattr(world, "goals", 0))
+        settings["goals"] = len(getattr(world, "goals", ()))
         tells = POSITION in getattr(world, "reported", ()) or hasattr(world, "rollouts")
         extent = getattr(world, "extent", None) if config.extent is None and tells else config.extent
         settings["extent"] = None if extent is None else np.array(extent, np.float64).tolist()

@@ -10,15 +10,24 @@ import numpy.typing as npt
 
 from agents.quality_diversity.coverage import cells_of, uniformity
 from agents.quality_diversity.evaluations import Evaluations
+from agents.quality_diversity.novelty import FloatArray
 from agents.quality_diversity.searches import Extent
 
 Array = npt.NDArray[Any]
-COLUMNS = {"rewards": np.float32, "truths": np.float32, "areas": np.int16, "purposes": np.uint8}
+COLUMNS = {
+    "rewards": np.float32,
+    "truths": np.float32,
+    "middles": np.float32,
+    "areas": np.int16,
+    "purposes": np.uint8,
+}
+PLACES = ("truths", "middles")
+"""Where an episode ended, and where it was at its half time: two numbers each."""
 ELITES = ("genomes", "rewards", "descriptors", "truths")
 
 
 class History:
-    """Grows by doubling; 15 bytes an evaluation.
+    """Grows by doubling; 23 bytes an evaluation.
 
     Args:
         extent: of the grid of coverage; None: no coverage is told.
@@ -31,16 +40,22 @@ class History:
         self.purposes: list[str] = []
         """Names of what evaluations were for, in the order in which they came."""
         self._columns: dict[str, Array] = {
-            name: np.zeros((1024, 2) if name == "truths" else 1024, kind) for name, kind in COLUMNS.items()
+            name: np.zeros((1024, 2) if name in PLACES else 1024, kind) for name, kind in COLUMNS.items()
         }
-        self._reached: npt.NDArray[np.bool_] = np.zeros(bins * bins, np.bool_)
+        self._reached = {place: np.zeros(bins * bins, np.bool_) for place in PLACES}
 
     def column(self, name: str) -> Array:
         """The rows there are of one column."""
         return self._columns[name][: self.count]
 
-    def add(self, evaluations: Evaluations, purpose: str) -> None:
-        """One row for each; failed ones, too, with NaN for a truth and −inf for a reward."""
+    def add(self, evaluations: Evaluations, middles: FloatArray, purpose: str) -> None:
+        """One row for each; failed ones, too, with NaN for places and −inf for a reward.
+
+        Args:
+            evaluations: of a round.
+            middles: where each was at half time, (n, 2).
+            purpose: what they were for.
+        """
         n = len(evaluations)
         if self.count + n > len(self._columns["rewards"]):
             more = max(n, self.count)
@@ -51,23 +66,37 @@ class History:
         if purpose not in self.purposes:
             self.purposes.append(purpose)
         new = slice(self.count, self.count + n)
-        truths = np.where(evaluations.failed[:, None], np.nan, evaluations.truths)
+        truths, middles = (
+            np.where(evaluations.failed[:, None], np.nan, places) for places in (evaluations.truths, middles)
+        )
         values = {
             "rewards": evaluations.rewards,
             "truths": truths,
+            "middles": middles,
             "areas": evaluations.areas,
             "purposes": self.purposes.index(purpose),
         }
         for name, rows in values.items():
             self._columns[name][new] = rows
         self.count += n
+        self._reach(new)
+
+    def _reach(self, rows: slice) -> None:
+        """Mark the cells of these rows."""
         if self.extent is not None:
-            self._reached[cells_of(truths, *self._bounds(), self.bins)] = True
+            for place, reached in self._reached.items():
+                points = self._columns[place][rows].astype(np.float64)
+                reached[cells_of(points, *self._bounds(), self.bins)] = True
 
     @property
     def coverage(self) -> float:
         """The share of cells in which an evaluation ended."""
-        return float(self._reached.mean())
+        return float(self._reached["truths"].mean())
+
+    @property
+    def coverage_at_half_time(self) -> float:
+        """The share of cells in which one was at half time."""
+        return float(self._reached["middles"].mean())
 
     @property
     def uniformity(self) -> float:
@@ -97,5 +126,4 @@ class History:
             self._columns = {name: np.array(saved[name], kind) for name, kind in COLUMNS.items()}
             self.purposes = [str(name) for name in saved["names"]]
         self.count = len(self._columns["rewards"])
-        if self.extent is not None:
-            self._reached[cells_of(self.column("truths").astype(np.float64), *self._bounds(), self.bins)] = True
+        self._reach(slice(0, self.count))

@@ -127,15 +127,21 @@ class Population(Algorithm):
         )
         purpose = self.evolver.purpose
         metrics = self.evolver.tell(evaluations)
-        self.history.add(evaluations, purpose)
+        half = np.searchsorted(self._times(), self._half_time)
+        self.history.add(evaluations, outcome.paths[:, half], purpose)
         self._acting, self.outcome = None, None
         for name, value in {**metrics, **self._covered()}.items():
             self.logger.record(f"train/{name}", value)
 
     def _times(self) -> IntArray:
-        """When places are looked at: for the descriptor, and at the end."""
-        times: IntArray = np.union1d(self.descriptor.times, [self.settings["horizon"] - 1]).astype(np.int64)
+        """When places are looked at: for the descriptor, at half time and at the end."""
+        always = [self._half_time, self.settings["horizon"] - 1]
+        times: IntArray = np.union1d(self.descriptor.times, always).astype(np.int64)
         return times
+
+    @property
+    def _half_time(self) -> int:
+        return max(0, int(self.settings["horizon"]) // 2 - 1)
 
     def _covered(self) -> dict[str, float]:
         areas = self.evolver.areas
@@ -143,7 +149,9 @@ class Population(Algorithm):
         goals = self.settings["goals"]
         if goals:
             found["min_area_reward"] = min(areas.get(area, 0.0) for area in range(goals))
-        return found | ({"coverage": self.history.coverage} if self.history.extent is not None else {})
+        if self.history.extent is not None:
+            found |= {"coverage": self.history.coverage, "coverage_mid": self.history.coverage_at_half_time}
+        return found
 
     # Playing --------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from scripts.experiments.claim import Claim, Comparison, Measurement, claims
 from scripts.record_demonstrations import main as record_demonstrations
 from scripts.results.comparison import Row, by_arm, row_of_run, twin
 from scripts.results.comparison_pictures import draw_curves
-from scripts.results.curves import read_progress
+from scripts.results.curves import STEPS, read_progress
 from scripts.results.evaluation import evaluate_run
 from scripts.results.intervals import interval
 from scripts.results.tables import table
@@ -122,7 +122,8 @@ def reproduce(
     arms = list(claim.arms)
     for job in sorted(planned, key=lambda job: (arms.index(job.arm), job.seed)):
         row = _row(job, claim.arms[job.arm])
-        rows.append(replace(row, metrics={**row.metrics, **_told(claim.told, job.run_dir)}))
+        metrics, curve = _told(claim, job.run_dir)
+        rows.append(replace(row, metrics={**row.metrics, **metrics}, curves={**row.curves, **curve}))
     if claim.goals:
         rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics["eval_success_rate"]}) for row in rows]
     if claim.together is not None:
@@ -191,15 +192,18 @@ def _expert(seed: int, demonstrations: Demonstrations) -> Row:
     return Row(stated.EXPERT, seed, config, metrics)
 
 
-def _told(told: Mapping[str, Sequence[str]], run_dir: Path) -> dict[str, float | None]:
-    """Metrics from the last row of progress.csv that has them."""
-    columns = read_progress(run_dir) if told else {}
+def _told(claim: Comparison, run_dir: Path) -> tuple[dict[str, float | None], dict[str, Any]]:
+    """Metrics of the last row of progress.csv that has them; the curve of the one that is drawn."""
+    columns = read_progress(run_dir) if claim.told else {}
     metrics: dict[str, float | None] = {}
-    for metric, names in told.items():
-        values = next((columns[name] for name in names if name in columns), np.array([]))
-        known = values[np.isfinite(values)]
+    curves: dict[str, Any] = {}
+    for metric, names in claim.told.items():
+        values = next((columns[name] for name in names if name in columns), None)
+        known = np.array([]) if values is None else values[np.isfinite(values)]
         metrics[metric] = round(float(known[-1]), 4) if len(known) else None
-    return metrics
+        if metric == claim.metric and values is not None:
+            curves[metric] = (columns[STEPS], values)
+    return metrics, curves
 
 
 def write_results(name: str, claim: Claim, command: str, rows: Sequence[Row], out: Path) -> None:

@@ -39,8 +39,10 @@ def draw_curves(rows: Sequence[Row], path: Path, metric: str = "success_rate") -
             final = known_values([row.metrics.get(metric) for row in arm_rows])
             if final:
                 _draw_final(right, index, final)
-        left.set_title(f"{TITLES[metric]} in training")
-        left.set_ylabel("mean of the last 100 episodes")
+        title = TITLES.get(metric, metric.replace("_", " ").capitalize())
+        left.set_title(f"{title} in training")
+        if metric in TITLES:
+            left.set_ylabel("mean of the last 100 episodes")
         step_axis(left)
         right.set_title("At the end")
         right.set_xticks(range(len(arms)), ["" for _ in arms])
