@@ -89,11 +89,8 @@ class Population(Algorithm):
         if self.evolver.left <= 0:
             return False
         self.asked = np.asarray(self.evolver.ask(self.evolver.left), np.float64)
-        times = np.union1d(self.descriptor.times, [self.settings["horizon"] - 1]).astype(np.int64)
-        before = self.num_timesteps
-        outcome = self.evaluator(
-            self.asked, times, self.descriptor.frames, lambda actions: self.step(actions, callback)
-        )
+        before, frames = self.num_timesteps, self.descriptor.frames
+        outcome = self.evaluator(self.asked, self._times(), frames, lambda actions: self.step(actions, callback))
         if outcome is None:
             return False
         self.outcome = outcome
