@@ -109,7 +109,7 @@ class LearnedSpace:
                 code, again = self.network(pixels)
                 codes[block] = code.numpy()
                 errors[block] = (again - pixels).square().mean(dim=(1, 2, 3)).numpy()
-        return codes.reshape(n, self.size), errors.reshape(n, -1).sum(axis=1)
+        return codes.reshape(n, self.size), errors.reshape(n, self.settings.frames).sum(axis=1)
 
     def is_due(self, chunks: int) -> bool:
         """Whether to train after so many chunks: 1, 3, 6, 10, … (once asked, the next is later)."""
