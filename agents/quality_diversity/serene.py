@@ -97,8 +97,7 @@ class Serene(NoveltySearch):
 
     def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """The archive, the reward archive and who lives, each once."""
-        everybody = Members.joined(self.rewarded.members, self.archive.members, self.population)
-        return everybody.rows(np.sort(np.unique(everybody.ids, return_index=True)[1])).elites()
+        return Members.joined(self.rewarded.members, self.archive.members, self.population).each_once().elites()
 
     def metrics(self) -> dict[str, float]:
         counts = {
