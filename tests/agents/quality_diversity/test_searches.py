@@ -224,11 +224,11 @@ def test_fronts_of_novelty_and_reward_keep_who_is_paid_most() -> None:
 
 def test_serene_finds_both_areas_and_improves_them() -> None:
     evolver = Serene(
-        SIZE, 12000, seed=3, settings=replace(SMALL, population=50, chunk=500), emitting=Emitting(window=40)
+        SIZE, 8000, seed=5, settings=replace(SMALL, population=50, chunk=500), emitting=Emitting(window=40)
     )
     search(evolver)
     assert min(evolver.areas[0], evolver.areas[1]) > 0.97
-    plain = NoveltySearch(SIZE, 12000, seed=3, settings=replace(SMALL, population=50, chunk=500))
+    plain = NoveltySearch(SIZE, 8000, seed=5, settings=replace(SMALL, population=50, chunk=500))
     search(plain)
     assert min(evolver.areas.values()) > min(plain.areas.values())
     assert evolver.spent.keys() == {0, 1}
