@@ -253,7 +253,7 @@ def test_it_spends_its_budget_however_that_is_cut_and_goes_on_to_the_bit(name: s
     expected = np.concatenate(search(whole, player=play_and_draw, most=40))
     stopped, asked, purposes = MAKERS[name](), [], set()
     while stopped.left:
-        asked += search(stopped, most=29, player=play_and_draw, until=stopped.evaluated + 1)
+        asked += search(stopped, most=17, player=play_and_draw, until=stopped.evaluated + 40)
         purposes.add(stopped._purpose)
         stopped = resumed(stopped, MAKERS[name], tmp_path)
     assert (np.concatenate(asked) == expected).all()

@@ -80,12 +80,12 @@ def test_a_search_does_not_depend_on_how_its_budget_is_cut(name: str) -> None:
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_search_goes_on_to_the_bit_from_wherever_it_was_stopped(name: str, tmp_path: Path) -> None:
     whole = MAKERS[name]()
-    expected = everything(whole, most=37)
+    expected = everything(whole)
     stopped = MAKERS[name]()
     asked: list[np.ndarray] = []
     purposes = set()
-    while stopped.left:  # stopped after every ask, in every phase
-        asked += search(stopped, most=37, until=stopped.evaluated + 1)
+    while stopped.left:  # stopped in the middle of batches and in every phase
+        asked += search(stopped, most=23, until=stopped.evaluated + 50)
         purposes.add(stopped._purpose)
         stopped = resumed(stopped, MAKERS[name], tmp_path)
     assert (np.concatenate(asked) == expected).all()
