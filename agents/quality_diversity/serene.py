@@ -108,7 +108,7 @@ class Serene(NoveltySearch):
             "emitters_dropped": self.dropped,
             "emitters_retired": self.retired,
         }
-        spent = {f"budget_area_{area}": count for area, count in sorted(self.spent.items())}
+        spent = {f"budget_area_{area if area >= 0 else 'none'}": n for area, n in sorted(self.spent.items())}
         return super().metrics() | {name: float(count) for name, count in (counts | spent).items()}
 
     def kept(self) -> list[Members]:

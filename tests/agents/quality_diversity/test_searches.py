@@ -98,6 +98,18 @@ def test_a_search_goes_on_to_the_bit_from_wherever_it_was_stopped(name: str, tmp
 
 
 @pytest.mark.parametrize("name", MAKERS)
+def test_what_is_logged_are_finite_numbers_with_names_of_one_word(name: str) -> None:
+    evolver = MAKERS[name](budget=600)
+    while evolver.left:
+        told = evolver.tell(play(evolver.ask(1000)))
+        assert all(type(value) is float and np.isfinite(value) for value in told.values())
+        assert all(key.replace("_", "").isalnum() for key in told)
+    assert told["evaluations"] == 600
+    assert told["best"] == play(evolver.best()[None]).rewards[0]
+    assert sum(value for key, value in told.items() if key in ("budget_" + p for p in evolver.ledger)) == 600
+
+
+@pytest.mark.parametrize("name", MAKERS)
 def test_other_seeds_search_elsewhere_and_the_same_seed_does_not(name: str) -> None:
     first, again, other = (everything(MAKERS[name](budget=150, seed=seed)) for seed in (1, 1, 2))
     assert (first == again).all()
