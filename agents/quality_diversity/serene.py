@@ -81,7 +81,8 @@ class Serene(NoveltySearch):
             return BOOTSTRAP, np.concatenate([emitter.ask(self.random) for emitter in self.trying])
         if self.phase == EXPLOIT:
             if self.running is None:
-                self.running = self._chosen()
+                self._begin_turn()
+            assert self.running is not None
             return EXPLOIT, self.emitters[self.running].ask(self.random)
         return EXPLORE, self.propose_generation()
 
@@ -232,6 +233,15 @@ class Serene(NoveltySearch):
             if self.running is not None:
                 self.emitters[self.running].judge()
             self._end_chunk()
+
+    def _begin_turn(self) -> None:
+        """An emitter goes on; its population is as novel as it is among those known by now."""
+        assert self.frozen is not None
+        self.running = self._chosen()
+        population = self.emitters[self.running].population
+        population.novelty[:] = self.frozen.novelty(
+            population.descriptors, self.settings.neighbours, exclude_self=False
+        )
 
     def _chosen(self) -> int:
         """Whose turn it is: anybody of the first front of novelty and improvement."""
