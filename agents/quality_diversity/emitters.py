@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from agents.quality_diversity.cma_es import CMAES
-from agents.quality_diversity.improvement import SIGMA_RULES, STOPS, improvement, stagnated
+from agents.quality_diversity.improvement import ENTRIES, SIGMA_RULES, STOPS, improvement, stagnated
 from agents.quality_diversity.members import Members
 from agents.quality_diversity.novelty import FloatArray
 from agents.quality_diversity.schedulers import SCHEDULERS
@@ -34,7 +34,8 @@ class Emitting:
         threshold: an individual with a reward above this becomes a candidate.
         bootstrap: candidates are tried before they become emitters, and those that do not improve
             are dropped; without, all become emitters.
-        bootstrap_steps: after the first population.
+        bootstrap_steps: after the first population; with less than three there is no first and last
+            to compare.
         bootstrap_share: of a chunk, what is left for emitters.
         choice: of the emitter to run: at random from the first front of novelty and improvement
             ("pareto"), or from all ("random").
@@ -71,7 +72,7 @@ class Emitting:
         whole("children", self.children)
         one_of("sigma_rule", self.sigma_rule, SIGMA_RULES)
         number("threshold", self.threshold)
-        whole("bootstrap_steps", self.bootstrap_steps)
+        whole("bootstrap_steps", self.bootstrap_steps, least=ENTRIES)
         number("bootstrap_share", self.bootstrap_share, least=0, below=1)
         one_of("choice", self.choice, CHOICES)
         one_of("stop", self.stop, STOPS)

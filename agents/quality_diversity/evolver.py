@@ -162,7 +162,7 @@ class Evolver(ABC):
         return {**counts, **best, **bests, **shares, **self.metrics()}
 
     def best(self) -> FloatArray:
-        """The genome with the highest reward of all evaluated, the first among equals, (D,)."""
+        """The genome with the highest reward of all, the first among equals, (D,); 0 before any."""
         return self._best.copy()
 
     def state_dict(self) -> dict[str, Any]:

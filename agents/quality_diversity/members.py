@@ -68,6 +68,10 @@ class Members:
         """One after the other; at least one."""
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES})
 
+    def each_once(self) -> Self:
+        """Without later rows of an id that was there before."""
+        return self.rows(np.sort(np.unique(self.ids, return_index=True)[1]))
+
     def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Copies of genomes, rewards, descriptors and truths."""
         return self.genomes.copy(), self.rewards.copy(), self.descriptors.copy(), self.truths.copy()

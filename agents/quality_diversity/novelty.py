@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.integer[Any]]
 TREE_DIMENSIONS = 10
 """Up to so many a k-d tree is faster than all distances (measured)."""
 BLOCK = 2_000_000
-"""Distances that are held at once."""
+"""Numbers that are held at once."""
 
 
 def novelty_scores(queries: FloatArray, reference: FloatArray, k: int = 15, exclude_self: bool = True) -> FloatArray:
@@ -116,12 +116,13 @@ class NearestNeighbours:
         if self._tree is not None:
             distances, rows = self._tree.query(queries, k=np.arange(first + 1, most + 1))
             return distances, rows
-        parts = [self._nearest(block, most) for block in self._blocks(queries)]
+        parts = [self._nearest(block, most) for block in self._blocks(queries, most)]
         distances = np.concatenate([part[0] for part in parts])[:, first:]
         return distances, np.concatenate([part[1] for part in parts])[:, first:]
 
-    def _blocks(self, queries: FloatArray) -> Iterator[FloatArray]:
-        size = max(1, BLOCK // len(self.reference))
+    def _blocks(self, queries: FloatArray, most: int) -> Iterator[FloatArray]:
+        """As many at once as `BLOCK` allows, of distances and of neighbours' coordinates."""
+        size = max(1, BLOCK // max(len(self.reference), most * self.reference.shape[1]))
         for start in range(0, len(queries), size):
             yield queries[start : start + size]
 

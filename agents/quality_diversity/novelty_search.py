@@ -119,7 +119,7 @@ class NoveltySearch(Evolver):
             self.close_chunk()
 
     def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        return Members.joined(self.archive.members, self.population).elites()
+        return Members.joined(self.archive.members, self.population).each_once().elites()
 
     def metrics(self) -> dict[str, float]:
         told = {"archive": float(len(self.archive)), "generations": float(self.generations)}
@@ -184,7 +184,8 @@ class NoveltySearch(Evolver):
         if self.space is not None and self.space.collapsed:
             return self.random.permutation(len(members))
         if selection in ("novelty", "surprise"):
-            return np.argsort(-getattr(members, selection), kind="stable")
+            criterion: FloatArray = getattr(members, selection)
+            return np.lexsort((self.random.random(len(members)), -criterion))  # equals at random: plateaus drift
         if selection == "novelty_local":
             second = reference.outdone(members.descriptors, members.rewards, rewards, self.settings.neighbours)
         else:

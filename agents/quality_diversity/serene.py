@@ -81,7 +81,8 @@ class Serene(NoveltySearch):
             return BOOTSTRAP, np.concatenate([emitter.ask(self.random) for emitter in self.trying])
         if self.phase == EXPLOIT:
             if self.running is None:
-                self.running = self._chosen()
+                self._begin_turn()
+            assert self.running is not None
             return EXPLOIT, self.emitters[self.running].ask(self.random)
         return EXPLORE, self.propose_generation()
 
@@ -97,8 +98,7 @@ class Serene(NoveltySearch):
 
     def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """The archive, the reward archive and who lives, each once."""
-        everybody = Members.joined(self.rewarded.members, self.archive.members, self.population)
-        return everybody.rows(np.sort(np.unique(everybody.ids, return_index=True)[1])).elites()
+        return Members.joined(self.rewarded.members, self.archive.members, self.population).each_once().elites()
 
     def metrics(self) -> dict[str, float]:
         counts = {
@@ -109,7 +109,7 @@ class Serene(NoveltySearch):
             "emitters_dropped": self.dropped,
             "emitters_retired": self.retired,
         }
-        spent = {f"budget_area_{area}": count for area, count in sorted(self.spent.items())}
+        spent = {f"budget_area_{area if area >= 0 else 'none'}": n for area, n in sorted(self.spent.items())}
         return super().metrics() | {name: float(count) for name, count in (counts | spent).items()}
 
     def kept(self) -> list[Members]:
@@ -233,6 +233,15 @@ class Serene(NoveltySearch):
             if self.running is not None:
                 self.emitters[self.running].judge()
             self._end_chunk()
+
+    def _begin_turn(self) -> None:
+        """An emitter goes on; its population is as novel as it is among those known by now."""
+        assert self.frozen is not None
+        self.running = self._chosen()
+        population = self.emitters[self.running].population
+        population.novelty[:] = self.frozen.novelty(
+            population.descriptors, self.settings.neighbours, exclude_self=False
+        )
 
     def _chosen(self) -> int:
         """Whose turn it is: anybody of the first front of novelty and improvement."""

@@ -22,11 +22,13 @@ def place(genomes: np.ndarray) -> np.ndarray:
     return np.tanh(halves.sum(axis=2) / 8)
 
 
-def play(genomes: np.ndarray, failing: Callable[[np.ndarray], Any] | None = None) -> Evaluations:
+def play(
+    genomes: np.ndarray, failing: Callable[[np.ndarray], Any] | None = None, radius: float = RADIUS
+) -> Evaluations:
     """An episode each: (r − d)/r near an area's centre; whoever is `failing` answers NaN."""
     points = place(genomes)
     distances = np.linalg.norm(points[:, None] - AREAS[None], axis=2)
-    rewards = np.maximum(0.0, 1 - distances / RADIUS)
+    rewards = np.maximum(0.0, 1 - distances / radius)
     areas = np.where(rewards.max(axis=1) > 0, rewards.argmax(axis=1), -1)
     paid = rewards.max(axis=1)
     if failing is not None:
@@ -48,8 +50,8 @@ def draw(genomes: np.ndarray, frames: int = 1, side: int = 32) -> np.ndarray:
 
 
 def play_and_draw(genomes: np.ndarray, frames: int = 1) -> Evaluations:
-    """`play`, its behaviour in images."""
-    done = play(genomes)
+    """`play` with wider areas, its behaviour in images."""
+    done = play(genomes, radius=0.4)
     columns = vars(done) | {"descriptors": np.full((len(genomes), 0), np.nan), "views": draw(genomes, frames)}
     return Evaluations(**columns)
 

@@ -135,7 +135,7 @@ def test_it_spends_its_budget_however_that_is_cut_and_goes_on_to_the_bit(name: s
     assert (np.concatenate(search(MAKERS[name](), most=13)) == expected).all()
     stopped, asked = MAKERS[name](), []
     while stopped.left:
-        asked += search(stopped, most=45, until=stopped.evaluated + 1)
+        asked += search(stopped, most=23, until=stopped.evaluated + 30)
         stopped = resumed(stopped, MAKERS[name], tmp_path)
     assert (np.concatenate(asked) == expected).all()
     for mine, theirs in zip(stopped.elites(), whole.elites(), strict=True):
