@@ -30,7 +30,7 @@ X, Y, HEADING, LEFT, RIGHT = range(OWN, OWN + 5)
 FREE = OWN + 5
 """The first number of a state that is not the robot's."""
 AHEAD = 1e-6
-"""What touches this near to straight ahead (sine of the angle), touches both bumpers."""
+"""What is this near to straight ahead (sine of the angle) is on both sides."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
