@@ -105,7 +105,7 @@ def _step(state: Any, action: Any, settings: Any) -> float:
     _turn(state, 0, action[0], SHOULDER_LIMIT)
     _turn(state, 1, action[1], ELBOW_LIMIT)
     for axis in range(2):
-        state[VX + axis] /= 1.0 + DAMPING * TICK
+        state[VX + axis] *= 1.0 - DAMPING * TICK
         state[X + axis] += TICK * state[VX + axis]
     # A link can only touch the ball where its circle about the base reaches.
     away = (state[X] - BASE_X) ** 2 + (state[Y] - BASE_Y) ** 2
