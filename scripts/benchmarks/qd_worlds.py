@@ -6,6 +6,7 @@ where Box2D is installed; else our own behind gymnasium's interface.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,10 +43,9 @@ def measure(batch: int = 200, repeats: int = 3, threads: int = 1, looped: int = 
         venv = _world(name)
         genomes = _genomes(venv, batch)
         last = [venv.max_episode_steps - 1]
-        made = venv.rollouts(genomes[:1], venv.hidden, last)  # compiles
-        seconds = _best(lambda v=venv, g=genomes, t=last: v.rollouts(g, v.hidden, t, threads), repeats)
-        made = venv.rollouts(genomes, venv.hidden, last)
-        episodes[name], steps[name] = batch / seconds, int(made.lengths.sum()) / seconds
+        length = venv.rollouts(genomes, venv.hidden, last).lengths.mean()  # and compiles
+        seconds = _best(functools.partial(venv.rollouts, genomes, venv.hidden, last, threads), repeats)
+        episodes[name], steps[name] = batch / seconds, batch * length / seconds
     table = _world("Curling-v0")
     states = table.rollouts(_genomes(table, batch), table.hidden, [499]).states[:, 0]
     views = batch / _best(lambda: table.views(states, VIEW), repeats)
