@@ -70,15 +70,23 @@ def test_walls_inside_stop_it_too():
     assert 158 < venv.states[0, X] <= 175 - 16
 
 
+def to_lines(at):
+    """Distances (n, walls) of places (n, 2) to the walls' lines."""
+    start, along = WALLS[:, :2], WALLS[:, 2:4] - WALLS[:, :2]
+    away = at[:, None] - start
+    share = np.clip((away * along).sum(axis=2) / (along**2).sum(axis=1), 0, 1)
+    return np.linalg.norm(away - share[..., None] * along, axis=2)
+
+
+def clear(x, y):
+    return to_lines(np.array([[x, y]])).min() > 16
+
+
 def marched(x, y, angle):
     """The same by small strides: how far a ray goes in free space."""
     far = np.arange(0, 100, 0.01)
     at = np.stack([x + far * np.cos(angle), y + far * np.sin(angle)], axis=1)
-    hit = ((at < THICK) | (at > 600 - THICK)).any(axis=1)
-    for start_x, start_y, end_x, end_y in WALLS[:, :4]:
-        along = np.array([end_x - start_x, end_y - start_y])
-        share = np.clip((at - [start_x, start_y]) @ along / (along @ along), 0, 1)
-        hit |= np.linalg.norm(at - [start_x, start_y] - share[:, None] * along, axis=1) < THICK
+    hit = ((at < THICK) | (at > 600 - THICK)).any(axis=1) | (to_lines(at) < THICK).any(axis=1)
     return far[hit.argmax()] if hit.any() else 100.0
 
 
@@ -87,10 +95,9 @@ def test_lasers_see_what_rays_hit():
     random = np.random.default_rng(0)
     play(venv, (0, 0), 1)
     for row in range(60):  # places anywhere in free space
-        while True:
+        x, y = random.uniform(20, 580, 2)
+        while not clear(x, y):
             x, y = random.uniform(20, 580, 2)
-            if all(marched(x, y, angle) > 11 for angle in np.linspace(0, 2 * np.pi, 16)):
-                break
         venv.states[row, [X, Y, HEADING]] = x, y, random.uniform(0, 2 * np.pi)
     seen = venv.observe()
     for row in range(60):
