@@ -19,6 +19,7 @@ from envs.classic.rollouts import AREA, CompiledVecEnv, Rules
 from envs.classic.wheeled_robot import (
     AHEAD,
     EXTENT,
+    FASTEST,
     FREE,
     HEADING,
     LASER_RANGE,
@@ -154,7 +155,7 @@ class CollectBallVecEnv(CompiledVecEnv):
             request,
             spaces.Box(np.zeros(10, np.float32), high),
             start,
-            (number("speed", speed, above=0, most=4), scale),
+            (number("speed", speed, above=0, most=FASTEST), scale),
             max_episode_steps,
         )
 

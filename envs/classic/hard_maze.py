@@ -18,6 +18,7 @@ from envs.classic.drawing import GOAL, Canvas
 from envs.classic.rollouts import CLOCK, OVER, PICTURE, CompiledVecEnv, Rules, goal_settings, pay_at_goals
 from envs.classic.wheeled_robot import (
     EXTENT,
+    FASTEST,
     FREE,
     HEADING,
     LASER_RANGE,
@@ -43,7 +44,6 @@ WALLS = as_walls(
 )  # fmt: skip
 START = (60.0, 450.0, 0.25 * pi)
 GOALS = ((60.0, 60.0), (100.0, 200.0))
-FASTEST = 4.0
 STEPS, SPEED, SCALE, CIRCLES = 0, 1, 2, 3
 """Where the settings have them."""
 

@@ -20,6 +20,8 @@ from envs.typing import FloatArray
 SIDE = 600.0
 ROBOT = 10.0
 """Its radius; the wheels are two of them apart."""
+FASTEST = 4.0
+"""Pixels that a wheel makes in a step, at most."""
 THICK = 6.0
 """Half the thickness of a wall, and how far the border reaches in."""
 LASER_RANGE = 100.0
