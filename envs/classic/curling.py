@@ -36,6 +36,8 @@ SHOULDER_LIMIT, ELBOW_LIMIT = 0.4 * pi, 0.9 * pi
 SPEED = 1.0
 RADIUS = 0.15
 DAMPING, RESTITUTION = 1.1, 0.9
+BOUNCES = 1.0
+"""What meets at this speed or slower does not bounce, as in Box2D: it takes over the other's."""
 BALL = (-0.5, 0.2)
 GOALS = ((0.8, 0.8), (0.8, -0.8))
 X, Y, VX, VY, ANGLE1, ANGLE2, SPEED1, SPEED2 = range(OWN, OWN + 8)
@@ -63,15 +65,21 @@ def _turn(state: Any, joint: int, wanted: float, limit: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _from_link(state: Any, x: float, y: float, along_x: float, along_y: float, length: float) -> Any:
+    """Where along a link's line the ball is nearest to it, the way from there, and its square."""
+    away_x, away_y = state[X] - x, state[Y] - y
+    share = min(max(away_x * along_x + away_y * along_y, 0.0), length)
+    away_x, away_y = away_x - share * along_x, away_y - share * along_y
+    return share, away_x, away_y, away_x * away_x + away_y * away_y
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _bounce_off_link(
     state: Any, x: float, y: float, along_x: float, along_y: float, length: float, turning: float,
     moving_x: float, moving_y: float,
 ) -> None:  # fmt: skip
     """The ball against a link that starts at (x, y), turns, and whose start moves."""
-    away_x, away_y = state[X] - x, state[Y] - y
-    share = min(max(away_x * along_x + away_y * along_y, 0.0), length)
-    away_x, away_y = away_x - share * along_x, away_y - share * along_y
-    square = away_x * away_x + away_y * away_y
+    share, away_x, away_y, square = _from_link(state, x, y, along_x, along_y, length)
     if square >= (RADIUS + LINK) ** 2:
         return
     distance = np.sqrt(square)
@@ -83,10 +91,31 @@ def _bounce_off_link(
     surface_y = moving_y + turning * share * along_x
     approach = (state[VX] - surface_x) * normal_x + (state[VY] - surface_y) * normal_y
     if approach < 0.0:
-        state[VX] -= (1.0 + RESTITUTION) * approach * normal_x
-        state[VY] -= (1.0 + RESTITUTION) * approach * normal_y
+        back = RESTITUTION if approach < -BOUNCES else 0.0
+        state[VX] -= (1.0 + back) * approach * normal_x
+        state[VY] -= (1.0 + back) * approach * normal_y
     state[X] += (RADIUS + LINK - distance) * normal_x
     state[Y] += (RADIUS + LINK - distance) * normal_y
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bounce_off_arm(state: Any) -> None:
+    """The ball against both links, the nearer one first: at the elbow they lie on one another."""
+    turning1, turning2 = state[SPEED1], state[SPEED1] + state[SPEED2]
+    along1_x, along1_y = -np.sin(state[ANGLE1]), np.cos(state[ANGLE1])
+    angle = state[ANGLE1] + state[ANGLE2]
+    along2_x, along2_y = -np.sin(angle), np.cos(angle)
+    elbow_x, elbow_y = BASE_X + ELBOW * along1_x, BASE_Y + ELBOW * along1_y
+    first = _from_link(state, BASE_X, BASE_Y, along1_x, along1_y, 1.0)[3]
+    second = _from_link(state, elbow_x, elbow_y, along2_x, along2_y, REACH)[3]
+    for link in range(2):
+        if (link == 0) == (first <= second):
+            _bounce_off_link(state, BASE_X, BASE_Y, along1_x, along1_y, 1.0, turning1, 0.0, 0.0)
+        else:
+            _bounce_off_link(
+                state, elbow_x, elbow_y, along2_x, along2_y, REACH, turning2,
+                -turning1 * ELBOW * along1_y, turning1 * ELBOW * along1_x,
+            )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -96,8 +125,9 @@ def _bounce_off_edges(state: Any) -> None:
             beyond = side * state[X + axis] - (HALF - RADIUS)
             if beyond > 0.0:
                 state[X + axis] = side * (HALF - RADIUS)
-                if side * state[VX + axis] > 0.0:
-                    state[VX + axis] *= -RESTITUTION
+                approach = side * state[VX + axis]
+                if approach > 0.0:
+                    state[VX + axis] *= -RESTITUTION if approach > BOUNCES else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -105,20 +135,10 @@ def _step(state: Any, action: Any, settings: Any) -> float:
     _turn(state, 0, action[0], SHOULDER_LIMIT)
     _turn(state, 1, action[1], ELBOW_LIMIT)
     for axis in range(2):
-        state[VX + axis] /= 1.0 + DAMPING * TICK
+        state[VX + axis] *= 1.0 - DAMPING * TICK
         state[X + axis] += TICK * state[VX + axis]
-    # A link can only touch the ball where its circle about the base reaches.
-    away = (state[X] - BASE_X) ** 2 + (state[Y] - BASE_Y) ** 2
-    if away < (ELBOW + REACH + LINK + RADIUS) ** 2:
-        first, second = state[ANGLE1], state[ANGLE1] + state[ANGLE2]
-        along_x, along_y = -np.sin(first), np.cos(first)
-        _bounce_off_link(state, BASE_X, BASE_Y, along_x, along_y, 1.0, state[SPEED1], 0.0, 0.0)
-        elbow_x, elbow_y = BASE_X + ELBOW * along_x, BASE_Y + ELBOW * along_y
-        moving_x, moving_y = -state[SPEED1] * ELBOW * along_y, state[SPEED1] * ELBOW * along_x
-        _bounce_off_link(
-            state, elbow_x, elbow_y, -np.sin(second), np.cos(second), REACH, state[SPEED1] + state[SPEED2],
-            moving_x, moving_y,
-        )  # fmt: skip
+    if (state[X] - BASE_X) ** 2 + (state[Y] - BASE_Y) ** 2 < (ELBOW + REACH + LINK + RADIUS) ** 2:
+        _bounce_off_arm(state)
     _bounce_off_edges(state)
     if state[CLOCK] < settings[0]:
         return 0.0

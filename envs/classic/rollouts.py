@@ -137,7 +137,8 @@ class CompiledVecEnv(WorldVecEnv):
         looks: IntArray = np.array(times, np.int64).reshape(-1)
         if looks.size and (looks[0] < 0 or looks[-1] >= self.max_episode_steps or (np.diff(looks) < 0).any()):
             raise ValueError(
-                f"times are {looks.tolist()}; expected steps from 0 to {self.max_episode_steps - 1}, ascending"
+                f"{len(looks)} times from {looks.min()} to {looks.max()}: "
+                f"expected steps from 0 to {self.max_episode_steps - 1}, ascending"
             )
         n, k = len(rows), len(looks)
         made = Rollouts(
