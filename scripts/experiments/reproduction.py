@@ -124,7 +124,7 @@ def reproduce(
         row = _row(job, claim.arms[job.arm])
         rows.append(replace(row, metrics={**row.metrics, **_told(claim.told, job.run_dir)}))
     if claim.goals:
-        rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics["eval_success_rate"]}) for row in rows]
+        rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics.get("eval_success_rate")}) for row in rows]
     if claim.together is not None:
         rows = _measured_together(claim.together, planned, rows)
     if claim.draw is not None:
