@@ -124,7 +124,8 @@ def reproduce(
         row = _row(job, claim.arms[job.arm])
         rows.append(replace(row, metrics={**row.metrics, **_told(claim.told, job.run_dir)}))
     if claim.goals:
-        rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics.get("eval_success_rate")}) for row in rows]
+        goals = [row.metrics.get("eval_success_rate") for row in rows]
+        rows = [replace(row, metrics={**row.metrics, "goal_rate": rate}) for row, rate in zip(rows, goals, strict=True)]
     if claim.together is not None:
         rows = _measured_together(claim.together, planned, rows)
     if claim.draw is not None:
