@@ -21,9 +21,9 @@ from foundation.checks import whole
 from foundation.demonstrations import Demonstrations
 from foundation.files import read_json, replace_text
 from foundation.naming import unknown
+from scripts.demonstrations.recording import record_as_told
 from scripts.experiments import claim as stated
 from scripts.experiments.claim import Claim, Comparison, Measurement, claims
-from scripts.record_demonstrations import main as record_demonstrations
 from scripts.results.comparison import Row, by_arm, row_of_run, twin
 from scripts.results.comparison_pictures import draw_curves
 from scripts.results.curves import read_progress
@@ -179,7 +179,7 @@ def _record(words: Sequence[str], seed: int, folder: Path) -> Demonstrations:
     path = _demonstrations(seed, folder)
     if not path.is_file():
         print(f"recording demonstrations of seed {seed}", flush=True)
-        record_demonstrations([*_filled(words, seed, folder), f"out={path}"])
+        print(record_as_told([*_filled(words, seed, folder), f"out={path}"]), flush=True)
     return Demonstrations.load(path)
 
 
