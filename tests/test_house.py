@@ -27,7 +27,7 @@ ROOMS = {
     "benchmarks": {"configuration", "running", "results"},
     "swe": {"configuration"},
     "demonstrations": {"configuration", "running"},
-    "experiments": {"configuration", "running", "results", "annotation", "rocket", "benchmarks"},
+    "experiments": {"configuration", "running", "results", "annotation", "rocket", "benchmarks", "demonstrations"},
 }
 """Room of scripts/ -> the other rooms that it may import; the commands above import all."""
 STANDALONE = {"scripts.lock", "scripts.benchmarks.rlgym_speed"}

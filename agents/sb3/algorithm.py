@@ -73,7 +73,7 @@ class SB3Agent(Agent):
     """Settings that `arguments` makes one keyword argument of."""
 
     actor_critic = False
-    """Adam with SB3's epsilon for actor-critics, one kernel for all weights."""
+    """Adam with SB3's epsilon for actor-critics."""
 
     lean = False
     """Can a policy of `agents.policies` stand for SB3's, where spaces allow it?"""
@@ -151,8 +151,9 @@ class SB3Agent(Agent):
         if sharded:
             arguments = policy_kwargs["features_extractor_kwargs"]
             policy_kwargs["features_extractor_kwargs"] = {"threads": 1 if splits else threads, **arguments}
-        if self.actor_critic and "optimizer_class" not in policy_kwargs:
-            policy_kwargs.setdefault("optimizer_kwargs", {"eps": 1e-5, "fused": True})
+        if "optimizer_class" not in policy_kwargs:
+            epsilon = {"eps": 1e-5} if self.actor_critic else {}
+            policy_kwargs.setdefault("optimizer_kwargs", {**epsilon, "fused": True})
         for key in self.policy_arguments:
             if key in settings:
                 policy_kwargs[key] = settings.pop(key)

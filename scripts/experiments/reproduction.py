@@ -21,9 +21,9 @@ from foundation.checks import whole
 from foundation.demonstrations import Demonstrations
 from foundation.files import read_json, replace_text
 from foundation.naming import unknown
+from scripts.demonstrations.recording import record_as_told
 from scripts.experiments import claim as stated
 from scripts.experiments.claim import Claim, Comparison, Measurement, claims
-from scripts.record_demonstrations import main as record_demonstrations
 from scripts.results.comparison import Row, by_arm, row_of_run, twin
 from scripts.results.comparison_pictures import draw_curves
 from scripts.results.curves import STEPS, read_progress
@@ -125,7 +125,8 @@ def reproduce(
         metrics, curve = _told(claim, job.run_dir)
         rows.append(replace(row, metrics={**row.metrics, **metrics}, curves={**row.curves, **curve}))
     if claim.goals:
-        rows = [replace(row, metrics={**row.metrics, "goal_rate": row.metrics["eval_success_rate"]}) for row in rows]
+        goals = [row.metrics.get("eval_success_rate") for row in rows]
+        rows = [replace(row, metrics={**row.metrics, "goal_rate": rate}) for row, rate in zip(rows, goals, strict=True)]
     if claim.together is not None:
         rows = _measured_together(claim.together, planned, rows)
     if claim.draw is not None:
@@ -179,7 +180,7 @@ def _record(words: Sequence[str], seed: int, folder: Path) -> Demonstrations:
     path = _demonstrations(seed, folder)
     if not path.is_file():
         print(f"recording demonstrations of seed {seed}", flush=True)
-        record_demonstrations([*_filled(words, seed, folder), f"out={path}"])
+        print(record_as_told([*_filled(words, seed, folder), f"out={path}"]), flush=True)
     return Demonstrations.load(path)
 
 

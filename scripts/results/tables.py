@@ -24,7 +24,7 @@ def table(rows: Sequence[Row], only: Sequence[str] = ()) -> str:
     known = {name for name, _, _ in _COLUMNS} | _NOT_SHOWN
     others = dict.fromkeys(name for row in rows for name in row.metrics if name not in known)
     columns = [
-        (title, [cell([row.metrics.get(name) for row in arm_rows]) for arm_rows in arms.values()])
+        (title, [_cell(cell, name, arm_rows) for arm_rows in arms.values()])
         for name, title, cell in (*_COLUMNS, *map(_unlisted, others))
         if (not only or name in only)
         and (
@@ -38,6 +38,11 @@ def table(rows: Sequence[Row], only: Sequence[str] = ()) -> str:
         cells = [arm, str(len(arm_rows)), *(cells[i] for _, cells in columns)]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(cell: Callable[[Sequence[float | None]], str], name: str, rows: Sequence[Row]) -> str:
+    """An arm's; a dash where it was never measured, which is not the same as never reached."""
+    return cell([row.metrics.get(name) for row in rows]) if any(name in row.metrics for row in rows) else "–"
 
 
 def _unlisted(name: str) -> tuple[str, str, Callable[[Sequence[float | None]], str]]:

@@ -187,6 +187,7 @@ def test_every_agent_is_configured_by_its_own_settings_alone() -> None:
         if not hasattr(agent, "algorithm"):
             continue
         known = constructor_arguments(agent.algorithm) | set(inspect.signature(SB3Agent.build).parameters)
+        known |= set(inspect.signature(agent.build).parameters)
         known |= {*agent.policy_arguments, *agent.not_arguments, *agent.gathered, "action_noise_std"}
         assert {entry.name for entry in dataclasses.fields(config)} <= known, option
 

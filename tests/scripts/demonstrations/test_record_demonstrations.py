@@ -15,7 +15,8 @@ import envs
 from foundation.demonstrations import Demonstrations
 from scripts.demonstrations.files_of_others import read
 from scripts.demonstrations.playing import play_expert
-from scripts.record_demonstrations import _kwarg, main
+from scripts.demonstrations.recording import kwarg
+from scripts.record_demonstrations import main
 
 
 def test_an_expert_is_recorded_as_the_environment_has_it(tmp_path: Path) -> None:
@@ -88,12 +89,12 @@ def test_a_file_of_ours_can_be_thinned(tmp_path: Path) -> None:
 
 
 def test_arguments_of_the_environment_are_read_as_the_train_command_reads_them() -> None:
-    assert _kwarg("env.kwargs.starts={penalty:1}") == ("starts", {"penalty": 1})
-    assert _kwarg("env.kwargs.keys=[glyphs,blstats]") == ("keys", ["glyphs", "blstats"])
-    assert _kwarg("env.kwargs.goal=0.2") == ("goal", 0.2)
+    assert kwarg("env.kwargs.starts={penalty:1}") == ("starts", {"penalty": 1})
+    assert kwarg("env.kwargs.keys=[glyphs,blstats]") == ("keys", ["glyphs", "blstats"])
+    assert kwarg("env.kwargs.goal=0.2") == ("goal", 0.2)
     for word, message in (("env.kwargs.goal", "expected env.kwargs.NAME=VALUE"), ("env.kwargs.keys=[a", "cannot be")):
         with pytest.raises(ValueError, match=message):
-            _kwarg(word)
+            kwarg(word)
 
 
 @pytest.mark.parametrize(
