@@ -34,6 +34,7 @@ class SplitHalfCheetah(gymnasium.Wrapper[Any, Any, Any, Any]):
         ValueError: MuJoCo is missing.
     """
 
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}
     reports = ("reward_channels",)
 
     def __init__(self, render_mode: str | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,14 +19,14 @@ MOST_AUTO = 1_024
 """Fourier features beyond which `auto` takes random ones."""
 
 
-class StateFeatures:
+class StateFeatures(ABC):
     """Features of states, `width` of them."""
 
     width: int
 
+    @abstractmethod
     def __call__(self, observations: Array) -> FloatArray:
         """(n, width) of (n, ...)."""
-        raise NotImplementedError
 
 
 class Fourier(StateFeatures):

@@ -1,6 +1,6 @@
 """BARFI on the cart pole, with a controller's good and bad advice."""
 
-from scripts.experiments.barfi_settings import WORDS, arm
+from scripts.experiments.barfi_settings import WORDS, arm, arms
 from scripts.experiments.claim import Comparison
 
 _BAD = ("env=classic/advised_cart_pole", "env.kwargs.heuristic=bad")
@@ -18,16 +18,8 @@ CLAIM = Comparison(
         "counts, over the last 100 episodes of training and over 100 more with actions sampled. Settings are those "
         "published, the first of a set where there are several; the number of steps was chosen on seed 300."
     ),
-    arms={
-        "primary": arm(_BAD, _AGENT, "primary"),
-        "naive-good": arm(_GOOD, _AGENT, "naive"),
-        "barfi-good": arm(_GOOD, _AGENT, "barfi"),
-        "naive-bad": arm(_BAD, _AGENT, "naive"),
-        "frozen-bad": arm(_BAD, _AGENT, "frozen"),
-        "barfi-bad": arm(_BAD, _AGENT, "barfi"),
-        "first-order-bad": arm(_BAD, _AGENT, "first-order"),
-        "pbrs-bad": arm(_BAD, _AGENT, "pbrs"),
-        "pbrs-ac-bad": arm(_BAD, _AGENT, "pbrs-ac"),
+    arms=arms(_BAD, _GOOD, _AGENT)
+    | {
         "primary-fast": arm(_BAD, _AGENT, "primary", _FAST),
         "naive-good-fast": arm(_GOOD, _AGENT, "naive", _FAST),
         "barfi-good-fast": arm(_GOOD, _AGENT, "barfi", _FAST),

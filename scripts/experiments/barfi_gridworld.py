@@ -1,6 +1,6 @@
 """BARFI in the square: a bad heuristic is turned off, a good one is kept."""
 
-from scripts.experiments.barfi_settings import WORDS, arm
+from scripts.experiments.barfi_settings import WORDS, arm, arms
 from scripts.experiments.claim import Comparison
 
 _BAD = ("env=classic/sparse_square", "env.kwargs.heuristic=bad")
@@ -17,17 +17,9 @@ CLAIM = Comparison(
         "sampled. All arms have the same number of steps: 720 episodes for who never arrives, some 1,500 for who soon "
         "does. Settings are those published; that policy and factors have a bias was chosen on seeds 300 to 304."
     ),
-    arms={
-        "primary": arm(_BAD, "barfi", "primary"),
-        "naive-good": arm(_GOOD, "barfi", "naive"),
-        "barfi-good": arm(_GOOD, "barfi", "barfi"),
-        "naive-bad": arm(_BAD, "barfi", "naive"),
-        "frozen-bad": arm(_BAD, "barfi", "frozen"),
-        "barfi-bad": arm(_BAD, "barfi", "barfi"),
+    arms=arms(_BAD, _GOOD, "barfi")
+    | {
         "barfi-bad-fragile": arm(_BAD, "barfi", "barfi", _FRAGILE),
-        "first-order-bad": arm(_BAD, "barfi", "first-order"),
-        "pbrs-bad": arm(_BAD, "barfi", "pbrs"),
-        "pbrs-ac-bad": arm(_BAD, "barfi", "pbrs-ac"),
     },
     total_timesteps=36_000,
     seeds=(200, 201, 202, 203, 204),

@@ -1,6 +1,6 @@
 """BARFI on the mountain car that is paid once, with advice that traps it and advice that helps."""
 
-from scripts.experiments.barfi_settings import WORDS, arm
+from scripts.experiments.barfi_settings import WORDS, arms
 from scripts.experiments.claim import Comparison
 
 _BAD = ("env=classic/sparse_mountain_car", "env.kwargs.heuristic=energy", "n_envs=3")
@@ -18,17 +18,7 @@ CLAIM = Comparison(
         "and over 100 more with actions sampled. Settings are those published, the first of a set where there are "
         "several; the number of steps was chosen on seed 300."
     ),
-    arms={
-        "primary": arm(_BAD, _AGENT, "primary"),
-        "naive-good": arm(_GOOD, _AGENT, "naive"),
-        "barfi-good": arm(_GOOD, _AGENT, "barfi"),
-        "naive-bad": arm(_BAD, _AGENT, "naive"),
-        "frozen-bad": arm(_BAD, _AGENT, "frozen"),
-        "barfi-bad": arm(_BAD, _AGENT, "barfi"),
-        "first-order-bad": arm(_BAD, _AGENT, "first-order"),
-        "pbrs-bad": arm(_BAD, _AGENT, "pbrs"),
-        "pbrs-ac-bad": arm(_BAD, _AGENT, "pbrs-ac"),
-    },
+    arms=arms(_BAD, _GOOD, _AGENT),
     total_timesteps=400_000,
     metric="task_return_mean",
     columns=("task_return_mean", "eval_return_mean", "success_rate", "eval_success_rate", "steps"),

@@ -24,6 +24,13 @@ WORDS = (
 """What the arms are, for a claim's text."""
 
 
+def arms(bad: tuple[str, ...], good: tuple[str, ...], agent: str) -> dict[str, tuple[str, ...]]:
+    """The arms of a world with bad and with good advice."""
+    with_good = {f"{name}-good": arm(good, agent, name) for name in ("naive", "barfi")}
+    with_bad = {f"{name}-bad": arm(bad, agent, name) for name in BLENDS if name != "primary"}
+    return {"primary": arm(bad, agent, "primary"), **with_good, **with_bad}
+
+
 def arm(world: tuple[str, ...], agent: str, blend: str, *more: str) -> tuple[str, ...]:
     """Overrides of a run."""
     return (*world, "shaping=channels", f"agent={agent}", *BLENDS[blend], *more)

@@ -122,8 +122,7 @@ def reproduce(
     arms = list(claim.arms)
     for job in sorted(planned, key=lambda job: (arms.index(job.arm), job.seed)):
         row = _row(job, claim.arms[job.arm])
-        metrics, curve = _told(claim, job.run_dir)
-        rows.append(replace(row, metrics={**row.metrics, **metrics}, curves={**row.curves, **curve}))
+        rows.append(_with(row, *_told(claim, job.run_dir)))
     if claim.goals:
         goals = [row.metrics.get("eval_success_rate") for row in rows]
         rows = [replace(row, metrics={**row.metrics, "goal_rate": rate}) for row, rate in zip(rows, goals, strict=True)]
@@ -146,7 +145,12 @@ def _measured_together(
     for seed in dict.fromkeys(job.seed for job in jobs):
         print(f"measuring the runs of seed {seed} together", flush=True)
         measured[seed] = together({job.arm: job.run_dir for job in jobs if job.seed == seed})
-    return [replace(row, metrics={**row.metrics, **measured[row.seed][row.arm]}) for row in rows]
+    return [row if row.arm == stated.EXPERT else _with(row, measured[row.seed][row.arm]) for row in rows]
+
+
+def _with(row: Row, metrics: Mapping[str, float | None], curves: Mapping[str, Any] | None = None) -> Row:
+    """The row with further metrics and curves."""
+    return replace(row, metrics={**row.metrics, **metrics}, curves={**row.curves, **(curves or {})})
 
 
 def plan(claim: Comparison, seeds: Sequence[int], steps: int, folder: Path) -> list[Job]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.demonstrations.playing import play_expert
 from scripts.evaluate import main as evaluate
-from scripts.experiments.gail_pointmass import record
 from scripts.results.curves import read_progress
 from scripts.train import main
 
@@ -21,7 +21,7 @@ SMALL = [
 
 @pytest.fixture
 def expert(tmp_path: Path) -> str:
-    record(0).save(tmp_path / "expert.npz")
+    play_expert("brake", "PointMass-v0", {}, 4, n_envs=4, seed=0).save(tmp_path / "expert.npz")
     return f"agent.demonstrations={tmp_path / 'expert.npz'}"
 
 
