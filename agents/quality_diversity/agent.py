@@ -20,7 +20,9 @@ from foundation.checks import number, one_of, whole
 from foundation.plain_state import read_state, write_state
 
 POPULATION_FILE, REPERTOIRE_FILE = "population.pt", "repertoire.npz"
-AT_LEAST_0, ABOVE_0 = {"least": 0.0}, {"above": 0.0}
+HIDDEN = (5, 5)
+"""Layers of a policy in a world that has no policy of its own."""
+ABOVE_0 = {"above": 0.0}
 
 
 @dataclass
@@ -29,7 +31,7 @@ class PopulationConfig(AgentConfig):
 
     evaluations: int = 20_000  # the search's budget, an episode each; the run's steps may end it before
     descriptor: str = "final"  # final, frames:5, path, signature:2, genome, random, pixels, image:1; all: the docs
-    hidden: Any = field(default_factory=lambda: [5, 5])  # layers of the policy
+    hidden: Any = None  # layers of the policy, as in [5,5]; null: the world's own, [5,5] where it has none
     keys: Any = field(default_factory=list)  # entries of a Dict observation that the policy sees; []: all
     place: str = ""  # where one is: position, [0,1] or entry[0,1] of the observation; "": the usual
     picture: str = ""  # the entry that is drawn, where worlds draw nothing themselves
@@ -58,10 +60,11 @@ class PopulationConfig(AgentConfig):
         whole("agent.elite", self.elite, least=BEST)
         if self.horizon is not None:
             whole("agent.horizon", self.horizon)
-        if isinstance(self.hidden, str) or not isinstance(self.hidden, Sequence):
-            raise ValueError(f"agent.hidden={self.hidden}: expected the units of each layer, as in [5,5]")
-        for units in self.hidden:
-            whole("agent.hidden", units)
+        if self.hidden is not None:
+            if isinstance(self.hidden, str) or not isinstance(self.hidden, Sequence):
+                raise ValueError(f"agent.hidden={self.hidden}: expected the units of each layer, as in [5,5]")
+            for units in self.hidden:
+                whole("agent.hidden", units)
         _check_extent(self.extent)
 
 
@@ -216,6 +219,7 @@ class PopulationAgent(Agent):
     def _model(self, env: VecEnv, config: Any, *, seed: int | None, threads: int) -> Population:
         world = getattr(env, "unwrapped", env)
         settings = asdict(config)
+        settings["hidden"] = list(getattr(world, "hidden", HIDDEN) if config.hidden is None else config.hidden)
         settings["horizon"] = longest_episode(env) if config.horizon is None else config.horizon
         settings["goals"] = len(getattr(world, "goals", ()))
         tells = POSITION in getattr(world, "reported", ()) or hasattr(world, "rollouts")
