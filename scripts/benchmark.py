@@ -10,6 +10,7 @@
     python -m scripts.benchmark swe [json=PATH] [repeats=3] [n_envs=64] [steps=30000]
     python -m scripts.benchmark barfi [json=PATH] [repeats=3]
     python -m scripts.benchmark imitation [json=PATH] [repeats=3] [train_steps=12288]
+    python -m scripts.benchmark qd [json=PATH] [repeats=3]
     python -m scripts.benchmark profile [json=PATH] [steps=30000]
     python -m scripts.benchmark peers [json=PATH] [seeds=5] [steps=150000] [success=0.9]
         [limit=1200] [only=ours,puffer_ours,...]
@@ -62,6 +63,12 @@ an update, against plain td3 with the same networks and batches, `train_steps` /
 of the relabelled replay buffer, discriminator included, with one of SB3's, and
 `sample_time_relabelled_10` one of returns over ten steps with SB3's of the same.
 
+`qd` measures whole episodes of small policies a second of processor time: those of each world of
+quality-diversity in its compiled loop, 200 at once, and those of Curling and HardMaze in a loop in
+Python, Curling over Box2D where the extra `box2d` is installed; `curling_vs_loop` is how many times
+as many. `search_share_NAME` is what asking and telling add to the episodes' time in batches of 200.
+`long_run_gib` is the memory of a process in which SERENE evaluated half a million times.
+
 `profile` tells where the time of one training goes: PPO on the key room with the events term, its
 defaults, one thread, clocks around the parts, each without the parts inside it.
 
@@ -93,6 +100,7 @@ from scripts.benchmarks.oni import oni
 from scripts.benchmarks.peers import outcome
 from scripts.benchmarks.peers.comparison import PeerArguments, peers
 from scripts.benchmarks.profiling import profile
+from scripts.benchmarks.quality_diversity import quality_diversity
 from scripts.benchmarks.questions import questions
 from scripts.benchmarks.rocket import rocket
 from scripts.benchmarks.swe import swe
@@ -109,6 +117,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "swe": swe,
     "barfi": barfi,
     "imitation": imitation,
+    "qd": quality_diversity,
     "profile": profile,
 }
 PEERS = "peers"

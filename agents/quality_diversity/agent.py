@@ -119,6 +119,15 @@ class SereneConfig(_EmitterConfig, NoveltySearchConfig):
 
 
 @dataclass
+class SmallGoalsConfig(SereneConfig):
+    """SERENE where areas are so small that children of the published steps miss them."""
+
+    sigma_rule: str = "per_dim"
+    bootstrap: bool = False
+    max_steps: int | None = 80
+
+
+@dataclass
 class _LearningConfig:
     network: str = "small"  # small (32 pixels), stax, taxons (64)
     code: int = 10  # numbers for an image
@@ -254,6 +263,7 @@ class SereneAgent(PopulationAgent):
     """SERENE (Paolo et al. 2021)."""
 
     config = SereneConfig
+    presets: ClassVar[Mapping[str, type[AgentConfig]]] = {"small_goals": SmallGoalsConfig}
 
 
 @register("taxons")

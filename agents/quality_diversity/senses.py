@@ -23,6 +23,9 @@ _PLACE = re.compile(r"(\w*)\[(\d+),(\d+)\]")
 class Senses:
     """Observations as one row of numbers, actions of outputs in [−1, 1], places and pictures.
 
+    Whole numbers with bounds, such as names, are seen in [−1, 1]: they are far too large for a
+    small network's tanh. Others are seen as they are.
+
     Args:
         observations, actions: the environment's spaces.
         keys: entries of a Dict observation that are seen, one after the other; () for all.
@@ -53,6 +56,7 @@ class Senses:
         self.keys = _keys(observations, keys)
         seen = [observations] if self._dict is None else [self._dict[key] for key in self.keys]
         self.width = sum(map(_width, seen))
+        self._seen = [_scaled(space) for space in seen]
         self.size = size
         self._actions = actions
         if isinstance(actions, spaces.Discrete):
@@ -68,10 +72,12 @@ class Senses:
 
     def vector(self, observations: Any) -> FloatArray:
         """(n, width)"""
-        if self._dict is None:
-            return np.asarray(observations, np.float64).reshape(len(observations), -1)
-        rows = [np.asarray(observations[key], np.float64) for key in self.keys]
-        return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)
+        entries = [observations] if self._dict is None else [observations[key] for key in self.keys]
+        rows = [
+            ((np.asarray(entry, np.float64) - middle) / half).reshape(len(entry), -1)
+            for entry, (middle, half) in zip(entries, self._seen, strict=True)
+        ]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
 
     def actions(self, outputs: FloatArray) -> Array:
         """What is done, of (n, outputs): the largest one's choice, or all in the actions' units."""
@@ -154,6 +160,15 @@ def _keys(observations: spaces.Space[Any], keys: tuple[str, ...]) -> tuple[str, 
         if key not in observations.spaces:
             raise ValueError(f"agent.keys: there is no entry {key!r}; there are {', '.join(observations.spaces)}")
     return keys or tuple(observations.spaces)
+
+
+def _scaled(space: spaces.Space[Any]) -> tuple[Any, Any]:
+    """What is subtracted, and what that is divided by."""
+    assert isinstance(space, spaces.Box)
+    if not np.issubdtype(space.dtype, np.integer):
+        return 0.0, 1.0
+    low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    return (high + low) / 2.0, np.maximum(high - low, 1.0) / 2.0
 
 
 def _width(space: spaces.Space[Any]) -> int:

@@ -33,6 +33,7 @@ from scripts.results.tables import table
 
 RUNS = Path("runs/reproduce")
 EVALUATION_EPISODES = 100
+"""Of a run whose arm says nothing of them (`evaluate_episodes=`)."""
 RESULTS_HEADER = """# Results
 
 Every table here was written by the command above it, with interquartile means over seeds and 95 % bootstrap intervals.
@@ -318,9 +319,10 @@ def _row(job: Job, arm: Sequence[str]) -> Row:
     """A finished job as a row, evaluated if it was not yet; `arm` as the claim states it."""
     done = job.run_dir / "evaluation.json"
     evaluation = read_json(done) if done.is_file() else {}
-    if evaluation.get("episodes", 0) < EVALUATION_EPISODES or done.stat().st_mtime < _finished_at(job.run_dir):
+    episodes = int(_setting(job.overrides, "evaluate_episodes", str(EVALUATION_EPISODES)))
+    if evaluation.get("episodes", 0) < episodes or done.stat().st_mtime < _finished_at(job.run_dir):
         print(f"evaluating {job.arm} seed {job.seed}", flush=True)
-        evaluate_run(job.run_dir, episodes=EVALUATION_EPISODES, gif=False)
+        evaluate_run(job.run_dir, episodes=episodes, gif=False)
     steps = int(_setting(job.overrides, "total_timesteps"))
     settings: dict[str, Any] = {
         key: yaml.safe_load(value) for key, _, value in (override.partition("=") for override in arm)
@@ -362,8 +364,9 @@ def _claim(name: str) -> Comparison | Measurement:
     return known[name]
 
 
-def _setting(overrides: Sequence[str], key: str) -> str:
-    return next(override.partition("=")[2] for override in overrides if override.startswith(f"{key}="))
+def _setting(overrides: Sequence[str], key: str, otherwise: str = "") -> str:
+    given = (override.partition("=")[2] for override in overrides if override.startswith(f"{key}="))
+    return next(given, otherwise)
 
 
 def _status(run_dir: Path) -> str | None:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from scripts import benchmark
-from scripts.benchmarks import barfi, profiling, rocket
+from scripts.benchmarks import barfi, profiling, quality_diversity, rocket
 from scripts.benchmarks.learner import Learner, share_of_training
 from scripts.benchmarks.profiling import Clocks
 from scripts.benchmarks.turns import Arguments, table
@@ -116,3 +116,16 @@ def test_barfis_steps_are_timed_and_a_round_is_compared_with_reinforce(monkeypat
     assert measured["ratios"]["round_vs_reinforce"] > 1
     assert 0 < measured["ratios"]["combiner_share_scalar"] < 0.5
     assert "neumann" in table(measured)
+
+
+def test_episodes_of_populations_are_timed_against_loops_and_searches_against_episodes(monkeypatch):
+    monkeypatch.setattr(quality_diversity, "ROUNDS", 2)
+    monkeypatch.setattr(quality_diversity, "BATCH", 20)
+    monkeypatch.setattr(quality_diversity, "EVALUATIONS", 2_500)
+    monkeypatch.setattr(quality_diversity, "LOOPED", {"Curling-v0": ("curling", 1)})
+    measured = quality_diversity.quality_diversity(Arguments(repeats=1))
+    assert len(measured["rows"]) == len(quality_diversity.WORLDS) + 2
+    assert measured["ratios"]["curling_vs_loop"] > 5
+    assert all(0 < measured["ratios"][f"search_share_{name}"] < 5 for name in quality_diversity.SEARCHES)
+    assert 0.05 < measured["ratios"]["long_run_gib"] < 2
+    assert "Point2D-v0" in table(measured)
