@@ -16,6 +16,9 @@ SEARCHES = ("serene", "novelty_search", "map_elites", "cma_me", "cma_es", "nsga2
 
 
 def search(env: str, agent: str, *overrides: str, budget: int = BUDGET) -> tuple[str, ...]:
-    """Overrides of a run; `overrides` without "agent.". Worlds are deterministic: one episode evaluates."""
-    settings = (f"evaluations={budget}", *overrides)
-    return (f"env={env}", "shaping=none", "evaluate_episodes=1", f"agent={agent}", *(f"agent.{setting}" for setting in settings))
+    """Overrides of a run; `overrides` without "agent.".
+
+    Worlds are deterministic: one episode evaluates.
+    """
+    settings = (f"agent.{setting}" for setting in (f"evaluations={budget}", *overrides))
+    return (f"env={env}", "shaping=none", "evaluate_episodes=1", f"agent={agent}", *settings)

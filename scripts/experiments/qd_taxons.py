@@ -1,4 +1,4 @@
-"""TAXONS on Curling: a space of behaviours learned from images, beside hand-made and made-up ones."""
+"""TAXONS on Curling: behaviour learned from images, beside hand-made and made-up spaces."""
 
 from scripts.experiments.claim import Comparison
 from scripts.experiments.qd_settings import TOLD, search
