@@ -122,10 +122,10 @@ class Population(Algorithm):
             failed=~np.isfinite(outcome.rewards) | ~np.isfinite(outcome.paths).all(axis=(1, 2)),
             views=outcome.views,
         )
-        purpose = self.evolver.purpose
+        purpose, parents = self.evolver.purpose, self.evolver.parents
         metrics = self.evolver.tell(evaluations)
         half = np.searchsorted(self._times(), self._half_time)
-        self.history.add(evaluations, outcome.paths[:, half], purpose)
+        self.history.add(evaluations, outcome.paths[:, half], purpose, parents)
         self._acting, self.outcome = None, None
         for name, value in {**metrics, **self._covered()}.items():
             self.logger.record(f"train/{name}", value)
@@ -163,7 +163,7 @@ class Population(Algorithm):
             if self.elite == BEST:
                 self._acting = np.asarray(self.evolver.best(), np.float64)
             else:
-                genomes = self.evolver.elites()[0]
+                genomes = self.evolver.elites().genomes
                 if self.elite >= len(genomes):
                     raise ValueError(
                         f"agent.elite={self.elite}: there are {len(genomes)}, counted from 0; -1 is the best"
