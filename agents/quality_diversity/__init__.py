@@ -11,6 +11,7 @@ from agents.quality_diversity.evaluations import Evaluations
 from agents.quality_diversity.evolver import Evolver
 from agents.quality_diversity.fronts import crowding_distance, pareto_fronts
 from agents.quality_diversity.grid_archive import GridArchive
+from agents.quality_diversity.history import History
 from agents.quality_diversity.improvement import emitter_sigma, improvement, stagnated
 from agents.quality_diversity.learned_space import LearnedSpace, Learning
 from agents.quality_diversity.lineage import ancestry
@@ -39,6 +40,7 @@ __all__ = [
     "Evaluations",
     "Evolver",
     "GridArchive",
+    "History",
     "LearnedSpace",
     "Learning",
     "MapElites",

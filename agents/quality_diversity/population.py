@@ -13,13 +13,18 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.algorithm import Algorithm
 from agents.quality_diversity.descriptors import make_descriptor
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.evaluators import CompiledEvaluator, Evaluator, Outcome, SteppedEvaluator
+from agents.quality_diversity.evaluators import (
+    CompiledEvaluator,
+    Evaluator,
+    Outcome,
+    SteppedEvaluator,
+    compiled_world,
+)
 from agents.quality_diversity.history import History
 from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.searches import make_search
 from agents.quality_diversity.senses import Senses
 from foundation.genome_policy import GenomePolicy
-from shaping import ShapedVecEnv
 
 Array = npt.NDArray[Any]
 BEST = -1
@@ -191,20 +196,6 @@ class Population(Algorithm):
     def _excluded_save_params(self) -> list[str]:
         built = ["senses", "network", "descriptor", "evolver", "history", "evaluator", "asked", "outcome", "_acting"]
         return [*super()._excluded_save_params(), *built]
-
-
-def compiled_world(env: VecEnv) -> tuple[Any, float]:
-    """The world whose compiled loop may stand for `env`, and what its reward is multiplied by.
-
-    None where there is no such loop, or where anything but the task's reward is paid.
-    """
-    world = getattr(env, "unwrapped", env)
-    if not hasattr(world, "rollouts"):
-        return None, 1.0
-    if not isinstance(env, ShapedVecEnv):
-        return world, 1.0
-    factor = env.shaper.task_factor
-    return (None, 1.0) if factor is None else (world, factor)
 
 
 def _is_one(observation: Any, space: Any) -> bool:

@@ -28,7 +28,7 @@ SEARCH = Search(population=20, chunk=60, sigma=SIGMA)
 EMITTING = Emitting(window=8, bootstrap=False)
 MAKERS: dict[str, Callable[[], Evolver]] = {
     "novelty": lambda: NoveltySearch(SIZE, 500, settings=SEARCH),
-    "serene": lambda: Serene(SIZE, 700, settings=SEARCH, emitting=EMITTING),
+    "serene": lambda: Serene(SIZE, 400, settings=SEARCH, emitting=EMITTING),
     "serene, tried first": lambda: Serene(SIZE, 700, settings=Search(population=20, chunk=120, sigma=SIGMA)),
     "serene, cma_es": lambda: Serene(SIZE, 700, settings=SEARCH, emitting=Emitting(kind="cma_es", window=8)),
     "map_elites": lambda: MapElites(SIZE, 500, bins=10, population=20, sigma=SIGMA),
