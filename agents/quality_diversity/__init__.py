@@ -11,9 +11,12 @@ from agents.quality_diversity.evaluations import Evaluations
 from agents.quality_diversity.evolver import Evolver
 from agents.quality_diversity.fronts import crowding_distance, pareto_fronts
 from agents.quality_diversity.grid_archive import GridArchive
+from agents.quality_diversity.history import History
 from agents.quality_diversity.improvement import emitter_sigma, improvement, stagnated
 from agents.quality_diversity.learned_space import LearnedSpace, Learning
+from agents.quality_diversity.lineage import ancestry
 from agents.quality_diversity.map_elites import MapElites
+from agents.quality_diversity.members import Elites
 from agents.quality_diversity.novelty import local_competition, novelty_scores
 from agents.quality_diversity.novelty_search import NoveltySearch, Search
 from agents.quality_diversity.population import Population
@@ -32,10 +35,12 @@ __all__ = [
     "Autoencoder",
     "CMAESSearch",
     "Descriptor",
+    "Elites",
     "Emitting",
     "Evaluations",
     "Evolver",
     "GridArchive",
+    "History",
     "LearnedSpace",
     "Learning",
     "MapElites",
@@ -48,6 +53,7 @@ __all__ = [
     "Stax",
     "Taxons",
     "Taxons2020",
+    "ancestry",
     "coverage",
     "crowding_distance",
     "emitter_sigma",

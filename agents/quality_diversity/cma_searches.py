@@ -13,10 +13,10 @@ import numpy as np
 
 from agents.quality_diversity.cma_es import CMAES
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.evolver import Evolver
+from agents.quality_diversity.evolver import Evolver, Proposal
 from agents.quality_diversity.grid_archive import REFUSED
 from agents.quality_diversity.map_elites import MapElites
-from agents.quality_diversity.members import Archive
+from agents.quality_diversity.members import Archive, Elites
 from agents.quality_diversity.novelty import FloatArray, IntArray
 from foundation.checks import number, whole
 
@@ -41,8 +41,8 @@ class CMAESSearch(Evolver):
         self.bests = Archive(self.nobody())
         """Whoever was better than all before."""
 
-    def propose(self) -> tuple[str, FloatArray]:
-        return "exploitation", self.strategy.ask(self.random)
+    def propose(self) -> Proposal:
+        return Proposal("exploitation", self.strategy.ask(self.random))
 
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
         members = self.members_of(genomes, evaluations)
@@ -55,7 +55,7 @@ class CMAESSearch(Evolver):
             self.strategy = CMAES(self.best(), self.sigma, self.population, self.bound)
             self.restarts += 1
 
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def elites(self) -> Elites:
         return self.bests.members.elites()
 
     def metrics(self) -> dict[str, float]:
@@ -117,18 +117,17 @@ class CMAME(MapElites):
         """Whose samples the batch is; −1: it is the first population."""
         self.restarts = 0
 
-    def propose(self) -> tuple[str, FloatArray]:
+    def propose(self) -> Proposal:
         if not len(self.means):
             self.turn = -1
             return super().propose()
         self.turn = int(np.lexsort((self.steps, self.stored))[0])
         if self.turn not in self.strategies:
             self.strategies[self.turn] = CMAES(self.means[self.turn], self.sigma, self.samples, self.bound)
-        self.parents = np.full(self.samples, -1)
-        return "exploitation", self.strategies[self.turn].ask(self.random)
+        return Proposal("exploitation", self.strategies[self.turn].ask(self.random))
 
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
-        members = self.members_of(genomes, evaluations, self.parents)
+        members = self.members_of(genomes, evaluations)
         status = self.grid.add(members)
         if self.turn < 0:
             self.means = members.genomes

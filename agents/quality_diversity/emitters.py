@@ -14,7 +14,7 @@ import numpy as np
 from agents.quality_diversity.cma_es import CMAES
 from agents.quality_diversity.improvement import ENTRIES, SIGMA_RULES, STOPS, improvement, stagnated
 from agents.quality_diversity.members import Members
-from agents.quality_diversity.novelty import FloatArray
+from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.schedulers import SCHEDULERS
 from foundation.checks import number, one_of, whole
 
@@ -136,6 +136,15 @@ class Emitter:
             means + self.sigma * random.standard_normal(means.shape), -self.bound, self.bound
         )
         return children
+
+    def parents(self, ancestor: int) -> IntArray:
+        """Ids of whom the next that are asked for come from, (n,): of its members, or `ancestor`.
+
+        A normal distribution ("cma_es") has no members: all it draws comes from the ancestor.
+        """
+        if self.strategy is not None or not len(self.population):
+            return np.full(self.settings.population, ancestor)
+        return np.repeat(self.population.ids, self.settings.children)
 
     def tell(self, genomes: FloatArray, rewards: FloatArray, members: Members) -> None:
         """Keep the best.

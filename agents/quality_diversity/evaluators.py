@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.senses import Senses
 from foundation.genome_policy import GenomePolicy
+from shaping import ShapedVecEnv
 
 Array = npt.NDArray[Any]
 AREA = "area"
@@ -92,6 +93,12 @@ class CompiledEvaluator:
         paths = played.positions[:, np.searchsorted(looks, times)]
         return Outcome(self.factor * played.rewards, played.rewards, played.lengths, played.areas, paths, views)
 
+    def film(self, genomes: FloatArray, times: IntArray, size: int) -> Array:
+        """Pictures for people after these steps, (n, times, size, size, 3) uint8."""
+        played = self.world.rollouts(genomes, self.hidden, times, self.threads)
+        clips = [self.world.pictures(states, size) for states in played.states]
+        return np.stack(clips)
+
 
 class SteppedEvaluator:
     """Rows of the run's environments, each playing the episode of one genome.
@@ -154,6 +161,20 @@ class SteppedEvaluator:
             if not running.any():
                 break
         return Outcome(rewards, tasks, lengths, areas, paths, views)
+
+
+def compiled_world(env: VecEnv) -> tuple[Any, float]:
+    """The world whose compiled loop may stand for `env`, and what its reward is multiplied by.
+
+    None where there is no such loop, or where anything but the task's reward is paid.
+    """
+    world = getattr(env, "unwrapped", env)
+    if not hasattr(world, "rollouts"):
+        return None, 1.0
+    if not isinstance(env, ShapedVecEnv):
+        return world, 1.0
+    factor = env.shaper.task_factor
+    return (None, 1.0) if factor is None else (world, factor)
 
 
 def _row(observations: Any, row: int) -> Any:

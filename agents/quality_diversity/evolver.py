@@ -5,17 +5,31 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.members import Members
-from agents.quality_diversity.novelty import FloatArray
+from agents.quality_diversity.members import Elites, Members
+from agents.quality_diversity.novelty import FloatArray, IntArray
 from foundation.checks import number, whole
 
 FAILURES_BEFORE_STOP = 100
 """Evaluations before which nobody is blamed for a high share of failures."""
+
+
+class Proposal(NamedTuple):
+    """A batch to evaluate.
+
+    Attributes:
+        purpose: what it is for.
+        genomes: (n ≥ 1, D).
+        parents: ids of whom each is a mutation of, (n,); −1: of nobody. None: all of nobody.
+    """
+
+    purpose: str
+    genomes: FloatArray
+    parents: IntArray | None = None
 
 
 class Evolver(ABC):
@@ -64,6 +78,8 @@ class Evolver(ABC):
         self._best: FloatArray = np.zeros(size)
         self._best_reward = -np.inf
         self._batch: FloatArray = np.zeros((0, size))
+        self._parents: IntArray = np.zeros(0, np.int64)
+        """Of the batch; they stay until the next is proposed."""
         self._purpose = ""
         self._told: list[Evaluations] = []
         self._asked = 0
@@ -72,16 +88,16 @@ class Evolver(ABC):
     # What a search does ---------------------------------------------------------------------------
 
     @abstractmethod
-    def propose(self) -> tuple[str, FloatArray]:
-        """What the next batch is for, and its genomes (n ≥ 1, D); the budget's end may cut it."""
+    def propose(self) -> Proposal:
+        """The next batch; the budget's end may cut it."""
 
     @abstractmethod
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
         """Learn from a whole batch; shorter than proposed only as the last one."""
 
     @abstractmethod
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """What was found: genomes (n, D), rewards (n,), descriptors (n, d), truths (n, 2)."""
+    def elites(self) -> Elites:
+        """What was found."""
 
     def metrics(self) -> dict[str, float]:
         """What a search wants logged after a batch."""
@@ -111,6 +127,12 @@ class Evolver(ABC):
         """What the genomes last asked for are for."""
         return self._purpose
 
+    @property
+    def parents(self) -> IntArray:
+        """Ids of whom the genomes that are asked for and not told of are mutations; −1: nobody."""
+        done = sum(map(len, self._told))
+        return self._parents[done : done + self._asked].copy()
+
     def ask(self, most: int) -> FloatArray:
         """Genomes to evaluate, (1 to `most`, D).
 
@@ -124,8 +146,10 @@ class Evolver(ABC):
         if self.left <= 0:
             raise RuntimeError(f"the budget of {self.budget} evaluations is spent: make an evolver with a larger one")
         if not len(self._batch):
-            self._purpose, genomes = self.propose()
+            self._purpose, genomes, parents = self.propose()
             self._batch = np.clip(genomes, -self.bound, self.bound)[: self.left]
+            self._parents = np.full(len(genomes), -1) if parents is None else np.array(parents, np.int64)
+            self._parents = self._parents[: self.left]
         done = sum(map(len, self._told))
         asked = self._batch[done : done + most]
         self._asked = len(asked)
@@ -176,6 +200,7 @@ class Evolver(ABC):
             "best": self._best.copy(),
             "best_reward": float(self._best_reward),
             "batch": self._batch.copy(),
+            "parents": self._parents.copy(),
             "purpose": self._purpose,
             "told": [{name: value for name, value in vars(part).items() if value is not None} for part in self._told],
             "asked": self._asked,
@@ -199,6 +224,7 @@ class Evolver(ABC):
         self.ledger, self.areas = dict(state["ledger"]), dict(state["areas"])
         self._best, self._best_reward = best, state["best_reward"]
         self._batch, self._purpose = np.array(state["batch"]), state["purpose"]
+        self._parents = np.array(state.get("parents", np.full(len(self._batch), -1)))  # older states know none
         self._told = [Evaluations(**part) for part in state["told"]]
         self._asked = state["asked"]
         self.load_search_state(state["search"])
@@ -220,9 +246,7 @@ class Evolver(ABC):
         """No members, of this search's widths."""
         return Members.nobody(self.size, self.descriptor_size, self.view)
 
-    def members_of(
-        self, genomes: FloatArray, evaluations: Evaluations, parents: np.ndarray[Any, Any] | None = None
-    ) -> Members:
+    def members_of(self, genomes: FloatArray, evaluations: Evaluations) -> Members:
         """The batch that was just told, without those that failed."""
         n = len(genomes)
         there = ~evaluations.failed
@@ -230,7 +254,7 @@ class Evolver(ABC):
         assert views is not None
         everybody = Members(
             ids=np.arange(self.evaluated - n, self.evaluated),
-            parents=np.full(n, -1) if parents is None else parents[:n],
+            parents=self._parents,
             genomes=genomes,
             rewards=evaluations.rewards,
             descriptors=evaluations.descriptors,

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from agents.quality_diversity.coverage import cells_of, uniformity
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.novelty import FloatArray
+from agents.quality_diversity.members import Elites
+from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.searches import Extent
 
 Array = npt.NDArray[Any]
@@ -20,14 +21,14 @@ COLUMNS = {
     "middles": np.float32,
     "areas": np.int16,
     "purposes": np.uint8,
+    "parents": np.int32,
 }
 PLACES = ("truths", "middles")
 """Where an episode ended, and where it was at its half time: two numbers each."""
-ELITES = ("genomes", "rewards", "descriptors", "truths")
 
 
 class History:
-    """Grows by doubling; 23 bytes an evaluation.
+    """Grows by doubling; 27 bytes an evaluation. Rows are in the order of ids.
 
     Args:
         extent: of the grid of coverage; None: no coverage is told.
@@ -48,13 +49,14 @@ class History:
         """The rows there are of one column."""
         return self._columns[name][: self.count]
 
-    def add(self, evaluations: Evaluations, middles: FloatArray, purpose: str) -> None:
+    def add(self, evaluations: Evaluations, middles: FloatArray, purpose: str, parents: IntArray) -> None:
         """One row for each; failed ones, too, with NaN for places and −inf for a reward.
 
         Args:
             evaluations: of a round.
             middles: where each was at half time, (n, 2).
             purpose: what they were for.
+            parents: ids of whom they are mutations of, (n,); −1: of nobody.
         """
         n = len(evaluations)
         if self.count + n > len(self._columns["rewards"]):
@@ -75,6 +77,7 @@ class History:
             "middles": middles,
             "areas": evaluations.areas,
             "purposes": self.purposes.index(purpose),
+            "parents": parents,
         }
         for name, rows in values.items():
             self._columns[name][new] = rows
@@ -107,15 +110,15 @@ class History:
         low, high = np.array(self.extent, np.float64).T
         return low, high
 
-    def save(self, path: Path, elites: tuple[Array, Array, Array, Array]) -> None:
+    def save(self, path: Path, elites: Elites) -> None:
         """Write an .npz of the columns, and of what the search keeps, for pictures and a resume.
 
         Args:
             path: of the file.
-            elites: genomes, rewards, descriptors and truths.
+            elites: see `Elites`.
         """
         arrays: dict[str, Any] = {name: self.column(name) for name in COLUMNS}
-        arrays |= {f"elites/{name}": rows for name, rows in zip(ELITES, elites, strict=True)}
+        arrays |= {f"elites/{name}": rows for name, rows in elites._asdict().items()}
         arrays["extent"] = np.zeros((0, 2)) if self.extent is None else np.array(self.extent, np.float64)
         arrays["names"] = np.array(self.purposes, dtype=np.str_)
         np.savez_compressed(path, **arrays)
@@ -123,7 +126,9 @@ class History:
     def load(self, path: Path) -> None:
         """Take over the columns that `save` wrote."""
         with np.load(path, allow_pickle=False) as saved:
-            self._columns = {name: np.array(saved[name], kind) for name, kind in COLUMNS.items()}
+            self.count = len(saved["rewards"])
+            unknown = {"parents": np.full(self.count, -1)}  # to files that are older than the column
+            known = {name: saved[name] if name in saved else unknown[name] for name in COLUMNS}
+            self._columns = {name: np.array(known[name], kind) for name, kind in COLUMNS.items()}
             self.purposes = [str(name) for name in saved["names"]]
-        self.count = len(self._columns["rewards"])
         self._reach(slice(0, self.count))

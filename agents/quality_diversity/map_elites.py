@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.evolver import Evolver
+from agents.quality_diversity.evolver import Evolver, Proposal
 from agents.quality_diversity.grid_archive import GridArchive
-from agents.quality_diversity.novelty import FloatArray, IntArray
+from agents.quality_diversity.members import Elites
+from agents.quality_diversity.novelty import FloatArray
 from foundation.checks import number, whole
 
 
@@ -50,31 +51,27 @@ class MapElites(Evolver):
         self.sigma = number("sigma", sigma, above=0)
         lows, highs = (_each(bound, self.descriptor_size) for bound in (low, high))
         self.grid = GridArchive(self.nobody(), lows, highs, bins, ties=self.ties)
-        self.parents: IntArray = np.zeros(0, np.int64)
 
-    def propose(self) -> tuple[str, FloatArray]:
+    def propose(self) -> Proposal:
         if not len(self.grid):
-            self.parents = np.full(self.population, -1)
-            return "exploration", self.first_genomes(self.population)
-        rows = self.random.integers(len(self.grid), size=self.population)
-        self.parents = self.grid.members.ids[rows]
-        return "exploration", self.mutated(self.grid.members.genomes[rows], self.sigma)
+            return Proposal("exploration", self.first_genomes(self.population))
+        holders = self.grid.members.rows(self.random.integers(len(self.grid), size=self.population))
+        return Proposal("exploration", self.mutated(holders.genomes, self.sigma), holders.ids)
 
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
-        self.grid.add(self.members_of(genomes, evaluations, self.parents))
+        self.grid.add(self.members_of(genomes, evaluations))
 
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def elites(self) -> Elites:
         return self.grid.members.elites()
 
     def metrics(self) -> dict[str, float]:
         return {"cells": float(len(self.grid)), "clipped": float(self.grid.clipped)}
 
     def search_state(self) -> dict[str, Any]:
-        return {"grid": self.grid.state_dict(), "parents": self.parents.copy()}
+        return {"grid": self.grid.state_dict()}
 
     def load_search_state(self, state: Mapping[str, Any]) -> None:
         self.grid.load_state_dict(state["grid"])
-        self.parents = np.array(state["parents"])
 
 
 def _each(bound: Sequence[float] | float, dimensions: int) -> FloatArray:

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from agents.quality_diversity.evaluations import BoolArray, Images
 from agents.quality_diversity.novelty import FloatArray, IntArray
+
+
+class Elites(NamedTuple):
+    """What a search found, a row each.
+
+    Attributes:
+        genomes: (n, D).
+        rewards, descriptors, truths: as of `Evaluations`.
+        ids: numbers of their evaluations, from 0, (n,): their rows in a history.
+    """
+
+    genomes: FloatArray
+    rewards: FloatArray
+    descriptors: FloatArray
+    truths: FloatArray
+    ids: IntArray
 
 
 @dataclass
@@ -72,9 +88,9 @@ class Members:
         """Without later rows of an id that was there before."""
         return self.rows(np.sort(np.unique(self.ids, return_index=True)[1]))
 
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Copies of genomes, rewards, descriptors and truths."""
-        return self.genomes.copy(), self.rewards.copy(), self.descriptors.copy(), self.truths.copy()
+    def elites(self) -> Elites:
+        """Copies."""
+        return Elites(**{name: getattr(self, name).copy() for name in Elites._fields})
 
     def state_dict(self) -> dict[str, Any]:
         return {name: np.array(getattr(self, name)) for name in NAMES}

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.evolver import Evolver
+from agents.quality_diversity.evolver import Evolver, Proposal
 from agents.quality_diversity.fronts import front_order
 from agents.quality_diversity.learned_space import LearnedSpace
-from agents.quality_diversity.members import Archive, Members
+from agents.quality_diversity.members import Archive, Elites, Members
 from agents.quality_diversity.novelty import FloatArray, IntArray, NearestNeighbours
+from agents.quality_diversity.schedulers import EXPLORE
 from foundation.checks import number, one_of, whole
 
 RULES = ("random", "best")
@@ -104,21 +105,19 @@ class NoveltySearch(Evolver):
         self.population = self.nobody()
         self.offspring = self.nobody()
         self.archive = Archive(self.nobody())
-        self.parents: IntArray = np.zeros(0, np.int64)
-        """Ids of whom the batch's genomes are mutations of."""
         self.explored = 0
         """Evaluations in this chunk; those of the first population are not of it."""
         self.chunks = 0
         self.generations = 0
 
-    def propose(self) -> tuple[str, FloatArray]:
-        return "exploration", self.propose_generation()
+    def propose(self) -> Proposal:
+        return self.propose_generation()
 
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
         if self.absorb_generation(genomes, evaluations):
             self.close_chunk()
 
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def elites(self) -> Elites:
         return Members.joined(self.archive.members, self.population).each_once().elites()
 
     def metrics(self) -> dict[str, float]:
@@ -132,13 +131,13 @@ class NoveltySearch(Evolver):
 
     # A generation ---------------------------------------------------------------------------------
 
-    def propose_generation(self) -> FloatArray:
+    def propose_generation(self) -> Proposal:
         """The offspring, or the first population."""
         if not len(self.population):
-            return self.first_genomes(self.settings.population)
+            return Proposal(EXPLORE, self.first_genomes(self.settings.population))
         rows = np.repeat(np.arange(len(self.population)), self.settings.offspring)
-        self.parents = self.population.ids[rows]
-        return self.mutated(self.population.genomes[rows], self.settings.sigma)
+        children = self.mutated(self.population.genomes[rows], self.settings.sigma)
+        return Proposal(EXPLORE, children, self.population.ids[rows])
 
     def absorb_generation(self, genomes: FloatArray, evaluations: Evaluations) -> bool:
         """Judge, archive and select; whether that was the chunk's last."""
@@ -146,7 +145,7 @@ class NoveltySearch(Evolver):
             self.population = self.embedded(self.members_of(genomes, evaluations))
             self.judge()
             return False
-        self.offspring = self.embedded(self.members_of(genomes, evaluations, self.parents))
+        self.offspring = self.embedded(self.members_of(genomes, evaluations))
         reference, rewards = self.judge()
         self.after_judging()
         selection = self.settings.selection
@@ -231,7 +230,6 @@ class NoveltySearch(Evolver):
             "population": self.population.state_dict(),
             "offspring": self.offspring.state_dict(),
             "archive": self.archive.state_dict(),
-            "parents": self.parents.copy(),
             "explored": self.explored,
             "chunks": self.chunks,
             "generations": self.generations,
@@ -242,7 +240,6 @@ class NoveltySearch(Evolver):
         self.population = Members.from_state(state["population"])
         self.offspring = Members.from_state(state["offspring"])
         self.archive.load_state_dict(state["archive"])
-        self.parents = np.array(state["parents"])
         self.explored, self.chunks = state["explored"], state["chunks"]
         self.generations = state["generations"]
         if self.space is not None:

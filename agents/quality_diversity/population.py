@@ -13,13 +13,18 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.algorithm import Algorithm
 from agents.quality_diversity.descriptors import make_descriptor
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.evaluators import CompiledEvaluator, Evaluator, Outcome, SteppedEvaluator
+from agents.quality_diversity.evaluators import (
+    CompiledEvaluator,
+    Evaluator,
+    Outcome,
+    SteppedEvaluator,
+    compiled_world,
+)
 from agents.quality_diversity.history import History
 from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.searches import make_search
 from agents.quality_diversity.senses import Senses
 from foundation.genome_policy import GenomePolicy
-from shaping import ShapedVecEnv
 
 Array = npt.NDArray[Any]
 BEST = -1
@@ -122,10 +127,10 @@ class Population(Algorithm):
             failed=~np.isfinite(outcome.rewards) | ~np.isfinite(outcome.paths).all(axis=(1, 2)),
             views=outcome.views,
         )
-        purpose = self.evolver.purpose
+        purpose, parents = self.evolver.purpose, self.evolver.parents
         metrics = self.evolver.tell(evaluations)
         half = np.searchsorted(self._times(), self._half_time)
-        self.history.add(evaluations, outcome.paths[:, half], purpose)
+        self.history.add(evaluations, outcome.paths[:, half], purpose, parents)
         self._acting, self.outcome = None, None
         for name, value in {**metrics, **self._covered()}.items():
             self.logger.record(f"train/{name}", value)
@@ -163,7 +168,7 @@ class Population(Algorithm):
             if self.elite == BEST:
                 self._acting = np.asarray(self.evolver.best(), np.float64)
             else:
-                genomes = self.evolver.elites()[0]
+                genomes = self.evolver.elites().genomes
                 if self.elite >= len(genomes):
                     raise ValueError(
                         f"agent.elite={self.elite}: there are {len(genomes)}, counted from 0; -1 is the best"
@@ -191,20 +196,6 @@ class Population(Algorithm):
     def _excluded_save_params(self) -> list[str]:
         built = ["senses", "network", "descriptor", "evolver", "history", "evaluator", "asked", "outcome", "_acting"]
         return [*super()._excluded_save_params(), *built]
-
-
-def compiled_world(env: VecEnv) -> tuple[Any, float]:
-    """The world whose compiled loop may stand for `env`, and what its reward is multiplied by.
-
-    None where there is no such loop, or where anything but the task's reward is paid.
-    """
-    world = getattr(env, "unwrapped", env)
-    if not hasattr(world, "rollouts"):
-        return None, 1.0
-    if not isinstance(env, ShapedVecEnv):
-        return world, 1.0
-    factor = env.shaper.task_factor
-    return (None, 1.0) if factor is None else (world, factor)
 
 
 def _is_one(observation: Any, space: Any) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.evolver import Evolver
-from agents.quality_diversity.members import Archive
+from agents.quality_diversity.evolver import Evolver, Proposal
+from agents.quality_diversity.members import Archive, Elites
 from agents.quality_diversity.novelty import FloatArray
 from foundation.checks import whole
 
@@ -27,14 +27,14 @@ class RandomSearch(Evolver):
         self.threshold = threshold
         self.archive = Archive(self.nobody())
 
-    def propose(self) -> tuple[str, FloatArray]:
-        return "exploration", self.first_genomes(self.population)
+    def propose(self) -> Proposal:
+        return Proposal("exploration", self.first_genomes(self.population))
 
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
         members = self.members_of(genomes, evaluations)
         self.archive.add(members.rows(members.rewards > self.threshold))
 
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def elites(self) -> Elites:
         return self.archive.members.elites()
 
     def search_state(self) -> dict[str, Any]:

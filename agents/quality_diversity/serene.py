@@ -14,10 +14,11 @@ import numpy as np
 
 from agents.quality_diversity.emitters import Emitter, Emitting
 from agents.quality_diversity.evaluations import Evaluations
+from agents.quality_diversity.evolver import Proposal
 from agents.quality_diversity.fronts import pareto_fronts
 from agents.quality_diversity.improvement import emitter_sigma
 from agents.quality_diversity.learned_space import LearnedSpace
-from agents.quality_diversity.members import Archive, Members
+from agents.quality_diversity.members import Archive, Elites, Members
 from agents.quality_diversity.novelty import FloatArray, NearestNeighbours
 from agents.quality_diversity.novelty_search import NoveltySearch, Search
 from agents.quality_diversity.schedulers import EXPLOIT, EXPLORE, make_scheduler
@@ -74,17 +75,20 @@ class Serene(NoveltySearch):
         self.spent: dict[int, int] = {}
         """Evaluations of emitters by the area of their ancestor."""
 
-    def propose(self) -> tuple[str, FloatArray]:
+    def propose(self) -> Proposal:
         if self.phase == DECIDE:
             self._begin_chunk()
         if self.phase == BOOTSTRAP:
-            return BOOTSTRAP, np.concatenate([emitter.ask(self.random) for emitter in self.trying])
+            asked = [emitter.ask(self.random) for emitter in self.trying]
+            parents = [emitter.parents(self._ancestor(emitter)) for emitter in self.trying]
+            return Proposal(BOOTSTRAP, np.concatenate(asked), np.concatenate(parents))
         if self.phase == EXPLOIT:
             if self.running is None:
                 self._begin_turn()
             assert self.running is not None
-            return EXPLOIT, self.emitters[self.running].ask(self.random)
-        return EXPLORE, self.propose_generation()
+            emitter = self.emitters[self.running]
+            return Proposal(EXPLOIT, emitter.ask(self.random), emitter.parents(self._ancestor(emitter)))
+        return self.propose_generation()
 
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
         if self.phase == EXPLORE:
@@ -96,7 +100,7 @@ class Serene(NoveltySearch):
         else:
             self._absorb_step(genomes, evaluations)
 
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def elites(self) -> Elites:
         """The archive, the reward archive and who lives, each once."""
         return Members.joined(self.rewarded.members, self.archive.members, self.population).each_once().elites()
 
@@ -178,6 +182,10 @@ class Serene(NoveltySearch):
     def _novelty_of_ancestors(self, rows: np.ndarray[Any, Any]) -> FloatArray:
         descriptors = self.rewarded.members.descriptors
         return NearestNeighbours(descriptors).novelty(descriptors[rows], self.settings.neighbours)
+
+    def _ancestor(self, emitter: Emitter) -> int:
+        """The id of whom it started from."""
+        return int(self.rewarded.members.ids[emitter.ancestor])
 
     def _emitter(self, row: int, sigma: float) -> Emitter:
         genome = self.rewarded.members.genomes[row].copy()

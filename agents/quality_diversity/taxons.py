@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from agents.quality_diversity.evaluations import Evaluations, Images
-from agents.quality_diversity.evolver import Evolver
+from agents.quality_diversity.evolver import Evolver, Proposal
 from agents.quality_diversity.learned_space import LearnedSpace, Learning
-from agents.quality_diversity.members import Archive, Members
+from agents.quality_diversity.members import Archive, Elites, Members
 from agents.quality_diversity.novelty import FloatArray, IntArray, NearestNeighbours
 from agents.quality_diversity.novelty_search import NoveltySearch, Search
 from foundation.checks import number, one_of, whole
@@ -104,17 +104,19 @@ class Taxons2020(Evolver):
         """The population before it is evaluated."""
         self.identities: IntArray = np.zeros(0, np.int64)
         """Who of it was evaluated before, unchanged: by that id; −1: nobody."""
+        self.sources: IntArray = np.zeros(0, np.int64)
+        """Ids of whom each of it is a mutation of; −1: of nobody."""
         self.archive = Archive(self.nobody())
         self.seen: list[Images] = []
         """Views since the last training."""
         self.generations = 0
         self.last_novelty = 0.0
 
-    def propose(self) -> tuple[str, FloatArray]:
+    def propose(self) -> Proposal:
         if not len(self.genomes):
             self.genomes = self.first_genomes(self.population)
-            self.identities = np.full(self.population, -1)
-        return "exploration", self.genomes
+            self.identities, self.sources = np.full(self.population, -1), np.full(self.population, -1)
+        return Proposal("exploration", self.genomes, self.sources)
 
     def absorb(self, genomes: FloatArray, evaluations: Evaluations) -> None:
         members = self.members_of(genomes, evaluations)
@@ -139,7 +141,7 @@ class Taxons2020(Evolver):
             self.seen = []
             self._embed(self.archive.members)
 
-    def elites(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def elites(self) -> Elites:
         return self.archive.members.elites()
 
     def metrics(self) -> dict[str, float]:
@@ -180,13 +182,17 @@ class Taxons2020(Evolver):
         genes = (self.random.random(following.shape) < self.mutate_gene) & changed[:, None]
         noisy = following + genes * self.sigma * self.random.standard_normal(following.shape)
         self.genomes = np.clip(noisy, -self.bound, self.bound)
-        identities[genes.any(axis=1)] = -1
-        self.identities = identities
+        mutated = genes.any(axis=1)
+        sources = self.sources.copy()
+        sources[worst] = sources[best]
+        self.sources = np.where(mutated, identities, sources)
+        self.identities = np.where(mutated, -1, identities)
 
     def search_state(self) -> dict[str, Any]:
         return {
             "genomes": self.genomes.copy(),
             "identities": self.identities.copy(),
+            "sources": self.sources.copy(),
             "archive": self.archive.state_dict(),
             "seen": [views.copy() for views in self.seen],
             "generations": self.generations,
@@ -196,6 +202,7 @@ class Taxons2020(Evolver):
 
     def load_search_state(self, state: Mapping[str, Any]) -> None:
         self.genomes, self.identities = np.array(state["genomes"]), np.array(state["identities"])
+        self.sources = np.array(state.get("sources", np.full(len(self.genomes), -1)))  # older states know none
         self.archive.load_state_dict(state["archive"])
         self.seen = [np.array(views) for views in state["seen"]]
         self.generations, self.last_novelty = state["generations"], state["last_novelty"]

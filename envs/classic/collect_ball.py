@@ -18,6 +18,7 @@ from envs.classic.drawing import GOAL, MOVER, PREY, Canvas
 from envs.classic.rollouts import AREA, CompiledVecEnv, Rules
 from envs.classic.wheeled_robot import (
     AHEAD,
+    DOWNWARDS,
     EXTENT,
     FASTEST,
     FREE,
@@ -137,6 +138,7 @@ class CollectBallVecEnv(CompiledVecEnv):
     outputs = 3
     goals = ("home",)
     extent = EXTENT
+    shown = DOWNWARDS
 
     def __init__(
         self,

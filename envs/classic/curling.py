@@ -173,6 +173,7 @@ class CurlingVecEnv(CompiledVecEnv):
     hidden = (5, 5, 5)
     goals = ("up right", "down right")
     extent = ((RADIUS - HALF, HALF - RADIUS), (RADIUS - HALF, HALF - RADIUS))
+    shown = ((-HALF, HALF), (-HALF, HALF))
 
     def __init__(
         self,
@@ -198,17 +199,17 @@ class CurlingVecEnv(CompiledVecEnv):
 
     def views(self, states: FloatArray, size: int) -> Array:
         """The table from above: the ball, and the arm if it is to be drawn."""
-        canvas = Canvas(len(states), size, ((-HALF, HALF), (-HALF, HALF)))
+        canvas = Canvas(len(states), size, self.shown)
         self._draw(canvas, states, self.draw_arm)
         return canvas.images()
 
-    def frame(self, index: int) -> Array:
-        """The table with arm and circles, (240, 240, 3)."""
-        canvas = Canvas(1, PICTURE, ((-HALF, HALF), (-HALF, HALF)))
+    def pictures(self, states: FloatArray, size: int = PICTURE) -> Array:
+        """The table with arm and circles."""
+        canvas = Canvas(len(states), size, self.shown)
         for x, y, radius in self.settings[1:].reshape(-1, 3):
             canvas.discs((x, y), radius, GOAL)
-        self._draw(canvas, self.states[index][None], True)
-        return canvas.images()[0]
+        self._draw(canvas, states, True)
+        return canvas.images()
 
     def _draw(self, canvas: Canvas, states: FloatArray, arm: bool) -> None:
         if arm:

@@ -17,6 +17,7 @@ from envs.catalogue import NAMESPACE, Option, Request
 from envs.classic.drawing import GOAL, Canvas
 from envs.classic.rollouts import CLOCK, OVER, PICTURE, CompiledVecEnv, Rules, goal_settings, pay_at_goals
 from envs.classic.wheeled_robot import (
+    DOWNWARDS,
     EXTENT,
     FASTEST,
     FREE,
@@ -95,6 +96,7 @@ class HardMazeVecEnv(CompiledVecEnv):
     rules = Rules(_sense, _step, _locate)
     goals = ("behind the wall", "left")
     extent = EXTENT
+    shown = DOWNWARDS
 
     def __init__(
         self,
@@ -126,14 +128,14 @@ class HardMazeVecEnv(CompiledVecEnv):
         draw_robot(canvas, states, 2 * ROBOT)
         return canvas.images()
 
-    def frame(self, index: int) -> Array:
-        """The maze with its goals, (240, 240, 3)."""
-        canvas = Canvas(1, PICTURE, ((0, SIDE), (0, SIDE)), upwards=False)
+    def pictures(self, states: FloatArray, size: int = PICTURE) -> Array:
+        """The maze with its goals."""
+        canvas = Canvas(len(states), size, ((0, SIDE), (0, SIDE)), upwards=False)
         for x, y, radius in self.settings[CIRCLES:].reshape(-1, 3):
             canvas.discs((x, y), radius, GOAL)
         draw_arena(canvas, WALLS)
-        draw_robot(canvas, self.states[index][None], ROBOT)
-        return canvas.images()[0]
+        draw_robot(canvas, states, ROBOT)
+        return canvas.images()
 
 
 class HardMazeEnv(WorldEnv):

@@ -58,13 +58,14 @@ class Point2DVecEnv(CompiledVecEnv):
     rules = Rules(_sense, _step, _sense)
     goals = ("up right", "up left", "down", "left")
     extent = ((-1.0, 1.0), (-1.0, 1.0))
+    shown = extent
 
     def __init__(self, request: Request, *, max_episode_steps: int | None = None) -> None:
         super().__init__(request, spaces.Box(-1.0, 1.0, (2,), np.float32), np.zeros(OWN + 2), (), max_episode_steps)
 
     def views(self, states: FloatArray, size: int) -> Array:
         """The square from above: areas green, the point yellow."""
-        canvas = Canvas(len(states), size, self.extent)
+        canvas = Canvas(len(states), size, self.shown)
         for corner in AREAS:
             canvas.boxes(corner, corner + WIDTH, GOAL)
         canvas.discs(states[:, OWN : OWN + 2], 0.06, MOVER)

@@ -122,6 +122,7 @@ class RedundantArmVecEnv(CompiledVecEnv):
     outputs = JOINTS
     goals = ("down left", "up right", "up left")
     extent = ((0.0, 1.0), (0.0, 1.0))
+    shown = extent
 
     def __init__(
         self,
@@ -146,17 +147,17 @@ class RedundantArmVecEnv(CompiledVecEnv):
 
     def views(self, states: FloatArray, size: int) -> Array:
         """The box from above: walls, the arm, and its tip in yellow."""
-        canvas = Canvas(len(states), size, self.extent)
+        canvas = Canvas(len(states), size, self.shown)
         self._draw(canvas, states)
         return canvas.images()
 
-    def frame(self, index: int) -> Array:
-        """The box with its goals, (240, 240, 3)."""
-        canvas = Canvas(1, PICTURE, self.extent)
+    def pictures(self, states: FloatArray, size: int = PICTURE) -> Array:
+        """The box with its goals."""
+        canvas = Canvas(len(states), size, self.shown)
         for x, y, radius in self.settings[1:].reshape(-1, 3):
             canvas.discs((x, y), radius, GOAL)
-        self._draw(canvas, self.states[index][None])
-        return canvas.images()[0]
+        self._draw(canvas, states)
+        return canvas.images()
 
     def _draw(self, canvas: Canvas, states: FloatArray) -> None:
         for wall in WALLS:

@@ -89,6 +89,8 @@ class CompiledVecEnv(WorldVecEnv):
     """Names of what can be rewarded; `Rollouts.areas` counts them."""
     extent: ClassVar[tuple[tuple[float, float], tuple[float, float]]]
     """Lowest and highest of both coordinates of positions."""
+    shown: ClassVar[tuple[tuple[float, float], tuple[float, float]]]
+    """Positions at a picture's edges: ((left, right), (bottom, top))."""
 
     def __init__(
         self,
@@ -164,6 +166,10 @@ class CompiledVecEnv(WorldVecEnv):
     def views(self, states: FloatArray, size: int) -> Array:
         """Pictures of states (m, width): (m, size, size, 3) uint8."""
 
+    def pictures(self, states: FloatArray, size: int = PICTURE) -> Array:
+        """The same for people, with what is rewarded; `views` where a subclass adds nothing."""
+        return self.views(states, size)
+
     # Step by step --------------------------------------------------------------------------------
 
     def begin_world(self, index: int, random: np.random.Generator) -> Mapping[str, Any]:
@@ -186,8 +192,8 @@ class CompiledVecEnv(WorldVecEnv):
         return seen.astype(np.float32)
 
     def frame(self, index: int) -> Array:
-        """The world as `views` has it, (240, 240, 3)."""
-        return self.views(self.states[index][None], PICTURE)[0]
+        """The world as `pictures` has it, (240, 240, 3)."""
+        return self.pictures(self.states[index][None])[0]
 
 
 def goal_settings(centres: Sequence[tuple[float, float]], radii: Sequence[float]) -> list[float]:

@@ -27,6 +27,8 @@ THICK = 6.0
 LASER_RANGE = 100.0
 """Of three lasers: 45° to the right, ahead, 45° to the left."""
 EXTENT = ((0.0, 1.0), (0.0, 1.0))
+DOWNWARDS = ((0.0, 1.0), (1.0, 0.0))
+"""What a picture shows of it: y grows downwards."""
 X, Y, HEADING, LEFT, RIGHT = range(OWN, OWN + 5)
 """Where a state has the robot's place and heading, and whether its bumpers touch (0 or 1)."""
 FREE = OWN + 5

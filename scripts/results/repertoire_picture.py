@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scripts.results.figures import COLOURS, figure
+from agents.quality_diversity import ancestry
+from scripts.results.figures import COLOURS, panels
 
 FILE = "repertoire.npz"
 """In a checkpoint; written by `agents.quality_diversity`."""
@@ -18,7 +19,7 @@ _GREY = "#c4c9d1"
 
 
 def draw_repertoire(file: Path, path: Path) -> Path:
-    """Where episodes ended and what is kept, growth of coverage, best rewards of areas, the budget.
+    """Where episodes ended and what is kept, how that grew, who the best came from, the budget.
 
     Args:
         file: of a checkpoint.
@@ -33,30 +34,41 @@ def draw_repertoire(file: Path, path: Path) -> Path:
     with np.load(file, allow_pickle=False) as saved:
         try:
             columns = {name: np.array(saved[name]) for name in ("rewards", "truths", "areas", "purposes", "extent")}
+            columns["parents"] = (
+                np.array(saved["parents"]) if "parents" in saved else np.full(len(saved["rewards"]), -1)
+            )
             kept, paid = np.array(saved["elites/truths"]), np.array(saved["elites/rewards"])
             names = [str(name) for name in saved["names"]]
         except KeyError as error:
             raise ValueError(f"{file} is none of a population's: it has no {error}") from error
-    with figure(path, 1, 4, 4.0, 3.6) as (_, (places, growth, areas, budget)):
-        _draw_places(places, columns, kept, paid)
+    rewards = columns["rewards"].astype(float)
+    finite = np.isfinite(rewards).any()
+    line = ancestry(columns["parents"], int(np.argmax(rewards))) if finite else np.zeros(0, np.int64)
+    with panels(path, 6, 4.0, 3.7) as (_, (places, growth, budget, areas, count, past)):
+        _draw_places(places, columns, kept, paid, line)
         _draw_growth(growth, columns)
-        _draw_areas(areas, columns)
         _draw_budget(budget, columns["purposes"], names)
+        _draw_areas(areas, columns)
+        _draw_count(count, columns)
+        _draw_past(past, rewards[line])
     return path
 
 
-def _draw_places(axes: Any, columns: dict[str, Array], kept: Array, paid: Array) -> None:
-    """Every episode's end in grey; what is kept, by its reward."""
+def _draw_places(axes: Any, columns: dict[str, Array], kept: Array, paid: Array, line: Array) -> None:
+    """Every episode's end in grey; what is kept, by its reward; the best's ancestors, joined."""
     truths = columns["truths"]
     step = max(1, len(truths) // MOST_DOTS)
     axes.scatter(*truths[::step].T, s=2, color=_GREY, linewidths=0, label="evaluated")
     order = np.argsort(np.where(np.isfinite(paid), paid, -np.inf), kind="stable")
     dots = axes.scatter(*kept[order].T, s=7, c=paid[order], cmap="viridis", linewidths=0)
-    axes.figure.colorbar(dots, ax=axes, shrink=0.8, label="reward of what is kept")
+    axes.figure.colorbar(dots, ax=axes, location="bottom", shrink=0.85, aspect=30, label="reward of what is kept")
+    axes.plot(*truths[line].T, color=COLOURS[1], linewidth=1.2, marker=".", markersize=5)
+    axes.plot(*truths[line[:1]].T, "s", color=COLOURS[1], markersize=6, markeredgecolor="white")
+    axes.plot(*truths[line[-1:]].T, "*", color=COLOURS[1], markersize=13, markeredgecolor="white")
     if len(columns["extent"]):
         axes.set_xlim(*columns["extent"][0])
         axes.set_ylim(*columns["extent"][1])
-    axes.set_title("Where episodes ended")
+    axes.set_title("Ends, and those of the best's line")
     axes.set_aspect("equal", adjustable="datalim" if not len(columns["extent"]) else "box")
 
 
@@ -92,6 +104,29 @@ def _draw_areas(axes: Any, columns: dict[str, Array]) -> None:
         there = np.flatnonzero(np.isfinite(best))
         axes.plot(there + 1, best[there], color=COLOURS[0], label="anywhere")
     axes.legend(loc="lower right")
+
+
+def _draw_count(axes: Any, columns: dict[str, Array]) -> None:
+    """How many policies were paid more than 0 so far, in each area."""
+    axes.set_title("Rewarded policies")
+    axes.set_xlabel("evaluations")
+    paid, areas = columns["rewards"].astype(float) > 0, columns["areas"]
+    found = np.unique(areas[paid & (areas >= 0)]).tolist()
+    groups = {f"area {area}": paid & (areas == area) for area in found} or {"anywhere": paid}
+    for index, (label, there) in enumerate(groups.items()):
+        color = COLOURS[index % len(COLOURS)]
+        axes.plot(np.arange(1, len(paid) + 1), np.cumsum(there), color=color, label=f"{label}: {there.sum():,}")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper left")
+
+
+def _draw_past(axes: Any, rewards: Array) -> None:
+    """What each ancestor of the best was paid, from the first to itself."""
+    axes.set_title("Line of the best")
+    axes.set_xlabel("generation")
+    axes.set_ylabel("reward")
+    axes.plot(np.arange(len(rewards)), rewards, color=COLOURS[1], marker=".", markersize=7)
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _draw_budget(axes: Any, purposes: Array, names: list[str]) -> None:

@@ -88,6 +88,7 @@ class Experiment:
         seed: int | None = None,
         render_mode: str | None = None,
         publishing_only: bool = False,
+        alike: bool = False,
     ) -> ShapedVecEnv:
         """The stack that the agent acts in: environments, VecMonitor, ShapedVecEnv.
 
@@ -97,6 +98,7 @@ class Experiment:
                 there are as many as make them whole.
             render_mode: "rgb_array" to make `get_images` work.
             publishing_only: leave out parts of the reward that an agent at play does not see.
+            alike: all rows play the same episodes, as where an agent trains that wants it so.
 
         Raises:
             ValueError: a combination that cannot work, with the reason.
@@ -124,7 +126,7 @@ class Experiment:
                 report=(*reward.report, *wished),
                 events=reward.events or None,
                 split=split,
-                alike=self.agent.alike and split == "train",
+                alike=alike or (self.agent.alike and split == "train"),
                 **arguments,
             )
 

@@ -148,7 +148,7 @@ def test_it_spends_its_budget_however_that_is_cut_and_goes_on_to_the_bit(name: s
 def test_failures_reach_no_grid_and_no_mean(name: str) -> None:
     evolver = MAKERS[name]()
     search(evolver, player=lambda genomes: play(genomes, lambda rows: rows[:, 0] > 0.5))
-    genomes, rewards, _, _ = evolver.elites()
+    genomes, rewards, _, _, _ = evolver.elites()
     assert np.isfinite(rewards).all()
     assert (genomes[:, 0] <= 0.5).all()
 

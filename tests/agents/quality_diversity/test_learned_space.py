@@ -282,7 +282,7 @@ def test_who_failed_is_not_looked_at(name: str) -> None:
     evolver = MAKERS[name]()
     asked = np.concatenate(search(evolver, player=failing))
     assert evolver.failed == (asked[:, 0] > 0.5).sum() > 0
-    genomes, _, descriptors, _ = evolver.elites()
+    genomes, _, descriptors, _, _ = evolver.elites()
     assert (genomes[:, 0] <= 0.5).all()
     assert np.isfinite(descriptors).all()
 

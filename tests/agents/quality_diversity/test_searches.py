@@ -122,7 +122,7 @@ def test_failures_are_counted_and_go_into_no_archive(name: str) -> None:
     asked = everything(evolver, player=lambda genomes: play(genomes, lambda rows: rows[:, 0] > 0.5))
     failed = (asked[:, 0] > 0.5).sum()
     assert evolver.failed == failed > 0
-    genomes, rewards, descriptors, _ = evolver.elites()
+    genomes, rewards, descriptors, _, _ = evolver.elites()
     assert np.isfinite(rewards).all()
     assert np.isfinite(descriptors).all()
     assert (genomes[:, 0] <= 0.5).all()
