@@ -180,7 +180,7 @@ class PopulationAgent(Agent):
     """What all share."""
 
     actions = (spaces.Discrete, spaces.Box)
-    alike = True
+    whole_episodes = True
 
     def reports(self, config: Any) -> tuple[str, ...]:
         return (POSITION, "area") if config.place in ("", POSITION) else ("area",)
@@ -208,6 +208,9 @@ class PopulationAgent(Agent):
         model.history.load(folder / REPERTOIRE_FILE)
         model.act_by(config.elite)
         return model
+
+    def play_elsewhere(self, model: Any, actors: int | None) -> None:
+        model.play_elsewhere(actors)
 
     def closing_remark(self, model: Any) -> str | None:
         remark: str | None = model.evolver.closing_remark()

@@ -13,17 +13,21 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.algorithm import Algorithm
 from agents.quality_diversity.descriptors import make_descriptor
 from agents.quality_diversity.evaluations import Evaluations
-from agents.quality_diversity.evaluators import CompiledEvaluator, Evaluator, Outcome, SteppedEvaluator
+from agents.quality_diversity.evaluators import Evaluator, Outcome, SteppedEvaluator, make_evaluator, task_factor
 from agents.quality_diversity.history import History
 from agents.quality_diversity.novelty import FloatArray, IntArray
+from agents.quality_diversity.ray_evaluator import Plan, RayEvaluator
 from agents.quality_diversity.searches import make_search
 from agents.quality_diversity.senses import Senses
 from foundation.genome_policy import GenomePolicy
-from shaping import ShapedVecEnv
 
 Array = npt.NDArray[Any]
 BEST = -1
 """In place of an elite's index."""
+PAID_HERE = (
+    "workers=ray plays whole episodes elsewhere, where only the task's own reward is known, and this run pays more: "
+    "use workers=N, or shaping=none with a constant shaping.task_weight"
+)
 
 
 class Population(Algorithm):
@@ -71,16 +75,49 @@ class Population(Algorithm):
 
     def _evaluator(self, env: VecEnv) -> Evaluator:
         given = self.settings
-        world, factor = compiled_world(env)
-        if world is not None:
-            hidden = tuple(given["hidden"])
-            return CompiledEvaluator(world, hidden, size=given["pixels"], factor=factor, threads=self.threads)
-        if len(self.descriptor.frames) and not self.senses.draws:
+        evaluator = make_evaluator(
+            env,
+            self.senses,
+            tuple(given["hidden"]),
+            size=given["pixels"],
+            horizon=given["horizon"],
+            seed=self.seed or 0,
+            threads=self.threads,
+        )
+        if isinstance(evaluator, SteppedEvaluator) and len(self.descriptor.frames) and not self.senses.draws:
             raise ValueError(
                 f"agent.descriptor={given['descriptor']} looks at images, and there are none: they are drawn by small "
                 "worlds that are paid the task alone (shaping=none), or of an entry: give agent.picture=ENTRY"
             )
-        return SteppedEvaluator(env, self.senses, tuple(given["hidden"]), horizon=given["horizon"], seed=self.seed or 0)
+        return evaluator
+
+    def play_elsewhere(self, actors: int | None) -> None:
+        """Play whole episodes in the actors of a Ray cluster from now on.
+
+        Args:
+            actors: how many; None: one for each CPU of the cluster.
+
+        Raises:
+            ValueError: it cannot be; see `RayEvaluator`, and where more than the task is paid.
+        """
+        assert self.env is not None
+        assert self.evaluator is not None
+        factor, recipe = task_factor(self.env), getattr(self.env, "recipe", None)
+        if factor is None:
+            raise ValueError(PAID_HERE)
+        if recipe is None:
+            raise ValueError("actors make the environment again, and this one does not say how: use envs.make_vec")
+        plan = Plan(
+            recipe,
+            rows=self.env.num_envs,
+            factor=factor,
+            senses=self.senses,
+            hidden=tuple(self.settings["hidden"]),
+            size=self.settings["pixels"],
+            horizon=self.settings["horizon"],
+            seed=self.seed or 0,
+        )
+        self.evaluator = RayEvaluator(self.evaluator, plan, actors)
 
     # A round --------------------------------------------------------------------------------------
 
@@ -89,21 +126,23 @@ class Population(Algorithm):
         if self.evolver.left <= 0:
             return False
         self.asked = np.asarray(self.evolver.ask(self.evolver.left), np.float64)
-        before, frames = self.num_timesteps, self.descriptor.frames
+        frames = self.descriptor.frames
         outcome = self.evaluator(self.asked, self._times(), frames, lambda actions: self.step(actions, callback))
         if outcome is None:
             return False
         self.outcome = outcome
-        if self.num_timesteps == before:  # whole episodes at once, that nobody has been told of
-            self.num_timesteps += int(outcome.lengths.sum())
+        untold = self.evaluator.untold(outcome)
+        if untold is not None:  # whole episodes at once
+            self.num_timesteps += untold
             infos = [
                 {"episode": {"r": task, "l": length, "t": 0.0}, "is_success": area >= 0}
                 for task, length, area in zip(
                     outcome.tasks.tolist(), outcome.lengths.tolist(), outcome.areas.tolist(), strict=True
                 )
+                if length
             ]
-            dones = np.ones(len(infos), np.bool_)
-            callback.update_locals({"new_obs": None, "rewards": outcome.rewards, "dones": dones, "infos": infos})
+            dones, paid = np.ones(len(infos), np.bool_), outcome.rewards[outcome.lengths > 0]
+            callback.update_locals({"new_obs": None, "rewards": paid, "dones": dones, "infos": infos})
             if not callback.on_step():
                 return False
             self._update_info_buffer(infos, dones)
@@ -191,20 +230,6 @@ class Population(Algorithm):
     def _excluded_save_params(self) -> list[str]:
         built = ["senses", "network", "descriptor", "evolver", "history", "evaluator", "asked", "outcome", "_acting"]
         return [*super()._excluded_save_params(), *built]
-
-
-def compiled_world(env: VecEnv) -> tuple[Any, float]:
-    """The world whose compiled loop may stand for `env`, and what its reward is multiplied by.
-
-    None where there is no such loop, or where anything but the task's reward is paid.
-    """
-    world = getattr(env, "unwrapped", env)
-    if not hasattr(world, "rollouts"):
-        return None, 1.0
-    if not isinstance(env, ShapedVecEnv):
-        return world, 1.0
-    factor = env.shaper.task_factor
-    return (None, 1.0) if factor is None else (world, factor)
 
 
 def _is_one(observation: Any, space: Any) -> bool:
