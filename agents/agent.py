@@ -93,8 +93,9 @@ class Agent(ABC):
     actions: ClassVar[tuple[type[spaces.Space[Any]], ...]] = tuple(ACTIONS)
     """The kinds of actions that it can choose."""
 
-    alike: ClassVar[bool] = False
-    """Do its environments play the same episodes, so that policies can be compared by one?"""
+    whole_episodes: ClassVar[bool] = False
+    """Does it compare policies by an episode each? Its environments then all play the same ones,
+    and the episodes can be played elsewhere: `play_elsewhere`."""
 
     def reports(self, config: Any) -> tuple[str, ...]:
         """Entries of the infos that it reads where the environment can report them."""
@@ -128,6 +129,16 @@ class Agent(ABC):
             ValueError: a setting that does not exist.
         """
         return self.make(env, _checked(self.name, self.config, settings), seed=seed, threads=threads)
+
+    def play_elsewhere(self, model: Any, actors: int | None) -> None:
+        """From now on `model` has its episodes played by so many actors of a Ray cluster.
+
+        Only where it plays `whole_episodes`. None: an actor for each CPU of the cluster.
+
+        Raises:
+            ValueError: it cannot, with the reason and what would do.
+        """
+        raise ValueError(f"workers=ray plays whole episodes elsewhere, and {self.name} steps them here; use workers=N")
 
     def save(self, model: Any, folder: Path) -> None:
         """Write all its files into an empty folder: whatever a resume needs."""

@@ -11,12 +11,13 @@ import functools
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.vec_env import VecEnv
 
 from envs.arguments import keywords
@@ -126,6 +127,36 @@ class Request:
         whole("n_envs", self.n_envs)
         whole("workers", self.workers, least=0)
         one_of("split", self.split, SPLITS)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a vector environment was made: for another process that makes the same again.
+
+    Attributes:
+        env_id: as it was given, with the module that registers it.
+        request: what was asked of it.
+        kwargs: of the environment.
+        spec: gymnasium's, of an id that only the first process may know.
+    """
+
+    env_id: str
+    request: Request
+    kwargs: Mapping[str, Any]
+    spec: EnvSpec | None = None
+
+    def make(self, rows: int) -> VecEnv:
+        """At least `rows` rows, in this process alone; more where rows belong together.
+
+        Raises:
+            ValueError: this process cannot make it; see `make_vec`.
+        """
+        if self.spec is not None and self.spec.id not in gymnasium.registry and ":" not in self.env_id:
+            gymnasium.registry[self.spec.id] = self.spec
+        together = rows_together(self.env_id, **self.kwargs)
+        request = replace(self.request, n_envs=-(-rows // together) * together, workers=0)
+        asked = {entry.name: getattr(request, entry.name) for entry in fields(request)}
+        return make_vec(self.env_id, **asked, **self.kwargs)
 
 
 _OF_REQUEST = frozenset(entry.name for entry in fields(Request)) - {"render_mode"}
@@ -390,10 +421,12 @@ def make_vec(
         ValueError: for an unknown id, entry, event or argument, or an environment that cannot work
             here, with the reason. What else an environment's constructor raises is its own.
     """
+    given = env_id
     family, name = family_of(env_id)
     request = Request(n_envs, seed, split, workers, tuple(report), tuple(events or ()), render_mode, alike)
     family.describe(name).refuse(request.report, request.events)
     family.refuse(name, kwargs)
     venv = family.make_vec(name, request, **kwargs)
     venv.env_id = name  # type: ignore[attr-defined]  # for `foundation.demonstrations.environment_of`
+    venv.recipe = Recipe(given, request, kwargs, gymnasium.registry.get(name))  # type: ignore[attr-defined]
     return venv

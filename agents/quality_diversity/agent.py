@@ -192,7 +192,7 @@ class PopulationAgent(Agent):
     """What all share."""
 
     actions = (spaces.Discrete, spaces.Box)
-    alike = True
+    whole_episodes = True
 
     def reports(self, config: Any) -> tuple[str, ...]:
         return (POSITION, "area") if config.place in ("", POSITION) else ("area",)
@@ -221,6 +221,9 @@ class PopulationAgent(Agent):
         model.act_by(config.elite)
         return model
 
+    def play_elsewhere(self, model: Any, actors: int | None) -> None:
+        model.play_elsewhere(actors)
+
     def closing_remark(self, model: Any) -> str | None:
         remark: str | None = model.evolver.closing_remark()
         return remark
@@ -234,7 +237,9 @@ class PopulationAgent(Agent):
         tells = POSITION in getattr(world, "reported", ()) or hasattr(world, "rollouts")
         extent = getattr(world, "extent", None) if config.extent is None and tells else config.extent
         settings["extent"] = None if extent is None else np.array(extent, np.float64).tolist()
-        return Population(env, seed=seed, search=self.registered_name, settings=settings, threads=threads, tells=tells)
+        model = Population(env, seed=seed, search=self.registered_name, settings=settings, threads=threads, tells=tells)
+        _ = model.evaluator  # so that what it refuses is refused now
+        return model
 
 
 @register("novelty_search")

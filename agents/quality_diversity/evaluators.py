@@ -65,6 +65,9 @@ class Evaluator(Protocol):
             step: plays a step of the run's environments.
         """
 
+    def untold(self, outcome: Outcome) -> int | None:
+        """Steps that `step` was not asked for, to be counted for it; None where it was for all."""
+
 
 class CompiledEvaluator:
     """Whole episodes in a world's own compiled loop (`rollouts` of small worlds).
@@ -99,6 +102,9 @@ class CompiledEvaluator:
         clips = [self.world.pictures(states, size) for states in played.states]
         return np.stack(clips)
 
+    def untold(self, outcome: Outcome) -> int:
+        return int(outcome.lengths.sum())
+
 
 class SteppedEvaluator:
     """Rows of the run's environments, each playing the episode of one genome.
@@ -126,6 +132,9 @@ class SteppedEvaluator:
                 return None
             waves.append(wave)
         return Outcome.joined(waves)
+
+    def untold(self, outcome: Outcome) -> None:
+        return None
 
     def _wave(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
         rows, n = self.env.num_envs, len(genomes)
@@ -163,18 +172,34 @@ class SteppedEvaluator:
         return Outcome(rewards, tasks, lengths, areas, paths, views)
 
 
+def make_evaluator(
+    env: VecEnv, senses: Senses, hidden: tuple[int, ...], *, size: int, horizon: int, seed: int, threads: int
+) -> Evaluator:
+    """Who plays genomes in `env`: its world's compiled loop where there is one, else its rows.
+
+    Args:
+        env, senses, hidden, horizon, seed: see `SteppedEvaluator`.
+        size, threads: see `CompiledEvaluator`.
+    """
+    world, factor = compiled_world(env)
+    if world is not None:
+        return CompiledEvaluator(world, hidden, size=size, factor=factor, threads=threads)
+    return SteppedEvaluator(env, senses, hidden, horizon=horizon, seed=seed)
+
+
 def compiled_world(env: VecEnv) -> tuple[Any, float]:
     """The world whose compiled loop may stand for `env`, and what its reward is multiplied by.
 
     None where there is no such loop, or where anything but the task's reward is paid.
     """
     world = getattr(env, "unwrapped", env)
-    if not hasattr(world, "rollouts"):
-        return None, 1.0
-    if not isinstance(env, ShapedVecEnv):
-        return world, 1.0
-    factor = env.shaper.task_factor
-    return (None, 1.0) if factor is None else (world, factor)
+    factor = task_factor(env)
+    return (None, 1.0) if factor is None or not hasattr(world, "rollouts") else (world, factor)
+
+
+def task_factor(env: VecEnv) -> float | None:
+    """What the task's reward is multiplied by; None where anything else is paid."""
+    return env.shaper.task_factor if isinstance(env, ShapedVecEnv) else 1.0
 
 
 def _row(observations: Any, row: int) -> Any:

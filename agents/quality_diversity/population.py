@@ -14,14 +14,15 @@ from agents.algorithm import Algorithm
 from agents.quality_diversity.descriptors import make_descriptor
 from agents.quality_diversity.evaluations import Evaluations
 from agents.quality_diversity.evaluators import (
-    CompiledEvaluator,
     Evaluator,
     Outcome,
     SteppedEvaluator,
-    compiled_world,
+    make_evaluator,
+    task_factor,
 )
 from agents.quality_diversity.history import History
 from agents.quality_diversity.novelty import FloatArray, IntArray
+from agents.quality_diversity.ray_evaluator import Plan, RayEvaluator
 from agents.quality_diversity.searches import make_search
 from agents.quality_diversity.senses import Senses
 from foundation.genome_policy import GenomePolicy
@@ -29,6 +30,10 @@ from foundation.genome_policy import GenomePolicy
 Array = npt.NDArray[Any]
 BEST = -1
 """In place of an elite's index."""
+PAID_HERE = (
+    "workers=ray plays whole episodes elsewhere, where only the task's own reward is known, and this run pays more: "
+    "use workers=N, or shaping=none with a constant shaping.task_weight"
+)
 
 
 class Population(Algorithm):
@@ -66,7 +71,7 @@ class Population(Algorithm):
         self.descriptor = make_descriptor(given["descriptor"], **sizes)
         self.evolver = make_search(self.search, given, self.network.size, self.descriptor, extent, self.seed or 0)
         self.history = History(extent, given["bins"])
-        self.evaluator: Evaluator | None = None if self.env is None else self._evaluator(self.env)
+        self._evaluator: Evaluator | None = None
         self.asked: FloatArray = np.zeros((0, self.network.size))
         self.outcome: Outcome | None = None
         self.elite = int(given["elite"])
@@ -74,41 +79,90 @@ class Population(Algorithm):
         if self.num_timesteps and self._last_obs is None:
             self._last_obs = np.zeros(0)  # rounds reset the environments; SB3 would do so once more before the first
 
-    def _evaluator(self, env: VecEnv) -> Evaluator:
+    @property
+    def evaluator(self) -> Evaluator:
+        """Who plays genomes; made when it is first asked for, as who only acts needs nobody.
+
+        Raises:
+            ValueError: behaviour is seen in images, and the environment has none.
+        """
+        if self._evaluator is None:
+            assert self.env is not None
+            self._evaluator = self._made_evaluator(self.env)
+        return self._evaluator
+
+    @evaluator.setter
+    def evaluator(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+
+    def _made_evaluator(self, env: VecEnv) -> Evaluator:
         given = self.settings
-        world, factor = compiled_world(env)
-        if world is not None:
-            hidden = tuple(given["hidden"])
-            return CompiledEvaluator(world, hidden, size=given["pixels"], factor=factor, threads=self.threads)
-        if len(self.descriptor.frames) and not self.senses.draws:
+        evaluator = make_evaluator(
+            env,
+            self.senses,
+            tuple(given["hidden"]),
+            size=given["pixels"],
+            horizon=given["horizon"],
+            seed=self.seed or 0,
+            threads=self.threads,
+        )
+        if isinstance(evaluator, SteppedEvaluator) and len(self.descriptor.frames) and not self.senses.draws:
             raise ValueError(
                 f"agent.descriptor={given['descriptor']} looks at images, and there are none: they are drawn by small "
                 "worlds that are paid the task alone (shaping=none), or of an entry: give agent.picture=ENTRY"
             )
-        return SteppedEvaluator(env, self.senses, tuple(given["hidden"]), horizon=given["horizon"], seed=self.seed or 0)
+        return evaluator
+
+    def play_elsewhere(self, actors: int | None) -> None:
+        """Play whole episodes in the actors of a Ray cluster from now on.
+
+        Args:
+            actors: how many; None: one for each CPU of the cluster.
+
+        Raises:
+            ValueError: it cannot be; see `RayEvaluator`, and where more than the task is paid.
+        """
+        assert self.env is not None
+        factor, recipe = task_factor(self.env), getattr(self.env, "recipe", None)
+        if factor is None:
+            raise ValueError(PAID_HERE)
+        if recipe is None:
+            raise ValueError("actors make the environment again, and this one does not say how: use envs.make_vec")
+        plan = Plan(
+            recipe,
+            rows=self.env.num_envs,
+            factor=factor,
+            senses=self.senses,
+            hidden=tuple(self.settings["hidden"]),
+            size=self.settings["pixels"],
+            horizon=self.settings["horizon"],
+            seed=self.seed or 0,
+        )
+        self.evaluator = RayEvaluator(self.evaluator, plan, actors)
 
     # A round --------------------------------------------------------------------------------------
 
     def collect(self, callback: BaseCallback) -> bool:
-        assert self.evaluator is not None
         if self.evolver.left <= 0:
             return False
         self.asked = np.asarray(self.evolver.ask(self.evolver.left), np.float64)
-        before, frames = self.num_timesteps, self.descriptor.frames
+        frames = self.descriptor.frames
         outcome = self.evaluator(self.asked, self._times(), frames, lambda actions: self.step(actions, callback))
         if outcome is None:
             return False
         self.outcome = outcome
-        if self.num_timesteps == before:  # whole episodes at once, that nobody has been told of
-            self.num_timesteps += int(outcome.lengths.sum())
+        untold = self.evaluator.untold(outcome)
+        if untold is not None:  # whole episodes at once
+            self.num_timesteps += untold
             infos = [
                 {"episode": {"r": task, "l": length, "t": 0.0}, "is_success": area >= 0}
                 for task, length, area in zip(
                     outcome.tasks.tolist(), outcome.lengths.tolist(), outcome.areas.tolist(), strict=True
                 )
+                if length
             ]
-            dones = np.ones(len(infos), np.bool_)
-            callback.update_locals({"new_obs": None, "rewards": outcome.rewards, "dones": dones, "infos": infos})
+            dones, paid = np.ones(len(infos), np.bool_), outcome.rewards[outcome.lengths > 0]
+            callback.update_locals({"new_obs": None, "rewards": paid, "dones": dones, "infos": infos})
             if not callback.on_step():
                 return False
             self._update_info_buffer(infos, dones)
@@ -194,7 +248,7 @@ class Population(Algorithm):
         return (actions[0] if alone else actions), state
 
     def _excluded_save_params(self) -> list[str]:
-        built = ["senses", "network", "descriptor", "evolver", "history", "evaluator", "asked", "outcome", "_acting"]
+        built = ["senses", "network", "descriptor", "evolver", "history", "_evaluator", "asked", "outcome", "_acting"]
         return [*super()._excluded_save_params(), *built]
 
 

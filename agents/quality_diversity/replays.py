@@ -42,7 +42,6 @@ def replay(model: Population, genomes: FloatArray, pictures: int = 0, size: int 
         size: of pictures that worlds with compiled rules draw, in pixels; others have their own.
     """
     evaluator, env = model.evaluator, model.env
-    assert evaluator is not None
     assert env is not None
     every = np.arange(evaluator.horizon)
     outcome = evaluator(genomes, every, NOTHING, env.step)

@@ -171,9 +171,9 @@ def long_run(evaluations: int) -> tuple[float, float]:
         ends = 1.35 * np.tanh(0.3 * genomes[:, :20:10] + 0.1 * genomes[:, 1:21:10])
         rewards = np.clip(0.2 - np.linalg.norm(ends - 0.8, axis=1), 0.0, None)
         told = _told(rewards, ends, np.where(rewards > 0, 0, -1))
-        purpose = evolver.purpose
+        purpose, parents = evolver.purpose, evolver.parents
         evolver.tell(told)
-        history.add(told, ends, purpose)
+        history.add(told, ends, purpose, parents)
     return time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 

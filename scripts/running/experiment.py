@@ -25,7 +25,7 @@ from foundation.naming import nearest
 from scripts.configuration.groups import RunConfig
 from scripts.configuration.store import settings
 from scripts.configuration.terms import EVERY_TERM
-from scripts.running.worker_choice import AUTO, workers_that_pay
+from scripts.running.worker_choice import AUTO, RAY, actors_of, plays_elsewhere, workers_that_pay
 from shaping import Schedule, ShapedVecEnv, combine, episodes, transforms
 from shaping.combine import Combiner
 from shaping.episodes import EpisodeTransform
@@ -74,6 +74,7 @@ class Experiment:
         self.n_envs: int = self.settings.n_envs if config.n_envs is None else config.n_envs
         self.config, self.choices = replace(config, n_envs=self.n_envs), choices
         _check_run(self.config, self.n_envs)
+        _check_workers(self.config, self.agent, self.n_envs)
         envs.refuse_arguments(config.env.id, config.env.kwargs)
         resolve_device(self.settings.device)
         self._reward: Reward | None = build_reward(config)
@@ -126,7 +127,7 @@ class Experiment:
                 report=(*reward.report, *wished),
                 events=reward.events or None,
                 split=split,
-                alike=alike or (self.agent.alike and split == "train"),
+                alike=alike or (self.agent.whole_episodes and split == "train"),
                 **arguments,
             )
 
@@ -157,18 +158,29 @@ class Experiment:
         self.agent.refuse(env, self.settings)
         model = self.agent.make(env, self.settings, seed=self.config.seed, threads=self._threads)
         self.shaping_callback(model, env).prepare(model)
+        self._send_away(model)
         return model
 
     def load_agent(self, folder: Path, env: ShapedVecEnv | None = None, *, trust: bool = False) -> BaseAlgorithm:
         """The agent's model from a checkpoint's folder, to go on in `env`; None: to play only."""
-        return self.agent.load(folder, env, self.settings, threads=self._threads, trust=trust)
+        model = self.agent.load(folder, env, self.settings, threads=self._threads, trust=trust)
+        if env is not None:
+            self._send_away(model)
+        return model
 
     def shaping_callback(self, model: BaseAlgorithm, env: ShapedVecEnv) -> ShapingCallback:
         """What lets the parts of the reward learn and writes pay that has changed."""
         return ShapingCallback(env, self.agent.stored_rewards(model), self.agent.learner(model))
 
+    def _send_away(self, model: BaseAlgorithm) -> None:
+        """`workers=ray`: its episodes are played elsewhere."""
+        if plays_elsewhere(self.config.workers):
+            self.agent.play_elsewhere(model, actors_of(self.config.workers))
+
     def _workers(self, make: Callable[[int], VecEnv], rows: int) -> int:
-        """`workers`; "auto" is tried out once."""
+        """`workers`; "auto" is tried out once, and beside actors elsewhere there are none."""
+        if plays_elsewhere(self.config.workers):
+            return 0
         if self.config.workers != AUTO:
             return int(self.config.workers)
         if self._chosen_workers is None:
@@ -202,7 +214,6 @@ def _check_run(config: RunConfig, n_envs: int) -> None:
             whole(name, value)
     for name in ("seed", "evaluate_episodes"):
         whole(name, getattr(config, name), least=0)
-    _check_workers(config, n_envs)
     if config.trust:
         raise ValueError("trust=true is for runs that there are already: give it with resume=RUN, or leave it out.")
     if config.stop_at_success is not None:
@@ -219,9 +230,22 @@ def _check_run(config: RunConfig, n_envs: int) -> None:
     whole("env.total_timesteps", config.env.total_timesteps)
 
 
-def _check_workers(config: RunConfig, n_envs: int) -> None:
-    if isinstance(config.workers, str):
-        one_of("workers", config.workers, (AUTO,))
+def _check_workers(config: RunConfig, agent: Agent, n_envs: int) -> None:
+    if plays_elsewhere(config.workers):
+        actors_of(config.workers)
+        if not agent.whole_episodes:
+            raise ValueError(
+                f"workers={config.workers} plays whole episodes elsewhere, and {agent.name} steps them here; "
+                "use workers=N."
+            )
+        paid = [*config.shaping.terms, *config.shaping.task_transforms]
+        if paid or config.shaping.episode.name is not None:
+            raise ValueError(
+                f"workers={config.workers} plays whole episodes elsewhere, where only the task's own reward is known: "
+                "give shaping=none and neither transforms of the task's reward nor an episode transform, or workers=N."
+            )
+    elif isinstance(config.workers, str):
+        one_of("workers", config.workers, (AUTO, RAY))
     elif whole("workers", config.workers, least=0) > n_envs:
         raise ValueError(f"workers={config.workers} are more than n_envs={n_envs}; every worker needs an environment.")
 

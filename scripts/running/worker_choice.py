@@ -1,4 +1,4 @@
-"""Whether more processes step an environment faster than one: `workers=auto` tries it out."""
+"""What `workers` says: processes that step rows, as many as pay, or actors of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -10,10 +10,33 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 AUTO = "auto"
+RAY = "ray"
 PAYS = 1.2  # times as fast as one process alone; for less, waking workers costs what they save
 SECONDS = 0.5  # of steps that are timed, each way
 _WARM = 5  # steps before that
 _DRAWN = 64  # random actions of all rows, used again and again
+
+
+def plays_elsewhere(workers: int | str) -> bool:
+    """Are whole episodes played by actors of a Ray cluster, as `ray` and `ray:N` say?"""
+    return isinstance(workers, str) and workers.partition(":")[0] == RAY
+
+
+def actors_of(workers: str) -> int | None:
+    """The N of `ray:N`; None for `ray`: as many as the cluster has CPUs.
+
+    >>> actors_of("ray:3"), actors_of("ray")
+    (3, None)
+
+    Raises:
+        ValueError: it is no number from 1.
+    """
+    _, named, count = workers.partition(":")
+    if not named:
+        return None
+    if not count.isdecimal() or int(count) < 1:
+        raise ValueError(f"workers={workers}: expected ray, or ray:N with N actors, at least 1")
+    return int(count)
 
 
 def workers_that_pay(make: Callable[[int], VecEnv], rows: int, cores: int | None = None) -> tuple[int, str]:
