@@ -108,7 +108,7 @@ def show_repertoire(
     env = run.experiment().build_env(workers=0)
     try:
         model: Any = run.load_agent(env)
-        env.load_learned(run.state()["shaping"])
+        env.load_state_dict(run.state()["shaping"])  # as many rows as in training: what was counted, too
         kept = model.evolver.elites()
         if not len(kept.ids):
             raise ValueError(f"{run.path} keeps nothing yet: nobody was worth it, or training had just begun")
@@ -237,7 +237,7 @@ def _elsewhere(run: Run, model: Population, genomes: FloatArray, episodes: int, 
         return np.zeros((len(genomes), 0))
     env = run.experiment().build_env(split="eval", workers=0, seed=seed, alike=True)
     try:
-        env.load_learned(run.state()["shaping"])
+        env.load_state_dict(run.state()["shaping"])
         return np.asarray(rewards_elsewhere(model, env, genomes, range(seed, seed + episodes)), np.float64)
     finally:
         env.close()
