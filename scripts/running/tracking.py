@@ -195,20 +195,21 @@ class WandbWriter(KVWriter):
         self._run.log({name: wandb.Table(columns=[*rows[0]], data=data)})
 
     def pictures(self, folder: Path, paths: Sequence[Path]) -> None:
-        """Log pictures and clips below `folder` as "plots/NAME" and the like, all at once."""
+        """Log pictures below `folder` as "plots/NAME", clips as "videos/NAME_clip", all at once."""
         if self._run is not None and paths:
             self._try(lambda: self._log_pictures(folder, paths))
 
     def _log_pictures(self, folder: Path, paths: Sequence[Path]) -> None:
         import wandb
 
-        media = {path.relative_to(folder).with_suffix("").as_posix(): str(path) for path in paths}
-        self._run.log(
-            {
-                name: wandb.Video(path, format="gif") if path.endswith(".gif") else wandb.Image(path)
-                for name, path in media.items()
-            }
-        )
+        media: dict[str, Any] = {}
+        for path in paths:
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if path.suffix == ".gif":
+                media[f"{name}_clip"] = wandb.Video(str(path), format="gif")
+            else:
+                media[name] = wandb.Image(str(path))
+        self._run.log(media)
 
     def close(self) -> None:
         if self._run is None:
