@@ -89,10 +89,7 @@ def _run(composed: DictConfig, assembled: list[Experiment]) -> int:
         else:
             known = next((experiment for experiment in assembled if experiment.config == config), None)
             training = begin(known or assemble(config, choices(config, HydraConfig.get().runtime.choices)))
-        code = training.run()
-        if code == 0:
-            finish(training.directory.path, training.config)
-        return code
+        return training.run(finish)
     except (ValueError, RunDirectoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_START

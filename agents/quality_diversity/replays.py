@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,49 +17,61 @@ Picture = npt.NDArray[np.uint8]
 NOTHING: IntArray = np.zeros(0, np.int64)
 
 
-class Replay(NamedTuple):
-    """What came of playing n genomes again.
-
-    Attributes:
-        outcome: with the place after every step, (n, horizon, 2).
-        times: steps after which, or before which, pictures were taken, (k,).
-        clips: of each, its pictures, at most k; [] where there are none.
-    """
-
-    outcome: Outcome
-    times: IntArray
-    clips: list[list[Picture]]
-
-
-def replay(model: Population, genomes: FloatArray, pictures: int = 0, size: int = 160) -> Replay:
+def replay(model: Population, genomes: FloatArray) -> Outcome:
     """An episode of each, as they were evaluated: the episode of the model's own seed.
 
     Args:
         model: with environments.
         genomes: (n, D).
-        pictures: of a clip, at most, evenly over the longest episode; 0: none. Rows of
-            environments are drawn where these draw.
-        size: of pictures that worlds with compiled rules draw, in pixels; others have their own.
+
+    Returns:
+        What came of it, with the place after every step: paths are (n, horizon, 2).
     """
-    evaluator, env = model.evaluator, model.env
-    assert env is not None
-    every = np.arange(evaluator.horizon)
-    outcome = evaluator(genomes, every, NOTHING, env.step)
+    assert model.env is not None
+    outcome = model.evaluator(genomes, np.arange(model.evaluator.horizon), NOTHING, model.env.step)
     assert outcome is not None
-    if not pictures:
-        return Replay(outcome, NOTHING, [])
-    longest = int(outcome.lengths.max())
-    times: IntArray = np.unique(np.linspace(0, longest - 1, pictures).round().astype(np.int64))
-    if isinstance(evaluator, CompiledEvaluator):
-        films = evaluator.film(genomes, times, size)
-        over = [int((times < length).sum()) for length in outcome.lengths]
-        return Replay(outcome, times, [list(film[:last]) for film, last in zip(films, over, strict=True)])
-    clips: list[list[Picture]] = []
-    for start in range(0, len(genomes), env.num_envs):
-        film = Film(env, len(genomes[start : start + env.num_envs]), times)
-        evaluator(genomes[start : start + env.num_envs], every[:1], NOTHING, film.step)
-        clips += film.clips
-    return Replay(outcome, times, clips if all(clips) else [])
+    return outcome
+
+
+def film(
+    model: Population,
+    genomes: FloatArray,
+    lengths: npt.NDArray[Any],
+    pictures: int,
+    size: int,
+    build: Callable[[int], VecEnv],
+) -> list[list[Picture]]:
+    """The same episodes in pictures, taken at the same steps, more often while all still play.
+
+    Args:
+        model: with environments.
+        genomes: (n, D).
+        lengths: steps of their episodes, (n,).
+        pictures: of a clip, at most: evenly, or half of them before the shortest episode ends.
+        size: of pictures that worlds with compiled rules draw, in pixels; others have their own.
+        build: gives so many environments that draw, in the run's own stack; they are closed.
+
+    Raises:
+        ValueError: the environment draws nothing.
+    """
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    early = pictures // 2 if shortest < longest else 0
+    instants = [np.linspace(0, shortest - 1, early), np.linspace(0, longest - 1, pictures - early)]
+    times: IntArray = np.unique(np.concatenate(instants).round().astype(np.int64))
+    if isinstance(model.evaluator, CompiledEvaluator):
+        films = model.evaluator.film(genomes, times, size)
+        over = [int((times < length).sum()) for length in lengths]
+        return [list(each[:last]) for each, last in zip(films, over, strict=True)]
+    env = build(len(genomes))
+    try:
+        evaluator = _stepped(model, env, model.seed or 0)
+        camera = Camera(env, len(genomes), times)
+        evaluator(genomes, NOTHING, NOTHING, camera.step)
+    finally:
+        env.close()
+    if not all(camera.clips):
+        raise ValueError("the environment draws nothing")
+    return camera.clips
 
 
 def rewards_elsewhere(model: Population, env: VecEnv, genomes: FloatArray, seeds: Sequence[int]) -> FloatArray:
@@ -71,11 +83,9 @@ def rewards_elsewhere(model: Population, env: VecEnv, genomes: FloatArray, seeds
         genomes: (n, D).
         seeds: of the episodes.
     """
-    hidden, horizon = tuple(model.settings["hidden"]), model.settings["horizon"]
     paid = []
     for seed in seeds:
-        evaluator = SteppedEvaluator(env, model.senses, hidden, horizon=horizon, seed=seed)
-        outcome = evaluator(genomes, NOTHING, NOTHING, env.step)
+        outcome = _stepped(model, env, seed)(genomes, NOTHING, NOTHING, env.step)
         assert outcome is not None
         paid.append(outcome.rewards)
     return np.stack(paid, axis=1)
@@ -86,7 +96,12 @@ def is_certain(env: VecEnv) -> bool:
     return compiled_world(env)[0] is not None
 
 
-class Film:
+def _stepped(model: Population, env: VecEnv, seed: int) -> SteppedEvaluator:
+    hidden, horizon = tuple(model.settings["hidden"]), model.settings["horizon"]
+    return SteppedEvaluator(env, model.senses, hidden, horizon=horizon, seed=seed)
+
+
+class Camera:
     """Steps environments, and takes a picture of every row that still plays before some steps.
 
     Args:

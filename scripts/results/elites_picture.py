@@ -53,7 +53,8 @@ def draw_elites(
         if chart.picture is not None:
             places.imshow(chart.picture, extent=(*chart.edges[0], *chart.edges[1]), alpha=0.45)
         elif chart.ends is not None:
-            places.scatter(*chart.ends[:: max(1, len(chart.ends) // 20_000)].T, s=4, color=_GREY, linewidths=0)
+            x, y = chart.ends[:: max(1, len(chart.ends) // 20_000)].T
+            places.scatter(x, y, s=4, color=_GREY, linewidths=0)
         outline = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
         for row, index in enumerate(indices):
             walked = outcome.paths[row, : outcome.lengths[row]]

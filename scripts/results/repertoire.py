@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 import envs
 from agents.quality_diversity import History, Population, PopulationAgent, ancestry
-from agents.quality_diversity.replays import Picture, Replay, is_certain, replay, rewards_elsewhere
+from agents.quality_diversity.evaluators import Outcome
+from agents.quality_diversity.replays import Picture, film, is_certain, replay, rewards_elsewhere
 from foundation.checks import whole
 from foundation.files import folder_for, replace_json
 from foundation.naming import unknown
@@ -86,7 +87,7 @@ def show_repertoire(
     Args:
         run: of a population; its newest checkpoint is shown.
         elites: how many, at most.
-        episodes: others, for each; 1 or None in worlds without chance: there are none. None: 5.
+        episodes: others, for each; None: 5. None are played where all episodes are the same.
         gif: write the clip.
         seed: of the other episodes.
         out: the folder; None: RUN/repertoire.
@@ -101,42 +102,44 @@ def show_repertoire(
     if episodes is not None:
         whole("episodes", episodes, least=0)
     whole("seed", seed, least=0)
-    if not isinstance(run.agent, PopulationAgent):
+    if not keeps_repertoire(run):
         raise unknown("agent with a repertoire", run.choices["agent"], _populations())
     folder = folder_for(run.path / FOLDER if out is None else out, FILES)
-    env, note = _environments(run, elites, pictures=gif)
+    env = run.experiment().build_env(workers=0)
     try:
         model: Any = run.load_agent(env)
-        env.load_learned(run.state()["shaping"])
+        env.load_state_dict(run.state()["shaping"])  # as many rows as in training: what was counted, too
         kept = model.evolver.elites()
         if not len(kept.ids):
             raise ValueError(f"{run.path} keeps nothing yet: nobody was worth it, or training had just begun")
         areas = model.history.column("areas")[kept.ids]
         chosen = diverse(kept.rewards, kept.truths, areas, elites)
-        played = replay(model, kept.genomes[chosen], PICTURES if gif and not note else 0, SIZE)
-        elsewhere = np.zeros((len(chosen), 0))
-        if not is_certain(env):
-            elsewhere = _elsewhere(run, model, kept.genomes[chosen], ELSEWHERE if episodes is None else episodes, seed)
+        genomes = kept.genomes[chosen]
+        outcome = replay(model, genomes)
+        others = 0 if is_certain(env) else ELSEWHERE if episodes is None else episodes
+        elsewhere = _elsewhere(run, model, genomes, others, seed)
         names = tuple(getattr(env.unwrapped, "goals", ()))
         shown = [
-            _elite(model.history, played, elsewhere, row, int(index), kept, _area(names, int(areas[index])))
+            _elite(model.history, outcome, elsewhere, row, int(index), kept, _area(names, int(areas[index])))
             for row, index in enumerate(chosen)
         ]
         chart = _chart(env, model)
+        clips, note = _clips(run, model, genomes, outcome.lengths) if gif else ([], "not asked for (gif=false)")
     finally:
         env.close()
     folder.mkdir(parents=True, exist_ok=True)
     result = _summary(run.checkpoint.steps, model.evolver.evaluated, kept.rewards, shown)
-    labels = [f"{elite.index}    {short(elite.reward)}" for elite in shown]
-    draw_elites(folder / "elites.png", played.outcome, shown_rewards(shown), [e.index for e in shown], chart)
-    result["gif"], result["gif_note"] = None, note or ("" if gif else "not asked for (gif=false)")
-    if played.clips:
-        write_grid(folder / "elites.gif", _trimmed(run, played.clips), labels)
-        result["gif"] = "elites.gif"
-    elif gif and not note:
-        result["gif_note"] = "the environment draws nothing"
+    draw_elites(folder / "elites.png", outcome, _rewards(shown), [elite.index for elite in shown], chart)
+    result |= {"gif": "elites.gif" if clips else None, "gif_note": note}
+    if clips:
+        write_grid(folder / "elites.gif", clips, [f"{elite.index}    {short(elite.reward)}" for elite in shown])
     replace_json(folder / "repertoire.json", result)
     return result
+
+
+def keeps_repertoire(run: Run) -> bool:
+    """Is it a population's?"""
+    return isinstance(run.agent, PopulationAgent)
 
 
 def diverse(rewards: FloatArray, truths: FloatArray, areas: npt.NDArray[Any], count: int) -> IntArray:
@@ -153,7 +156,7 @@ def diverse(rewards: FloatArray, truths: FloatArray, areas: npt.NDArray[Any], co
     order = np.argsort(-rewards, kind="stable")
     first = [int(order[areas[order] == area][0]) for area in np.unique(areas[areas >= 0])] or [int(order[0])]
     first = sorted(first, key=lambda row: areas[row])[:count]
-    sound = np.isfinite(truths).all(axis=1)
+    sound = np.asarray(np.isfinite(truths).all(axis=1))
     places = np.where(sound[:, None], truths, 0.0)
     if sound.any():
         low, high = truths[sound].min(axis=0), truths[sound].max(axis=0)
@@ -174,11 +177,11 @@ def diverse(rewards: FloatArray, truths: FloatArray, areas: npt.NDArray[Any], co
 def describe(result: dict[str, Any]) -> str:
     """The table and what it comes to, for a terminal."""
     others = result["other_episodes"]
-    head = ("elite", "evaluation", "reward", "played again", "illusory", "place", "area", "generations", "steps")
+    head = ["elite", "evaluation", "reward", "played again", "illusory", "place", "area", "generations", "steps"]
     rows = [head]
     for elite in result["elites"]:
         rows.append(
-            (
+            [
                 str(elite["index"]),
                 str(elite["evaluation"]),
                 f"{elite['reward']:.3f}",
@@ -188,8 +191,11 @@ def describe(result: dict[str, Any]) -> str:
                 elite["area"] or "",
                 str(elite["generations"]),
                 str(elite["length"]),
-            )
+            ]
         )
+    if others:  # then "played again" is elsewhere
+        for row, cell in zip(rows, ["same episode", *(f"{e['again']:.3f}" for e in result["elites"])], strict=True):
+            row.insert(3, cell)
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     where = f"{others} other episodes each" if others else "the same episode"
@@ -202,36 +208,43 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def shown_rewards(shown: Sequence[Elite]) -> tuple[FloatArray, FloatArray]:
+def _rewards(shown: Sequence[Elite]) -> tuple[FloatArray, FloatArray]:
     """Rewards when they were kept, and played again: (n,) each."""
     return np.array([elite.reward for elite in shown]), np.array([elite.replayed for elite in shown])
 
 
-def _environments(run: Run, rows: int, *, pictures: bool) -> tuple[ShapedVecEnv, str]:
-    """Those of training, with pictures where they can be had; why there are none, or ""."""
-    experiment = run.experiment()
+def _clips(
+    run: Run, model: Population, genomes: FloatArray, lengths: npt.NDArray[Any]
+) -> tuple[list[list[Picture]], str]:
+    """Pictures of each, all of one size, and ""; or none, and why: that spoils nothing else."""
+
+    def build(rows: int) -> ShapedVecEnv:
+        env = run.experiment().build_env(n_envs=rows, workers=0, render_mode="rgb_array", publishing_only=True)
+        env.load_learned(run.state()["shaping"])
+        return env
+
     try:
-        return experiment.build_env(n_envs=rows, workers=0, render_mode="rgb_array" if pictures else None), ""
+        clips = film(model, genomes, lengths, PICTURES, SIZE, build)
+        frames = iter(envs.trim(run.config.env.id, [picture for clip in clips for picture in clip]))
+        return [[next(frames) for _ in clip] for clip in clips], ""
     except Exception as error:
-        if not pictures:
-            raise
-        return run.experiment().build_env(n_envs=rows, workers=0), f"the environment cannot be built to draw: {error}"
+        return [], f"{error}"
 
 
 def _elsewhere(run: Run, model: Population, genomes: FloatArray, episodes: int, seed: int) -> FloatArray:
     """Rewards of other episodes, (n, episodes)."""
     if not episodes:
         return np.zeros((len(genomes), 0))
-    env = run.experiment().build_env(split="eval", n_envs=len(genomes), workers=0, seed=seed, alike=True)
+    env = run.experiment().build_env(split="eval", workers=0, seed=seed, alike=True)
     try:
-        env.load_learned(run.state()["shaping"])
-        return rewards_elsewhere(model, env, genomes, range(seed, seed + episodes))
+        env.load_state_dict(run.state()["shaping"])
+        return np.asarray(rewards_elsewhere(model, env, genomes, range(seed, seed + episodes)), np.float64)
     finally:
         env.close()
 
 
 def _elite(
-    history: History, played: Replay, elsewhere: FloatArray, row: int, index: int, kept: Any, area: str | None
+    history: History, outcome: Outcome, elsewhere: FloatArray, row: int, index: int, kept: Any, area: str | None
 ) -> Elite:
     evaluation = int(kept.ids[index])
     line = ancestry(history.column("parents"), evaluation)
@@ -243,8 +256,8 @@ def _elite(
         area=area,
         generations=len(line) - 1,
         ancestors=line[:-1].tolist(),
-        again=float(played.outcome.rewards[row]),
-        length=int(played.outcome.lengths[row]),
+        again=float(outcome.rewards[row]),
+        length=int(outcome.lengths[row]),
         elsewhere=elsewhere[row].tolist(),
     )
 
@@ -256,7 +269,7 @@ def _area(names: tuple[str, ...], area: int) -> str | None:
 
 
 def _summary(steps: int, evaluations: int, kept: FloatArray, shown: Sequence[Elite]) -> dict[str, Any]:
-    rewards, replayed = shown_rewards(shown)
+    rewards, replayed = _rewards(shown)
     return {
         "trained_steps": steps,
         "evaluations": evaluations,
@@ -276,12 +289,6 @@ def _chart(env: ShapedVecEnv, model: Population) -> Chart:
     if hasattr(world, "shown"):
         return Chart(picture=world.pictures(world.start[None], 480)[0], edges=world.shown)
     return Chart(ends=model.history.column("truths").astype(np.float64))
-
-
-def _trimmed(run: Run, clips: list[list[Picture]]) -> list[list[Picture]]:
-    """All of one size, fit for a clip."""
-    frames = iter(envs.trim(run.config.env.id, [picture for clip in clips for picture in clip]))
-    return [[next(frames) for _ in clip] for clip in clips]
 
 
 def _populations() -> list[str]:

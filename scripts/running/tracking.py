@@ -67,6 +67,19 @@ class RunLogger(Logger):
             if isinstance(output, WandbWriter):
                 output.table(name, path)
 
+    def pictures(self, folder: Path, paths: Sequence[Path]) -> None:
+        """Hand PNGs and GIFs of a run directory to W&B, where there is one, by their place."""
+        for output in self.output_formats:
+            if isinstance(output, WandbWriter):
+                output.pictures(folder, paths)
+
+    def close_files(self) -> None:
+        """Close everything but W&B, which is still to be handed what a run's end makes."""
+        for output in self.output_formats:
+            if not isinstance(output, WandbWriter):
+                output.close()
+        self.output_formats = [output for output in self.output_formats if isinstance(output, WandbWriter)]
+
     def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
         if key == EPISODES:
             self._few = value < WINDOW
@@ -180,6 +193,23 @@ class WandbWriter(KVWriter):
             rows = list(csv.reader(file))
         data = [[_number(cell) for cell in row] for row in rows[1 : _ROWS + 1]]
         self._run.log({name: wandb.Table(columns=[*rows[0]], data=data)})
+
+    def pictures(self, folder: Path, paths: Sequence[Path]) -> None:
+        """Log pictures below `folder` as "plots/NAME", clips as "videos/NAME_clip", all at once."""
+        if self._run is not None and paths:
+            self._try(lambda: self._log_pictures(folder, paths))
+
+    def _log_pictures(self, folder: Path, paths: Sequence[Path]) -> None:
+        import wandb
+
+        media: dict[str, Any] = {}
+        for path in paths:
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if path.suffix == ".gif":
+                media[f"{name}_clip"] = wandb.Video(str(path), format="gif")
+            else:
+                media[name] = wandb.Image(str(path))
+        self._run.log(media)
 
     def close(self) -> None:
         if self._run is None:

@@ -12,7 +12,7 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,14 +170,30 @@ class Training:
         self._error: str | None = None
         self.losses = Losses()
         self.episodes = FinishedEpisodes(self.config.stop_at_success)
+        self.logger: Any = None  # until it runs
         self._remarks: dict[str, str] = {}  # of parts of the reward, at the end
 
-    def run(self) -> int:
-        """Learn until the end. Writes summary.json whatever happens; returns the exit code."""
+    def run(self, finish: Callable[[Path, RunConfig], Sequence[Path]] | None = None) -> int:
+        """Learn until the end. Writes summary.json whatever happens; returns the exit code.
+
+        Args:
+            finish: what follows in a run that was trained whole: its directory and configuration ->
+                the pictures that it made there, for W&B.
+        """
+        try:
+            code = self._run()
+            if code == 0 and finish is not None:
+                self.logger.pictures(self.directory.path, finish(self.directory.path, self.config))
+            return code
+        finally:
+            if self.logger is not None:
+                self.logger.close()
+
+    def _run(self) -> int:
         resumed = self._resumed
         state = {} if resumed is None else resumed.state()
         print(f"run directory: {self.directory.path}", flush=True)
-        self.logger = logger = make_logger(
+        logger = self.logger = make_logger(
             self.directory.path,
             settings(self.config.tracking),
             config=to_container(self.config),
@@ -206,7 +222,7 @@ class Training:
             self._close_env()
             for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
                 logger.table(f"messages/{table.parent.name}", table)
-            logger.close()
+            logger.close_files()
             if self.losses.lost and status == "finished":
                 self._error = self.losses.told()
             self._write_summary(status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,6 +72,62 @@ def test_shares_of_the_budget_are_what_was_chosen_whatever_the_emitters_batch(na
     else:  # a covariance may have come to its end, and then the chunk
         assert exploited <= 300 * (chunks[EXPLOIT] + 1)
     assert explored == pytest.approx(320 * chunks[EXPLORE] + 20, abs=320)
+
+
+BATCHES = {2: "fitness", 6: "cma_es", 9: "novelty", 25: "fitness"}
+"""Members of an emitter -> its kind: steps of 4, 6, 18 and 50 evaluations."""
+
+
+@pytest.mark.parametrize("members", BATCHES)
+def test_what_the_bandit_chooses_costs_a_chunk_whatever_the_emitters_batch(members: int) -> None:
+    """Of two arms with batches of 40 and of 4 to 50, neither gets more than it was chosen for."""
+    emitting = Emitting(kind=BATCHES[members], population=members, scheduler="mab", window=10_000, bootstrap=False)
+    evolver = Serene(SIZE, 9000, settings=Search(population=20, chunk=300, sigma=0.2), emitting=emitting)
+    begun: list[tuple[str, int]] = []
+    choose = evolver.scheduler.choose
+
+    def noted(random: np.random.Generator, left: float) -> str:
+        begun.append((choose(random, left), evolver.evaluated))
+        return begun[-1][0]
+
+    evolver.scheduler.choose = noted  # type: ignore[method-assign]
+    search(evolver, player=lambda genomes: play(genomes, radius=0.4))
+    spent: Counter[str] = Counter()
+    for (kind, start), (_, end) in pairwise(begun):
+        step = 40 if kind == EXPLORE else emitting.batch
+        ended_early = kind == EXPLOIT and emitting.kind == "cma_es" and end - start < 300
+        assert 300 <= end - start < 300 + step or ended_early, kind
+        spent[kind] += end - start
+    chosen = Counter(kind for kind, _ in begun[:-1])
+    assert min(chosen.values()) >= 2, "of 27 or so UCB1 gives ln 27 / (1 + ε)² to an arm that is worth 1 less"
+    if emitting.kind != "cma_es":
+        share = spent[EXPLOIT] / sum(spent.values())
+        assert share == pytest.approx(chosen[EXPLOIT] / len(begun[:-1]), abs=0.06)
+
+
+def test_an_arm_that_was_worth_nothing_at_first_is_tried_again_and_wins_when_it_pays() -> None:
+    scheduler, random = make_scheduler("mab"), np.random.default_rng(0)
+    made = []
+    for chunk in range(400):
+        kind = scheduler.choose(random, 1.0)
+        made.append(kind)
+        found = (0, 3) if kind == EXPLORE else (3, 0 if chunk >= 100 else 3)
+        scheduler.learn(kind, *(found if kind == EXPLOIT or chunk < 100 else (0, 0)))
+    assert made[0] == EXPLOIT, "it is new"
+    assert 3 <= made[:100].count(EXPLOIT) < 30
+    assert made[-100:].count(EXPLOIT) > 70
+
+
+def test_an_emitter_is_judged_by_steps_that_it_had_before_it_waits_for_a_turn() -> None:
+    """Who is new has improved in its bootstrap: it is no 0 among those that had time to improve."""
+    emitting = Emitting(window=10_000, scheduler="mab")
+    evolver = Serene(SIZE, 9000, settings=Search(population=20, chunk=300, sigma=0.2), emitting=emitting)
+    fresh: list[Emitter] = []
+    while evolver.left:
+        evolver.tell(play(evolver.ask(1000), radius=0.4))
+        fresh += [emitter for emitter in evolver.emitters if emitter.steps == emitting.bootstrap_steps]
+    assert len({id(emitter) for emitter in fresh}) > 5
+    assert all(emitter.improvement > 0 for emitter in fresh)
 
 
 # An emitter ---------------------------------------------------------------------------------------

@@ -115,6 +115,22 @@ def test_pictures_are_of_the_states(card):
     assert venv.views(states[:0, -1], 32).shape == (0, 32, 32, 3)
 
 
+def test_pictures_for_people_show_places_where_they_say(card):
+    venv = make(card)
+    played = venv.rollouts(genomes_for(venv, 30, seed=3), venv.hidden, [venv.max_episode_steps - 1])
+    places, pictures = played.positions[:, 0], venv.pictures(played.states[:, 0], 200).astype(int)
+    (left, right), (bottom, top) = venv.shown
+    columns = np.clip((places[:, 0] - left) / (right - left) * 200, 0, 199).astype(int)
+    rows = np.clip((top - places[:, 1]) / (top - bottom) * 200, 0, 199).astype(int)
+    apart = np.hypot(rows - np.roll(rows, 1), columns - np.roll(columns, 1)) > 40
+    assert apart.sum() > 5
+    mine = pictures[np.arange(30), rows, columns]
+    others = np.roll(pictures, 1, axis=0)[np.arange(30), rows, columns]
+    assert (np.abs(mine - others).max(axis=1) > 40)[apart].mean() > 0.7, "who is there is drawn there"
+    venv.reset()
+    np.testing.assert_array_equal(venv.frame(0), venv.pictures(venv.start[None])[0])
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
