@@ -188,7 +188,7 @@ class RunConfig:
     stop_at_success: float | None = None  # end where the last 100 episodes succeeded so often; null: never
     n_envs: int | None = None  # environments side by side; null: as many as the agent learns best with
     workers: Any = 0  # processes to spread them over; 0: this one; auto: as many as pay; ray, ray:N: actors
-    checkpoint_every: int = 10_000  # environment steps between checkpoints
+    checkpoint_every: int | None = None  # environment steps between checkpoints; null: see RUN_OPTIONS
     keep_checkpoints: int = 2  # so many of the newest stay; more to play against past selves
     run_dir: str | None = None  # null: runs/<env>-<shaping>-<agent>-s<seed>-<time>
     resume: str | None = None  # a run directory to go on with; everything else comes from it
@@ -209,7 +209,7 @@ RUN_OPTIONS: Mapping[str, str] = {
     "stop_at_success": "end as soon as this share of the last 100 episodes succeeded, such as 0.9 (never)",
     "n_envs": "environments side by side (the agent's wish: 32 for ppo and maskable_ppo, more for lucy, else 8)",
     "workers": "processes to spread them over; auto: as many as pay; ray, ray:N: episodes elsewhere (0: this one)",
-    "checkpoint_every": "environment steps between checkpoints (10000)",
+    "checkpoint_every": "environment steps between checkpoints (10000, more where writing would take over 5 % of the time)",
     "keep_checkpoints": "so many of the newest checkpoints stay (2)",
     "run_dir": "where the run goes (runs/<env>-<shaping>-<agent>-s<seed>-<time>)",
     "resume": "a run directory to go on with; only total_timesteps and trust may be given beside it",

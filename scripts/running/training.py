@@ -46,6 +46,11 @@ from shaping import ShapedVecEnv
 
 _RESEED = 1_000_003  # far from every seed that make_vec gives an environment without a state of its own
 
+CHECKPOINT_STEPS = 10_000
+CHECKPOINT_SHARE = 0.05
+"""Where `checkpoint_every` is not given: steps between checkpoints, and how much of the time they may
+take; what has learned in milliseconds is soon learned again."""
+
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 
 
@@ -448,6 +453,8 @@ class Boundary(BaseCallback):
         self.console = ConsoleProgress(training.total, training.model.num_timesteps)
         self.step = training.model.num_timesteps  # at the last rollout's start
         self.weights_are_whole = True  # False while an update changes them
+        self._checkpoint_time = time.monotonic()
+        self._checkpoint_seconds = 0.0  # that writing it took
         self._checkpoint_step = -1 if training._resumed is None else training._resumed.checkpoint.steps
         self._row_step = self.step
         self._row_every = training.row_every
@@ -462,15 +469,26 @@ class Boundary(BaseCallback):
         self.step, self.weights_are_whole = steps, True
         if self._row_every is not None and steps - self._row_step >= self._row_every:
             self._write_row()
-        if self._checkpoint_step < 0 or steps - self._checkpoint_step >= training.config.checkpoint_every:
+        if self._checkpoint_is_due(steps):
+            began = time.monotonic()
             training.refuse_broken_weights()
             training.save()
-            self._checkpoint_step = steps
+            self._checkpoint_step, self._checkpoint_time = steps, time.monotonic()
+            self._checkpoint_seconds = self._checkpoint_time - began
         self.console.update(steps, training.task_return(), training.success_rate())
         if training.interrupted_by is not None:
             raise _StopTraining
         if training.episodes.reached is not None:
             raise _Skilled
+
+    def _checkpoint_is_due(self, steps: int) -> bool:
+        every = self.training.config.checkpoint_every
+        if self._checkpoint_step < 0:
+            return True
+        if steps - self._checkpoint_step < (CHECKPOINT_STEPS if every is None else every):
+            return False
+        wait = self._checkpoint_seconds / CHECKPOINT_SHARE if every is None else 0.0
+        return time.monotonic() - self._checkpoint_time >= wait
 
     def _on_step(self) -> bool:
         dones = self.locals["dones"]

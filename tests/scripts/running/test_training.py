@@ -506,3 +506,21 @@ def test_a_language_model_that_is_killed_costs_annotations_and_not_the_run(
     assert 0.0 in available
     assert available[-1] == 1.0
     assert answered[-1] > answered[available.index(0.0)]
+
+
+@pytest.mark.parametrize(("asked", "most"), [((), 2), (("checkpoint_every=128",), 99)])
+def test_checkpoints_that_take_long_are_few_unless_their_steps_are_given(tmp_path, monkeypatch, asked, most):
+    monkeypatch.setattr(training, "CHECKPOINT_STEPS", 64)
+    written = []
+    save = training.Training.save
+
+    def slow(self):
+        written.append(self.model.num_timesteps)
+        save(self)
+        time.sleep(0.3)  # of training that is over before 0.3 / .05 s are
+
+    monkeypatch.setattr(training.Training, "save", slow)
+    assert train(tmp_path / "run", "shaping=none", "total_timesteps=640", *asked) == 0
+    assert written[-1] == newest(tmp_path / "run") == 640  # the end is kept in any case
+    assert len(written) <= most
+    assert len(written) >= (640 // 128 if asked else 2)
