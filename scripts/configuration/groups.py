@@ -209,7 +209,7 @@ RUN_OPTIONS: Mapping[str, str] = {
     "stop_at_success": "end as soon as this share of the last 100 episodes succeeded, such as 0.9 (never)",
     "n_envs": "environments side by side (the agent's wish: 32 for ppo and maskable_ppo, more for lucy, else 8)",
     "workers": "processes to spread them over; auto: as many as pay; ray, ray:N: episodes elsewhere (0: this one)",
-    "checkpoint_every": "environment steps between checkpoints (10000, more where writing would take over 5 % of the time)",
+    "checkpoint_every": "steps between checkpoints (10000, more where writing would take over 5 % of the time)",
     "keep_checkpoints": "so many of the newest checkpoints stay (2)",
     "run_dir": "where the run goes (runs/<env>-<shaping>-<agent>-s<seed>-<time>)",
     "resume": "a run directory to go on with; only total_timesteps and trust may be given beside it",

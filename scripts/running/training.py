@@ -48,8 +48,8 @@ _RESEED = 1_000_003  # far from every seed that make_vec gives an environment wi
 
 CHECKPOINT_STEPS = 10_000
 CHECKPOINT_SHARE = 0.05
-"""Where `checkpoint_every` is not given: steps between checkpoints, and how much of the time they may
-take; what has learned in milliseconds is soon learned again."""
+"""Where `checkpoint_every` is not given: steps between checkpoints, and the share of time that they
+may take; what was learned in milliseconds is soon learned again."""
 
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 
