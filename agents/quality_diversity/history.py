@@ -32,11 +32,12 @@ class History:
 
     Args:
         extent: of the grid of coverage; None: no coverage is told.
+        downward: the second number of a place grows downward, for pictures.
         bins: of the grid, along each side.
     """
 
-    def __init__(self, extent: Extent | None, bins: int) -> None:
-        self.extent, self.bins = extent, bins
+    def __init__(self, extent: Extent | None, bins: int, *, downward: bool = False) -> None:
+        self.extent, self.bins, self.downward = extent, bins, downward
         self.count = 0
         self.purposes: list[str] = []
         """Names of what evaluations were for, in the order in which they came."""
@@ -120,6 +121,7 @@ class History:
         arrays: dict[str, Any] = {name: self.column(name) for name in COLUMNS}
         arrays |= {f"elites/{name}": rows for name, rows in elites._asdict().items()}
         arrays["extent"] = np.zeros((0, 2)) if self.extent is None else np.array(self.extent, np.float64)
+        arrays["downward"] = np.array(self.downward)
         arrays["names"] = np.array(self.purposes, dtype=np.str_)
         np.savez_compressed(path, **arrays)
 

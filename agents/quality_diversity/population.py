@@ -70,7 +70,7 @@ class Population(Algorithm):
         sizes = {"steps": given["horizon"], "genome": self.network.size, "pixels": given["pixels"]}
         self.descriptor = make_descriptor(given["descriptor"], **sizes)
         self.evolver = make_search(self.search, given, self.network.size, self.descriptor, extent, self.seed or 0)
-        self.history = History(extent, given["bins"])
+        self.history = History(extent, given["bins"], downward=self.senses.downward)
         self._evaluator: Evaluator | None = None
         self.asked: FloatArray = np.zeros((0, self.network.size))
         self.outcome: Outcome | None = None

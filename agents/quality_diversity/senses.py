@@ -108,6 +108,11 @@ class Senses:
         return sides if all(0 < high - low < WIDEST for low, high in sides) else None
 
     @property
+    def downward(self) -> bool:
+        """Does the second number of a place grow downward, as on NetHack's screen?"""
+        return self._entry in USUAL_PLACES
+
+    @property
     def draws(self) -> bool:
         """Is there a picture?"""
         return bool(self._grid)

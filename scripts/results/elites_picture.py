@@ -30,11 +30,13 @@ class Chart:
         picture: (h, w, 3); None: there is none.
         edges: positions at its edges, ((left, right), (bottom, top)).
         ends: where episodes ended, (n, 2), where there is no picture.
+        downward: the second number of a place grows downward.
     """
 
     picture: Picture | None = None
     edges: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 1.0), (0.0, 1.0))
     ends: FloatArray | None = None
+    downward: bool = False
 
 
 def draw_elites(
@@ -65,6 +67,8 @@ def draw_elites(
                 str(index), walked[-1], xytext=(5, 4), textcoords="offset points", fontsize=8, bbox=outline, zorder=9
             )
         places.set_title("Paths of elites")
+        if chart.downward:
+            places.invert_yaxis()
         places.grid(visible=False)
         places.set_aspect("equal", adjustable="box" if chart.picture is not None else "datalim")
         _draw_rewards(bars, rewards, indices)

@@ -288,7 +288,7 @@ def _chart(env: ShapedVecEnv, model: Population) -> Chart:
     world: Any = env.unwrapped
     if hasattr(world, "shown"):
         return Chart(picture=world.pictures(world.start[None], 480)[0], edges=world.shown)
-    return Chart(ends=model.history.column("truths").astype(np.float64))
+    return Chart(ends=model.history.column("truths").astype(np.float64), downward=model.history.downward)
 
 
 def _populations() -> list[str]:

@@ -38,6 +38,7 @@ def draw_repertoire(file: Path, path: Path) -> Path:
                 np.array(saved["parents"]) if "parents" in saved else np.full(len(saved["rewards"]), -1)
             )
             kept, paid = np.array(saved["elites/truths"]), np.array(saved["elites/rewards"])
+            downward = "downward" in saved and bool(saved["downward"])
             names = [str(name) for name in saved["names"]]
         except KeyError as error:
             raise ValueError(f"{file} is none of a population's: it has no {error}") from error
@@ -46,6 +47,8 @@ def draw_repertoire(file: Path, path: Path) -> Path:
     line = ancestry(columns["parents"], int(np.argmax(rewards))) if finite else np.zeros(0, np.int64)
     with panels(path, 6, 4.0, 3.7) as (_, (places, growth, budget, areas, count, past)):
         _draw_places(places, columns, kept, paid, line)
+        if downward:
+            places.invert_yaxis()
         _draw_growth(growth, columns)
         _draw_budget(budget, columns["purposes"], names)
         _draw_areas(areas, columns)
