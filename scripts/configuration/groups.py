@@ -208,7 +208,7 @@ RUN_OPTIONS: Mapping[str, str] = {
     "total_timesteps": "environment steps of the run (the environment's own default)",
     "stop_at_success": "end as soon as this share of the last 100 episodes succeeded, such as 0.9 (never)",
     "n_envs": "environments side by side (the agent's wish: 32 for ppo and maskable_ppo, more for lucy, else 8)",
-    "workers": "processes to spread them over; auto: as many as pay; ray, ray:N: whole episodes elsewhere (0: this one)",
+    "workers": "processes to spread them over; auto: as many as pay; ray, ray:N: episodes elsewhere (0: this one)",
     "checkpoint_every": "environment steps between checkpoints (10000)",
     "keep_checkpoints": "so many of the newest checkpoints stay (2)",
     "run_dir": "where the run goes (runs/<env>-<shaping>-<agent>-s<seed>-<time>)",
