@@ -1,7 +1,7 @@
 # make train [ARGS="..."]   sets up .venv if need be and trains;  make help  lists the rest.
 #
 # Variables: PYTHON=/path/to/python3.11   TORCH_INDEX_URL=<package index with the torch build you want>   PYTEST_WORKERS=2
-#   EXTRAS=mujoco,hdf5 (optional parts: gymnasium's MuJoCo tasks, Minari's datasets; also installed into a .venv that is there)
+#   EXTRAS=mujoco,hdf5,ray (optional parts: gymnasium's MuJoCo tasks, Minari's datasets, workers=ray; also installed into a .venv that is there)
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help

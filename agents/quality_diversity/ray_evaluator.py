@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import cycle, pairwise
 from typing import Any, Protocol
 
@@ -218,7 +218,7 @@ class RayEvaluator:
 
 def _cluster(actors: int | None) -> Any:
     """The module `ray`, connected."""
-    if importlib.util.find_spec("ray") is None:
+    if find_spec("ray") is None:
         raise ValueError("workers=ray needs Ray, which is not installed: run `make setup EXTRAS=ray`")
     import ray
 

@@ -42,6 +42,25 @@ def test_rows_that_are_alike_play_the_same_episodes_and_others_do_not(env_id: st
     np.testing.assert_array_equal(apart[0], alike[0][0])
 
 
+@pytest.mark.parametrize("env_id", ["MiniHack-Room-Random-5x5-v0", "CartPole-v1", "RocketShoot-v0"])
+def test_no_two_rows_in_any_processes_play_one_episode_unless_they_are_asked_to(env_id: str) -> None:
+    def seeds(workers: int, alike: bool) -> list[int]:
+        venv = envs.make_vec(env_id, 4, seed=5, workers=workers, alike=alike)
+        try:
+            found = []
+            for _ in range(2):
+                venv.reset()
+                found += [int(info["episode_seed"]) for info in venv.reset_infos]
+            return found
+        finally:
+            venv.close()
+
+    apart, alike = seeds(1, False), seeds(1, True)
+    assert len(set(apart)) == 8
+    assert [len(set(alike[:4])), len(set(alike[4:])), len(set(alike))] == [1, 1, 2]
+    assert (apart, alike) == (seeds(0, False), seeds(0, True))
+
+
 def test_the_stock_path_cannot() -> None:
     with pytest.raises(ValueError, match="leave it out"):
         envs.make_vec("MiniHack-Room-Random-5x5-v0", 2, alike=True, stock=True)

@@ -31,7 +31,6 @@ class Mortal(gymnasium.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         self._state = self.np_random.normal(size=2)
-        self._steps = 0
         return self._state.astype(np.float32), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -41,8 +40,7 @@ class Mortal(gymnasium.Env[Any, Any]):
         if push > self._deadly and mine != self._spared:
             os.kill(mine, signal.SIGKILL)
         self._state = np.clip(self._state + [push, 0.1], -10.0, 10.0)
-        self._steps += 1
-        return self._state.astype(np.float32), push, False, self._steps == 10, {}
+        return self._state.astype(np.float32), push, False, False, {}
 
     def _leave_trace(self, folder: Path) -> None:
         trace = folder / str(os.getpid())
@@ -53,4 +51,4 @@ class Mortal(gymnasium.Env[Any, Any]):
                 time.sleep(0.02)
 
 
-gymnasium.register("Mortal-v0", Mortal)
+gymnasium.register("Mortal-v0", Mortal, max_episode_steps=10)

@@ -48,6 +48,30 @@ def test_every_genome_plays_the_same_episode_whatever_the_number_of_rows() -> No
     assert few.evolver.evaluated == 90
 
 
+@pytest.mark.parametrize(
+    ("env_id", "kwargs", "settings"),
+    [
+        ("MiniHack-Room-Random-5x5-v0", {"max_episode_steps": 8}, {"keys": ["blstats"]}),
+        ("CartPole-v1", {"max_episode_steps": 20}, {}),
+    ],
+)
+def test_a_population_in_worker_processes_is_the_population_without(
+    env_id: str, kwargs: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    models = []
+    for workers in (0, 1):
+        env = stack(4, env_id, workers=workers, **kwargs)
+        models.append(learned(env, **{**settings, "evaluations": 24, "population": 8, "chunk": 8}))
+        env.close()
+    here, there = models
+    assert there.num_timesteps == here.num_timesteps
+    assert len(np.unique(here.history.column("truths"), axis=0)) > 1
+    for column in ("rewards", "truths", "middles"):
+        np.testing.assert_array_equal(here.history.column(column), there.history.column(column))
+    for kept, same in zip(here.evolver.elites(), there.evolver.elites(), strict=True):
+        np.testing.assert_array_equal(kept, same)
+
+
 def test_what_is_told_of_the_best_is_what_it_does() -> None:
     env = stack()
     model = learned(env)

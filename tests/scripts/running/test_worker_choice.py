@@ -86,11 +86,41 @@ def test_a_run_with_auto_is_the_run_without(tmp_path, capfd, env):
     assert "workers=auto: " in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("given", ["some", "1.5", "-1", "33"])
+@pytest.mark.parametrize("given", ["some", "1.5", "-1", "33", "ray:0", "ray:", "ray:x", "rays"])
 def test_what_is_no_number_of_workers_is_refused(tmp_path, capfd, given):
     run = tmp_path / "run"
     assert main(["env=classic/cartpole", *QUIET, f"workers={given}", f"run_dir={run}"]) == 2
     assert "workers" in capfd.readouterr().err
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["agent=ppo"], "workers=ray:2 plays whole episodes elsewhere, and ppo steps them here; use workers=N"),
+        (["agent=serene", "shaping=count"], "give shaping=none"),
+        (["agent=serene", "shaping.task_transforms=[clip]"], "give shaping=none"),
+        (["agent=serene", "shaping.episode.name=outcome_only"], "give shaping=none"),
+    ],
+)
+def test_episodes_are_played_elsewhere_for_whoever_plays_whole_ones_of_the_task_alone(
+    tmp_path, capfd, words, message, monkeypatch
+):
+    monkeypatch.setattr("envs.make_vec", lambda *_, **__: pytest.fail("it was built"))
+    run = tmp_path / "run"
+    line = ["env=classic/cartpole", *QUIET[:3], "shaping=none", *words, "workers=ray:2", f"run_dir={run}"]
+    line = [word for word in line if word != "shaping=none" or "shaping=count" not in line]
+    assert main(line) == 2
+    assert message in capfd.readouterr().err
+    assert not run.exists()
+
+
+def test_without_ray_there_are_no_actors_and_how_to_get_it_is_said(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("agents.quality_diversity.ray_evaluator.find_spec", lambda _: None)
+    run = tmp_path / "run"
+    line = ["env=classic/cartpole", *QUIET[:3], "shaping=none", "agent=novelty_search", "workers=ray", f"run_dir={run}"]
+    assert main(line) == 2
+    assert "make setup EXTRAS=ray" in capfd.readouterr().err
     assert not run.exists()
 
 
