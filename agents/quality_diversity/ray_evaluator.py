@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import cycle, pairwise
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -151,10 +151,10 @@ class RayEvaluator:
     ) -> None:
         """Play what has no outcome yet; actors that die over it are replaced."""
         missing = [index for index, outcome in enumerate(outcomes) if outcome is None]
-        calls = [
-            (index, actor, actor.play.remote(slices[index], times, frames))
-            for index, actor in zip(missing, cycle(self.actors))
-        ]
+        calls = []
+        for index in missing:
+            actor = self.actors[index % len(self.actors)]
+            calls.append((index, actor, actor.play.remote(slices[index], times, frames)))
         died: list[Any] = []
         for index, actor, call in calls:
             try:

@@ -19,7 +19,7 @@ class Mortal(gymnasium.Env[Any, Any]):
     Args:
         folder: where its first step in a process leaves a file of that process's id; "": nowhere.
         wait: seconds that it then waits for a file "go" there; 0 for none.
-        deadly: an action above this kills the process, unless it is `spared`.
+        deadly: a first action above this kills the process, unless it is `spared`.
         spared: the process that is spared.
     """
 
@@ -31,13 +31,15 @@ class Mortal(gymnasium.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         self._state = self.np_random.normal(size=2)
+        self._first = True
         return self._state.astype(np.float32), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         push, mine = float(action[0]), os.getpid()
         if self._folder and mine != self._spared:
             self._leave_trace(Path(self._folder))
-        if push > self._deadly and mine != self._spared:
+        first, self._first = self._first, False
+        if first and push > self._deadly and mine != self._spared:
             os.kill(mine, signal.SIGKILL)
         self._state = np.clip(self._state + [push, 0.1], -10.0, 10.0)
         return self._state.astype(np.float32), push, False, False, {}
