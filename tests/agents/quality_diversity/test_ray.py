@@ -172,10 +172,10 @@ def test_the_search_goes_on_without_what_failed_and_never_keeps_it() -> None:
     assert 0 < failed < 60
     assert model.evolver.evaluated == 60
     assert np.isneginf(model.history.column("rewards")).sum() == failed
-    genomes, rewards, _, truths = model.evolver.elites()
-    assert len(genomes)
-    assert np.isfinite(rewards).all()
-    assert np.isfinite(truths).all()
+    kept = model.evolver.elites()
+    assert len(kept.genomes)
+    assert np.isfinite(kept.rewards).all()
+    assert np.isfinite(kept.truths).all()
     assert all(np.isfinite(episode["r"]) for episode in model.ep_info_buffer or ())
 
 
