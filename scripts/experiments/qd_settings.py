@@ -21,4 +21,4 @@ def search(env: str, agent: str, *overrides: str, budget: int = BUDGET) -> tuple
     Worlds are deterministic: one episode evaluates.
     """
     settings = (f"agent.{setting}" for setting in (f"evaluations={budget}", *overrides))
-    return (f"env={env}", "shaping=none", "evaluate_episodes=1", f"agent={agent}", *settings)
+    return (f"env={env}", "shaping=none", "evaluate_episodes=1", "gif=false", f"agent={agent}", *settings)
