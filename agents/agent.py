@@ -140,6 +140,9 @@ class Agent(ABC):
         """
         raise ValueError(f"workers=ray plays whole episodes elsewhere, and {self.name} steps them here; use workers=N")
 
+    def close(self, model: Any) -> None:  # noqa: B027 - optional
+        """A run is over: end what `model` holds beside itself, such as processes elsewhere."""
+
     def save(self, model: Any, folder: Path) -> None:
         """Write all its files into an empty folder: whatever a resume needs."""
         model.save(folder / AGENT_FILE)

@@ -206,6 +206,9 @@ class PopulationAgent(Agent):
         super().refuse(env, config)
         return self._model(env, config, seed=seed, threads=threads)
 
+    def close(self, model: Any) -> None:
+        model.close()
+
     def save(self, model: Any, folder: Path) -> None:
         super().save(model, folder)
         write_state(model.evolver.state_dict(), folder / POPULATION_FILE)

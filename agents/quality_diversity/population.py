@@ -140,6 +140,12 @@ class Population(Algorithm):
         )
         self.evaluator = RayEvaluator(self.evaluator, plan, actors)
 
+    def close(self) -> None:
+        """End the actors that play elsewhere."""
+        if isinstance(self._evaluator, RayEvaluator):
+            self._evaluator.close()
+            self._evaluator = None
+
     # A round --------------------------------------------------------------------------------------
 
     def collect(self, callback: BaseCallback) -> bool:

@@ -224,6 +224,8 @@ class Training:
             with contextlib.suppress(Exception):
                 remark = self.agent.closing_remark(self.model)
                 self._remarks |= {} if remark is None else {f"agent={self.choices['agent']}": remark}
+            with contextlib.suppress(Exception):
+                self.agent.close(self.model)
             self._close_env()
             for table in sorted(self.directory.path.glob("terms/*/messages.csv")):
                 logger.table(f"messages/{table.parent.name}", table)

@@ -41,6 +41,22 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def played_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test's actors end with it."""
+    models: list[Population] = []
+    play_elsewhere = Population.play_elsewhere
+
+    def noted(model: Population, actors: int | None) -> None:
+        models.append(model)
+        play_elsewhere(model, actors)
+
+    monkeypatch.setattr(Population, "play_elsewhere", noted)
+    yield
+    for model in models:
+        model.close()
+
+
 def population(env_id: str, *, n_envs: int = 8, factor: float = 2.0, given: Any = None, **kwargs: Any) -> Population:
     venv = VecMonitor(envs.make_vec(env_id, n_envs, seed=3, alike=True, **kwargs))
     env = ShapedVecEnv(venv, {}, combiner=WeightedSum({"task": factor}), gamma=0.99)
@@ -248,3 +264,12 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit_with_another_number_of_actor
         np.testing.assert_array_equal(whole.history.column(column), cut.history.column(column))
     assert whole.num_timesteps == cut.num_timesteps
     assert whole.evolver.evaluated == cut.evolver.evaluated == 90
+    freed(3)
+
+
+def freed(cpus: int) -> None:
+    """Ray tells a little later whose actors are gone."""
+    end = time.monotonic() + 60
+    while ray.available_resources().get("CPU", 0) < cpus:
+        assert time.monotonic() < end, "a run that is over holds actors"
+        time.sleep(0.1)
