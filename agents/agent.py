@@ -133,12 +133,13 @@ class Agent(ABC):
     def play_elsewhere(self, model: Any, actors: int | None) -> None:
         """From now on `model` has its episodes played by so many actors of a Ray cluster.
 
-        Only where it plays `whole_episodes`. None: an actor for each CPU of the cluster.
+        None: an actor for each CPU of the cluster. Nobody is asked who does not play
+        `whole_episodes`.
 
         Raises:
             ValueError: it cannot, with the reason and what would do.
         """
-        raise ValueError(f"workers=ray plays whole episodes elsewhere, and {self.name} steps them here; use workers=N")
+        raise NotImplementedError(f"{self.name} steps its episodes itself")
 
     def close(self, model: Any) -> None:  # noqa: B027 - optional
         """A run is over: end what `model` holds beside itself, such as processes elsewhere."""

@@ -50,9 +50,8 @@ class Outcome(NamedTuple):
 
 
 class Evaluator(Protocol):
-    """Plays genomes by `policy`; no episode has more than `horizon` steps."""
+    """Plays genomes; no episode has more than `horizon` steps."""
 
-    policy: GenomePolicy
     horizon: int
 
     def __call__(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
@@ -74,15 +73,15 @@ class CompiledEvaluator:
 
     Args:
         world: has `rollouts`, `views`, `outputs` and `max_episode_steps`.
-        hidden: layers of the policy.
+        policy: what genomes are the weights of.
         size: of images, in pixels.
         factor: of the task's reward, which is all that is paid.
         threads: that share the genomes.
     """
 
-    def __init__(self, world: Any, hidden: tuple[int, ...], *, size: int, factor: float, threads: int) -> None:
-        self.world, self.hidden, self.size, self.factor, self.threads = world, hidden, size, factor, threads
-        self.policy = GenomePolicy(world.observation_space.shape[0], world.outputs, hidden)
+    def __init__(self, world: Any, policy: GenomePolicy, *, size: int, factor: float, threads: int) -> None:
+        self.world, self.size, self.factor, self.threads = world, size, factor, threads
+        self.hidden = policy.sizes[1:-1]
         self.horizon = int(world.max_episode_steps)
 
     def __call__(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
@@ -115,14 +114,13 @@ class SteppedEvaluator:
     Args:
         env: of the run: terms, combiner and transforms pay.
         senses: what is seen, where one is, and how that looks.
-        hidden: layers of the policy.
+        policy: what genomes are the weights of.
         horizon: steps of the longest episode.
         seed: of the episode.
     """
 
-    def __init__(self, env: VecEnv, senses: Senses, hidden: tuple[int, ...], *, horizon: int, seed: int) -> None:
-        self.env, self.senses, self.horizon, self.seed = env, senses, horizon, seed
-        self.policy = GenomePolicy(senses.width, senses.outputs, hidden)
+    def __init__(self, env: VecEnv, senses: Senses, policy: GenomePolicy, *, horizon: int, seed: int) -> None:
+        self.env, self.senses, self.policy, self.horizon, self.seed = env, senses, policy, horizon, seed
 
     def __call__(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:
         waves = []
@@ -145,6 +143,7 @@ class SteppedEvaluator:
         rewards, tasks = np.zeros(n), np.zeros(n)
         lengths, areas = np.zeros(n, np.int64), np.full(n, -1)
         paths = np.full((n, len(times), 2), np.nan)
+        looks = {*times.tolist(), *frames.tolist()}
         views = np.zeros((n, len(frames), self.senses.size, self.senses.size, 3), np.uint8) if len(frames) else None
         for now in range(self.horizon):
             result = step(self.senses.actions(self.policy.act(playing, self.senses.vector(seen))))
@@ -153,8 +152,7 @@ class SteppedEvaluator:
             seen, paid, dones, infos = result
             rewards += np.where(running, paid, 0.0)[:n]
             lengths += running[:n]
-            looked = now in times or now in frames
-            for row in np.flatnonzero(running & (dones | looked)).tolist():
+            for row in np.flatnonzero(running & (dones | (now in looks))).tolist():
                 over, info = bool(dones[row]), infos[row]
                 last = info["terminal_observation"] if over else _row(seen, row)
                 at = (times >= now) if over else (times == now)
@@ -173,18 +171,20 @@ class SteppedEvaluator:
 
 
 def make_evaluator(
-    env: VecEnv, senses: Senses, hidden: tuple[int, ...], *, size: int, horizon: int, seed: int, threads: int
+    env: VecEnv, senses: Senses, policy: GenomePolicy, *, size: int, horizon: int, seed: int, threads: int
 ) -> Evaluator:
-    """Who plays genomes in `env`: its world's compiled loop where there is one, else its rows.
+    """Who plays genomes in `env`: its world's compiled loop, else its rows.
+
+    There must be such a loop, and it plays to the world's own time limit alone.
 
     Args:
-        env, senses, hidden, horizon, seed: see `SteppedEvaluator`.
+        env, senses, policy, horizon, seed: see `SteppedEvaluator`.
         size, threads: see `CompiledEvaluator`.
     """
     world, factor = compiled_world(env)
-    if world is not None:
-        return CompiledEvaluator(world, hidden, size=size, factor=factor, threads=threads)
-    return SteppedEvaluator(env, senses, hidden, horizon=horizon, seed=seed)
+    if world is not None and horizon == world.max_episode_steps:
+        return CompiledEvaluator(world, policy, size=size, factor=factor, threads=threads)
+    return SteppedEvaluator(env, senses, policy, horizon=horizon, seed=seed)
 
 
 def compiled_world(env: VecEnv) -> tuple[Any, float]:

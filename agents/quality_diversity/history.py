@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.quality_diversity.coverage import cells_of, uniformity
+from agents.quality_diversity.coverage import cells_of
 from agents.quality_diversity.evaluations import Evaluations
 from agents.quality_diversity.members import Elites
 from agents.quality_diversity.novelty import FloatArray, IntArray
@@ -101,11 +101,6 @@ class History:
     def coverage_at_half_time(self) -> float:
         """The share of cells in which one was at half time."""
         return float(self._reached["middles"].mean())
-
-    @property
-    def uniformity(self) -> float:
-        """See `uniformity`; of all evaluations."""
-        return uniformity(self.column("truths").astype(np.float64), *self._bounds(), self.bins)
 
     def _bounds(self) -> tuple[Array, Array]:
         low, high = np.array(self.extent, np.float64).T

@@ -72,6 +72,10 @@ class Population(Algorithm):
         self.evolver = make_search(self.search, given, self.network.size, self.descriptor, extent, self.seed or 0)
         self.history = History(extent, given["bins"], downward=self.senses.downward)
         self._evaluator: Evaluator | None = None
+        self.half_time = max(0, int(given["horizon"]) // 2 - 1)
+        always = [self.half_time, given["horizon"] - 1]
+        self.times: IntArray = np.union1d(self.descriptor.times, always).astype(np.int64)
+        """When places are looked at: for the descriptor, at half time and at the end."""
         self.asked: FloatArray = np.zeros((0, self.network.size))
         self.outcome: Outcome | None = None
         self.elite = int(given["elite"])
@@ -100,7 +104,7 @@ class Population(Algorithm):
         evaluator = make_evaluator(
             env,
             self.senses,
-            tuple(given["hidden"]),
+            self.network,
             size=given["pixels"],
             horizon=given["horizon"],
             seed=self.seed or 0,
@@ -109,7 +113,8 @@ class Population(Algorithm):
         if isinstance(evaluator, SteppedEvaluator) and len(self.descriptor.frames) and not self.senses.draws:
             raise ValueError(
                 f"agent.descriptor={given['descriptor']} looks at images, and there are none: they are drawn by small "
-                "worlds that are paid the task alone (shaping=none), or of an entry: give agent.picture=ENTRY"
+                "worlds that are paid the task alone (shaping=none) and keep their own time limit, or of an entry: "
+                "give agent.picture=ENTRY"
             )
         return evaluator
 
@@ -133,7 +138,7 @@ class Population(Algorithm):
             rows=self.env.num_envs,
             factor=factor,
             senses=self.senses,
-            hidden=tuple(self.settings["hidden"]),
+            policy=self.network,
             size=self.settings["pixels"],
             horizon=self.settings["horizon"],
             seed=self.seed or 0,
@@ -153,7 +158,7 @@ class Population(Algorithm):
             return False
         self.asked = np.asarray(self.evolver.ask(self.evolver.left), np.float64)
         frames = self.descriptor.frames
-        outcome = self.evaluator(self.asked, self._times(), frames, lambda actions: self.step(actions, callback))
+        outcome = self.evaluator(self.asked, self.times, frames, lambda actions: self.step(actions, callback))
         if outcome is None:
             return False
         self.outcome = outcome
@@ -177,7 +182,7 @@ class Population(Algorithm):
     def train(self) -> None:
         outcome = self.outcome
         assert outcome is not None
-        paths = outcome.paths[:, np.searchsorted(self._times(), self.descriptor.times)]
+        paths = outcome.paths[:, np.searchsorted(self.times, self.descriptor.times)]
         evaluations = Evaluations(
             rewards=outcome.rewards,
             descriptors=self.descriptor(paths, outcome.views, self.asked),
@@ -189,21 +194,11 @@ class Population(Algorithm):
         )
         purpose, parents = self.evolver.purpose, self.evolver.parents
         metrics = self.evolver.tell(evaluations)
-        half = np.searchsorted(self._times(), self._half_time)
+        half = np.searchsorted(self.times, self.half_time)
         self.history.add(evaluations, outcome.paths[:, half], purpose, parents)
         self._acting, self.outcome = None, None
         for name, value in {**metrics, **self._covered()}.items():
             self.logger.record(f"train/{name}", value)
-
-    def _times(self) -> IntArray:
-        """When places are looked at: for the descriptor, at half time and at the end."""
-        always = [self._half_time, self.settings["horizon"] - 1]
-        times: IntArray = np.union1d(self.descriptor.times, always).astype(np.int64)
-        return times
-
-    @property
-    def _half_time(self) -> int:
-        return max(0, int(self.settings["horizon"]) // 2 - 1)
 
     def _covered(self) -> dict[str, float]:
         areas = self.evolver.areas
@@ -254,7 +249,8 @@ class Population(Algorithm):
         return (actions[0] if alone else actions), state
 
     def _excluded_save_params(self) -> list[str]:
-        built = ["senses", "network", "descriptor", "evolver", "history", "_evaluator", "asked", "outcome", "_acting"]
+        built = ["senses", "network", "descriptor", "evolver", "history", "times", "half_time"]
+        built += ["_evaluator", "asked", "outcome", "_acting"]
         return [*super()._excluded_save_params(), *built]
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import pairwise
@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from agents.quality_diversity.evaluators import Evaluator, Outcome, Step, SteppedEvaluator, make_evaluator
 from agents.quality_diversity.novelty import FloatArray, IntArray
 from agents.quality_diversity.senses import Senses
+from foundation.genome_policy import GenomePolicy
 from shaping import ShapedVecEnv
 from shaping.combine import WeightedSum
 from shaping.parts import TASK
@@ -43,14 +44,14 @@ class Plan:
         recipe: of its environments.
         rows: of them.
         factor: of the task's reward, which is all that is paid.
-        senses, hidden, size, horizon, seed: see `make_evaluator`.
+        senses, policy, size, horizon, seed: see `make_evaluator`.
     """
 
     recipe: Recipe
     rows: int
     factor: float
     senses: Senses
-    hidden: tuple[int, ...]
+    policy: GenomePolicy
     size: int
     horizon: int
     seed: int
@@ -60,7 +61,7 @@ class Plan:
         paid = WeightedSum({TASK: self.factor})
         env = ShapedVecEnv(VecMonitor(self.recipe.make(self.rows)), {}, combiner=paid, gamma=1.0)
         return env, make_evaluator(
-            env, self.senses, self.hidden, size=self.size, horizon=self.horizon, seed=self.seed, threads=1
+            env, self.senses, self.policy, size=self.size, horizon=self.horizon, seed=self.seed, threads=1
         )
 
 
@@ -76,12 +77,8 @@ class Performer:
 
     def play(self, genomes: FloatArray, times: IntArray, frames: IntArray) -> Outcome:
         """See `Evaluator`."""
-        mine = (
-            genomes.copy(),
-            times.copy(),
-            frames.copy(),
-        )  # what Ray delivers is read-only, and compiled loops refuse it
-        outcome = self.evaluator(*mine, self.env.step)
+        # what Ray delivers is read-only, and compiled loops refuse it
+        outcome = self.evaluator(genomes.copy(), times.copy(), frames.copy(), self.env.step)
         assert outcome is not None
         return outcome
 
@@ -115,10 +112,10 @@ class RayEvaluator:
                 f"workers=ray:{count}: an actor needs a CPU, and the cluster has {cpus}. Give workers=ray for as many "
                 "as there are, or add machines to the cluster"
             )
-        self.policy, self.horizon = own.policy, own.horizon
+        self.horizon = own.horizon
         self._rows = plan.rows if isinstance(own, SteppedEvaluator) else 1
         self._size = plan.size
-        self._plan = Plan(**{**vars(plan), "rows": -(-plan.rows // count)})
+        self._plan = replace(plan, rows=-(-plan.rows // count))
         self.actors: list[Any] = self._started(count)
 
     def __call__(self, genomes: FloatArray, times: IntArray, frames: IntArray, step: Step) -> Outcome | None:

@@ -97,8 +97,7 @@ def is_certain(env: VecEnv) -> bool:
 
 
 def _stepped(model: Population, env: VecEnv, seed: int) -> SteppedEvaluator:
-    hidden, horizon = tuple(model.settings["hidden"]), model.settings["horizon"]
-    return SteppedEvaluator(env, model.senses, hidden, horizon=horizon, seed=seed)
+    return SteppedEvaluator(env, model.senses, model.network, horizon=model.settings["horizon"], seed=seed)
 
 
 class Camera:

@@ -1,15 +1,13 @@
 """A redundant arm: rewards found in a space that is learned from images."""
 
+import functools
+
 from scripts.experiments.claim import Comparison
 from scripts.experiments.qd_settings import TOLD, search
 
 _BUDGET = 40_000
 _STEPS = 100
-
-
-def _searching(agent: str, *overrides: str) -> tuple[str, ...]:
-    return search("classic/redundant_arm", agent, *overrides, budget=_BUDGET)
-
+_searching = functools.partial(search, "classic/redundant_arm", budget=_BUDGET)
 
 CLAIM = Comparison(
     title="Quality-diversity: three goals of an arm with twenty joints",

@@ -1,14 +1,12 @@
 """Curling with small goals: novelty, quality, and both."""
 
+import functools
+
 from scripts.experiments.claim import Comparison
 from scripts.experiments.qd_settings import BUDGET, SEARCHES, TOLD, search
 
 STEPS = 500
-
-
-def _searching(agent: str, *overrides: str) -> tuple[str, ...]:
-    return search("classic/curling_hard", agent, *overrides)
-
+_searching = functools.partial(search, "classic/curling_hard")
 
 CLAIM = Comparison(
     title="Quality-diversity: curling with small goals",

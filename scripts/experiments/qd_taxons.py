@@ -1,15 +1,13 @@
 """TAXONS on Curling: behaviour learned from images, beside hand-made and made-up spaces."""
 
+import functools
+
 from scripts.experiments.claim import Comparison
 from scripts.experiments.qd_settings import TOLD, search
 
 _BUDGET = 8_000
 _STEPS = 500
-
-
-def _searching(agent: str, *overrides: str) -> tuple[str, ...]:
-    return search("classic/curling", agent, *overrides, budget=_BUDGET)
-
+_searching = functools.partial(search, "classic/curling", budget=_BUDGET)
 
 CLAIM = Comparison(
     title="Quality-diversity: a learned space of behaviours",

@@ -86,6 +86,12 @@ def test_what_is_told_of_the_best_is_what_it_does() -> None:
     np.testing.assert_array_equal(alone, model.predict(seen)[0][0])
 
 
+def test_an_episode_may_be_shorter_than_the_worlds_own_in_compiled_worlds_too() -> None:
+    model = learned(stack(10, "Point2D-v0", report=("position",)), horizon=5)
+    assert model.num_timesteps == 90 * 5
+    assert 0 < np.abs(model.history.column("truths")).max() <= 5 * 0.05 + 1e-6
+
+
 def test_terms_are_optimised_with_the_task() -> None:
     plain, paid = learned(stack()), learned(stack(terms={"alive": Alive()}))
     np.testing.assert_allclose(rewards(paid), rewards(plain) + 60.0, rtol=1e-5)

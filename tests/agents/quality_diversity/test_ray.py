@@ -71,7 +71,7 @@ def genomes_of(model: Population, n: int) -> Any:
 def played(model: Population, genomes: Any, frames: Any = ()) -> Outcome:
     evaluator: Any = model.evaluator
     step = STEP if model.env is None else model.env.step
-    outcome: Outcome = evaluator(genomes, model._times(), np.array(frames, np.int64), step)
+    outcome: Outcome = evaluator(genomes, model.times, np.array(frames, np.int64), step)
     return outcome
 
 

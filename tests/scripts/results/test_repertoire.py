@@ -12,6 +12,7 @@ from PIL import Image
 
 import scripts.repertoire
 from scripts.results.elites_picture import write_grid
+from scripts.results.evaluation import evaluate_run
 from scripts.results.repertoire import describe, diverse, show_repertoire
 from scripts.results.repertoire_picture import draw_repertoire
 from scripts.running.run_directory import load_run
@@ -155,3 +156,9 @@ def test_a_repertoire_of_before_there_were_parents_is_drawn(square: Path, tmp_pa
     for each in (file, tmp_path / "old.npz"):
         draw_repertoire(each, tmp_path / "picture.png")
         assert Image.open(tmp_path / "picture.png").width > 1000
+
+
+def test_a_population_that_saw_images_is_evaluated_where_it_needs_none(tmp_path: Path) -> None:
+    words = ["agent=taxons", "agent.evaluations=60", "agent.population=20", "agent.chunk=20", "agent.epochs=1"]
+    run = trained(tmp_path / "run", "env=classic/point2d", *words)
+    assert evaluate_run(run, 2, gif=False)["episodes"] == 2
