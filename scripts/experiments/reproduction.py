@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -265,7 +266,7 @@ def with_section(text: str, name: str, content: str) -> str:
 
 
 def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
-    """Every job's training. Ctrl-C is passed on once to each; they checkpoint and are waited for.
+    """Every job's training, with its share of the cores. Ctrl-C is passed on once to each; they checkpoint and are waited for.
 
     Raises:
         RuntimeError: some failed; the others were still run.
@@ -273,6 +274,8 @@ def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
     """
     commands = {job: command for job in jobs if (command := job.command()) is not None}
     print(f"{len(jobs)} runs: {len(jobs) - len(commands)} finished, {len(commands)} to go", flush=True)
+    # Threads of runs that share a core wait for each other by spinning: small networks then learn 20 times slower.
+    environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // side_by_side)), **os.environ}
     running: set[subprocess.Popen[bytes]] = set()
     guard, stopping = threading.Lock(), threading.Event()
     failures: list[str] = []
@@ -287,7 +290,12 @@ def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
                 started = time.monotonic()
                 # In a session of its own, the terminal's Ctrl-C does not reach it a second time.
                 process = subprocess.Popen(
-                    commands[job], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                    commands[job],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
                 )
                 running.add(process)
             status = process.wait()

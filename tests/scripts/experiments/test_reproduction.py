@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,20 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduction, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(reproduction, "_TRAIN", (sys.executable, "-c", TRAINER))
     return evaluated
+
+
+@pytest.mark.parametrize(("cores", "given", "threads"), [(4, None, "2"), (1, None, "1"), (4, "3", "3")])
+def test_runs_side_by_side_share_the_cores(small, tmp_path, monkeypatch, cores, given, threads):
+    told = "import os; print('threads', os.environ['OMP_NUM_THREADS'], flush=True)"
+    monkeypatch.setattr(reproduction, "_TRAIN", (sys.executable, "-c", told + TRAINER))
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    reproduce("small", seeds=(0,), jobs=2, out=tmp_path / "docs")
+    logs = [log.read_text() for log in (tmp_path / "runs").rglob("*.log")]
+    assert len(logs) == 2
+    assert all(f"threads {threads}\n" in log for log in logs)
 
 
 def test_an_experiment_writes_its_twin_picture_and_section_and_runs_nothing_twice(small, tmp_path):
