@@ -266,7 +266,9 @@ def with_section(text: str, name: str, content: str) -> str:
 
 
 def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
-    """Every job's training, with its share of the cores. Ctrl-C is passed on once to each; they checkpoint and are waited for.
+    """Every job's training, with its share of the cores.
+
+    Ctrl-C is passed on once to each; they checkpoint and are waited for.
 
     Raises:
         RuntimeError: some failed; the others were still run.
@@ -274,7 +276,7 @@ def _run_all(jobs: Sequence[Job], side_by_side: int) -> None:
     """
     commands = {job: command for job in jobs if (command := job.command()) is not None}
     print(f"{len(jobs)} runs: {len(jobs) - len(commands)} finished, {len(commands)} to go", flush=True)
-    # Threads of runs that share a core wait for each other by spinning: small networks then learn 20 times slower.
+    # Threads of runs that share a core spin while they wait: small networks learn 20 times slower.
     environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // side_by_side)), **os.environ}
     running: set[subprocess.Popen[bytes]] = set()
     guard, stopping = threading.Lock(), threading.Event()
