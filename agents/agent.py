@@ -13,6 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.action_probabilities import ActionProbabilities
 from agents.learners import learner_of
 from agents.players import EpisodeRecord, Masks, Player, action_masks, play
 from agents.spaces import refuse_unchoosable
@@ -183,6 +184,14 @@ class Agent(ABC):
         SB3's policies are found; an algorithm with one of its own says so here.
         """
         return learner_of(model)
+
+    def action_probabilities(self, model: Any, temperature: float = 1.0) -> ActionProbabilities:
+        """How likely it takes each action, for who codes a message into its play.
+
+        Raises:
+            ValueError: it draws its actions from no finite distribution.
+        """
+        return ActionProbabilities(model, temperature)
 
     def closing_remark(self, model: Any) -> str | None:
         """What must be known of its learning at a run's end; see `Part.closing_remark`."""

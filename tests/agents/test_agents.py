@@ -29,6 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "a2c": {"n_steps": 16},
     "dqn": {"buffer_size": 500, "learning_starts": 50},
     "qrdqn": {"buffer_size": 500, "learning_starts": 50, "n_quantiles": 5},
+    "soft_dqn": {"buffer_size": 500, "learning_starts": 50, "alpha": 0.3},
     "sac": {"buffer_size": 500, "learning_starts": 50, "batch_size": 32},
     "td3": {"buffer_size": 500, "learning_starts": 50, "batch_size": 32, "action_noise_std": 0.1},
 }

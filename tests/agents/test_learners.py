@@ -53,6 +53,7 @@ SETTINGS = {
     "ppo": {"n_steps": 16, "batch_size": 16, "n_epochs": 2},
     "a2c": {"n_steps": 8},
     "dqn": {"learning_starts": 20, "train_freq": 4, "buffer_size": 64, "batch_size": 8},
+    "soft_dqn": {"learning_starts": 20, "train_freq": 4, "buffer_size": 64, "batch_size": 8},
 }
 
 
