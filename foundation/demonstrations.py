@@ -332,11 +332,16 @@ class Demonstrations:
                 f"action {actions[row].tolist()} of step {row} is outside {space} ({len(wrong)} such numbers): {hint}"
             )
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, beside: Mapping[str, Array] | None = None) -> None:
         """Write a file, whole or not at all.
 
+        Args:
+            path: of the file.
+            beside: further arrays of numbers, for `arrays_beside`; `load` passes them over. Their
+                names are none of the file's own.
+
         Raises:
-            ValueError: the name does not end in .npz.
+            ValueError: the name does not end in .npz, or a name is taken.
             OSError: it cannot be written.
         """
         path = Path(path)
@@ -346,6 +351,10 @@ class Demonstrations:
         arrays = {name: getattr(self, name) for name in (*_STEPS, *_EPISODES)}
         arrays |= _named("observations", self.observations) | _named("next_observations", self.next_observations)
         arrays["header"] = np.frombuffer(text.encode(), np.uint8)
+        for name, array in (beside or {}).items():
+            if name in arrays:
+                raise ValueError(f"{name} is an array of the demonstrations themselves; give it another name")
+            arrays[name] = array
         with whole_file(path) as part:
             np.savez_compressed(part, **arrays)
 
@@ -423,6 +432,22 @@ class Demonstrations:
             **{name: getattr(self, name)[every] for name in _STEPS},
             **{name: getattr(self, name)[episodes] for name in _EPISODES if name != "episode_starts"},
         )
+
+
+def arrays_beside(path: str | Path, names: Sequence[str]) -> dict[str, Array]:
+    """Those of a file's further arrays that are there. Nothing is unpickled.
+
+    Raises:
+        ValueError: the file is damaged.
+        FileNotFoundError: there is none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in names if name in file.files}
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(f"{path} cannot be read: {error}") from error
 
 
 def read_demonstrations(files: str | Sequence[str]) -> Demonstrations:
