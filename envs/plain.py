@@ -19,6 +19,7 @@ from envs.catalogue import EnvDescription, Family, Option, Request, registry
 from envs.controllers import OF_GYMNASIUM, Experts
 from envs.episode_seeds import EpisodeSeeds
 
+_OF_WORLDS = ("hidden", "extent", "goals")
 _BITS = 31  # of an episode's seed: environments hand theirs on to generators that take no more than 32
 
 
@@ -27,7 +28,9 @@ class PlainFamily(Family):
     """Any registered gymnasium id. It is asked last, and brings no ids: they are gymnasium's.
 
     A class may say in an attribute ``reports`` which info entries it always fills, such as
-    ``("reward_channels", "stats")``: then terms that require them work there.
+    ``("reward_channels", "stats")``: then terms that require them work there. One that fills
+    ``position`` may say with ``extent`` its bounds, with ``hidden`` the layers of the policies that
+    populations have there, and with ``goals`` the names of the areas that ``area`` counts.
     """
 
     place = 90
@@ -78,9 +81,9 @@ class PlainFamily(Family):
 
         builders: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(build, row) for row in range(request.n_envs)]
         if not request.workers:
-            return PlainVecEnv(builders)
+            return _described(PlainVecEnv(builders), spec.entry_point, request)
         try:
-            return WorkerVecEnv(builders, start_method="spawn")
+            return _described(WorkerVecEnv(builders, start_method="spawn"), spec.entry_point, request)
         except (EOFError, ConnectionError) as error:
             raise ValueError(
                 f"a worker process could not build {env_id}; its own error stands above. It has to find the module "
@@ -90,13 +93,28 @@ class PlainFamily(Family):
 
 def _reports(creator: Any) -> frozenset[str]:
     """The info entries that an environment's class says it fills: its attribute `reports`."""
+    reports = getattr(_class_of(creator), "reports", ())
+    return frozenset([reports] if isinstance(reports, str) else reports)
+
+
+def _class_of(creator: Any) -> Any:
     if isinstance(creator, str):
         try:
-            creator = load_env_creator(creator)
+            return load_env_creator(creator)
         except ImportError:  # told when it is built
-            return frozenset()
-    reports = getattr(creator, "reports", ())
-    return frozenset([reports] if isinstance(reports, str) else reports)
+            return None
+    return creator
+
+
+def _described(venv: Any, creator: Any, request: Request) -> VecEnv:
+    """With what populations ask a world: see `PlainFamily`."""
+    world = _class_of(creator)
+    venv.reported = _reports(creator) & set(request.report)
+    for name in _OF_WORLDS:
+        if hasattr(world, name):
+            setattr(venv, name, getattr(world, name))
+    described: VecEnv = venv
+    return described
 
 
 class EpisodeStream(gymnasium.Wrapper[Any, Any, Any, Any]):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import envs
-from envs import split_half_cheetah
+from envs.mujoco import family
 from scripts.train import main
 
-ID = split_half_cheetah.ID
+ID = "breadcrumb/SplitHalfCheetah-v0"
 
 
 def test_without_mujoco_it_is_refused_with_how_to_get_it(monkeypatch, capsys):
-    monkeypatch.setattr(split_half_cheetah, "find_spec", lambda name: None)
+    monkeypatch.setattr(family, "find_spec", lambda name: None)
     assert ID in envs.env_ids()
     assert envs.describe(ID).reports == {"reward_channels"}
     with pytest.raises(ValueError, match="make setup EXTRAS=mujoco"):

@@ -1,0 +1,1 @@
+"""Messages in the play of a trained run: sent, received, and looked at."""
