@@ -1,7 +1,7 @@
 """Pictures of many small worlds at once: discs, capsules and boxes on square images.
 
-Shapes are drawn by the distance of every pixel's centre to them, for all images together, with an
-edge one pixel wide, so that a move of less than a pixel shows.
+A shape is drawn by the distance of pixels' centres to it, with an edge one pixel wide, so that a
+move of less than a pixel shows. Only the pixels around it are looked at.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from envs.typing import Array, FloatArray
@@ -46,43 +47,85 @@ class Canvas:
         self.pixel = (high_x - low_x) / size
         """How wide a pixel is on the plane."""
         middles = (np.arange(size) + 0.5) / size
-        self._x: FloatArray = (low_x + middles * (high_x - low_x))[None, None, :]
-        self._y: FloatArray = (low_y + (middles[::-1] if upwards else middles) * (high_y - low_y))[None, :, None]
+        self._x: FloatArray = low_x + middles * (high_x - low_x)
+        self._y: FloatArray = low_y + (middles[::-1] if upwards else middles) * (high_y - low_y)
         self._images: Picture = np.empty((m, size, size, 3), np.float32)
         self._images[:] = ground
 
     def discs(self, centres: Any, radius: float, colour: Colour) -> None:
         """A disc in every image, at (m, 2), or at the same place (2,) in all."""
-        x, y = _columns(centres)
-        self._paint(np.hypot(self._x - x, self._y - y) - radius, colour)
+        self.capsules(centres, centres, radius, colour)
 
     def capsules(self, starts: Any, ends: Any, half_width: float, colour: Colour) -> None:
         """A line with round ends in every image, from (m, 2) to (m, 2); (2,) for all alike."""
-        (from_x, from_y), (to_x, to_y) = _columns(starts), _columns(ends)
-        along_x, along_y = to_x - from_x, to_y - from_y
-        square = np.maximum(along_x**2 + along_y**2, 1e-12)
-        share = np.clip(((self._x - from_x) * along_x + (self._y - from_y) * along_y) / square, 0.0, 1.0)
-        away = np.hypot(self._x - from_x - share * along_x, self._y - from_y - share * along_y)
-        self._paint(away - half_width, colour)
+        _capsules(self._images, self._x, self._y, self.pixel, _rows(starts), _rows(ends), half_width, _shade(colour))
 
     def boxes(self, low: Any, high: Any, colour: Colour) -> None:
         """A box in every image, between two corners (m, 2), or (2,) for all alike."""
-        (low_x, low_y), (high_x, high_y) = _columns(low), _columns(high)
-        outside_x = np.maximum(low_x - self._x, self._x - high_x)
-        outside_y = np.maximum(low_y - self._y, self._y - high_y)
-        self._paint(np.maximum(outside_x, outside_y), colour)
+        _boxes(self._images, self._x, self._y, self.pixel, _rows(low), _rows(high), _shade(colour))
 
     def images(self) -> Array:
         """What was drawn, (m, size, size, 3) uint8."""
         return np.rint(self._images).astype(np.uint8)
 
-    def _paint(self, outside: FloatArray, colour: Colour) -> None:
-        """Blend a colour in where the distance to a shape, negative inside, says so."""
-        share = np.clip(0.5 - outside / self.pixel, 0.0, 1.0).astype(np.float32)[..., None]
-        self._images += share * (np.array(colour, np.float32) - self._images)
+
+def _rows(points: Any) -> FloatArray:
+    """Points (m, 2), or (1, 2) of one for all images."""
+    rows: FloatArray = np.ascontiguousarray(np.atleast_2d(np.asarray(points, np.float64)))
+    return rows
 
 
-def _columns(points: Any) -> tuple[FloatArray, FloatArray]:
-    """Both coordinates of points (m, 2) or (2,), to be broadcast over images."""
-    rows: FloatArray = np.atleast_2d(np.asarray(points, np.float64))
-    return rows[:, 0, None, None], rows[:, 1, None, None]
+def _shade(colour: Colour) -> Picture:
+    return np.array(colour, np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _capsules(
+    images: Any, x: Any, y: Any, pixel: float, starts: Any, ends: Any, half_width: float, colour: Any
+) -> None:
+    reach = half_width + pixel
+    for image in range(len(images)):
+        from_x, from_y = starts[min(image, len(starts) - 1)]
+        to_x, to_y = ends[min(image, len(ends) - 1)]
+        along_x, along_y = to_x - from_x, to_y - from_y
+        square = max(along_x**2 + along_y**2, 1e-12)
+        left, right = _between(x, min(from_x, to_x) - reach, max(from_x, to_x) + reach)
+        top, bottom = _between(y, min(from_y, to_y) - reach, max(from_y, to_y) + reach)
+        for row in range(top, bottom):
+            for column in range(left, right):
+                over_x, over_y = x[column] - from_x, y[row] - from_y
+                share = min(max((over_x * along_x + over_y * along_y) / square, 0.0), 1.0)
+                away = np.hypot(over_x - share * along_x, over_y - share * along_y)
+                _blend(images[image, row, column], 0.5 - (away - half_width) / pixel, colour)
+
+
+@njit(cache=True, nogil=True)
+def _boxes(images: Any, x: Any, y: Any, pixel: float, low: Any, high: Any, colour: Any) -> None:
+    for image in range(len(images)):
+        low_x, low_y = low[min(image, len(low) - 1)]
+        high_x, high_y = high[min(image, len(high) - 1)]
+        left, right = _between(x, low_x - pixel, high_x + pixel)
+        top, bottom = _between(y, low_y - pixel, high_y + pixel)
+        for row in range(top, bottom):
+            for column in range(left, right):
+                outside_x = max(low_x - x[column], x[column] - high_x)
+                outside_y = max(low_y - y[row], y[row] - high_y)
+                _blend(images[image, row, column], 0.5 - max(outside_x, outside_y) / pixel, colour)
+
+
+@njit(cache=True, nogil=True)
+def _between(middles: Any, low: float, high: float) -> Any:
+    """The first of evenly spaced middles that may lie between two numbers, and past the last."""
+    step = middles[1] - middles[0] if len(middles) > 1 else 1.0
+    one, other = (low - middles[0]) / step, (high - middles[0]) / step
+    first, last = np.floor(min(one, other)), np.ceil(max(one, other)) + 1.0
+    return int(min(max(first, 0.0), len(middles))), int(min(max(last, 0.0), len(middles)))
+
+
+@njit(cache=True, nogil=True)
+def _blend(pixel: Any, share: float, colour: Any) -> None:
+    """A colour in a pixel (3,), as far as `share` says."""
+    if share > 0.0:
+        weight = np.float32(min(share, 1.0))
+        for channel in range(3):
+            pixel[channel] += weight * (colour[channel] - pixel[channel])
