@@ -37,6 +37,7 @@ class ActionProbabilities:
     Attributes:
         actions: how many there are.
         precise: it is computed in float64; else a feature extractor knows float32 alone.
+        masked: the model learned with masks, and is asked with them.
 
     Raises:
         ValueError: the model draws its actions from no finite distribution, or the temperature is
@@ -56,7 +57,7 @@ class ActionProbabilities:
             for each in extractors:
                 each.register_forward_pre_hook(_as_doubles)
         self._policy: Any = policy
-        self._masked = isinstance(policy, MaskableActorCriticPolicy)
+        self.masked = isinstance(policy, MaskableActorCriticPolicy)
         self._recurrent = isinstance(policy, RecurrentActorCriticPolicy)
         self._values = isinstance(model, DQN | QRDQN)
         self._state: Any = None
@@ -102,7 +103,7 @@ class ActionProbabilities:
             if self._state is None:
                 self._state = 2 * (torch.zeros(policy.lstm_hidden_state_shape, dtype=kind),)
             distribution, self._state = policy.get_distribution(tensors, self._state, starts)
-        elif self._masked:
+        elif self.masked:
             distribution = policy.get_distribution(tensors, action_masks=valid[None])
         else:
             distribution = policy.get_distribution(tensors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ class Course:
     left: FloatArray
     rewards: FloatArray
     episode_starts: npt.NDArray[np.int64]
+
+    def of_blocks(self, blocks: slice) -> Course:
+        """The same of some blocks alone; what is left is of all."""
+        return replace(self, certainty=self.certainty[:, blocks], guesses=self.guesses[:, blocks])
 
 
 def draw_course(path: Path, course: Course, title: str) -> Path:
