@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -32,6 +33,8 @@ ROOMS = {
 """Room of scripts/ -> the other rooms that it may import; the commands above import all."""
 STANDALONE = {"scripts.lock", "scripts.benchmarks.rlgym_speed"}
 """Run by a Python without our packages."""
+ALONE = {"agents.coding": {"numpy", "numba"}}
+"""Package that knows nothing of ours but the foundation -> what else it may import."""
 NAMELESS = {"utils", "util", "helpers", "misc", "common"}
 
 
@@ -99,6 +102,20 @@ def test_no_modules_go_round_in_a_circle() -> None:
 def test_what_a_bare_python_runs_imports_nothing_of_ours() -> None:
     for name in STANDALONE:
         assert not GRAPH[name], name
+
+
+@pytest.mark.parametrize("package", ALONE)
+def test_a_package_that_stands_alone_imports_nothing_else(package: str) -> None:
+    for name, targets in GRAPH.items():
+        if not f"{name}.".startswith(f"{package}."):
+            continue
+        others = {target for target in targets if not f"{target}.".startswith((f"{package}.", "foundation."))}
+        assert not others, f"{name} imports {', '.join(sorted(others))}"
+        for node in ast.walk(ast.parse(MODULES[name].read_text())):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            strangers = {each.partition(".")[0] for each in named} - ALONE[package] - sys.stdlib_module_names
+            assert strangers <= set(KNOWS), f"{name} imports {', '.join(sorted(strangers))}"
 
 
 def test_every_file_has_a_name_that_says_something() -> None:
