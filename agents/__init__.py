@@ -12,6 +12,7 @@ from typing import Any
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.action_probabilities import ActionProbabilities
 from agents.agent import Agent, AgentConfig, configured, get, options, register, registry
 from agents.algorithm import Algorithm
 from agents.players import EpisodeRecord, Player, action_masks, play
@@ -19,6 +20,7 @@ from agents.shaping_callback import ShapingCallback
 from agents.stored_rewards import StoredRewards
 
 __all__ = [
+    "ActionProbabilities",
     "Agent",
     "AgentConfig",
     "Algorithm",

@@ -52,8 +52,8 @@ def main(command_line: Sequence[str]) -> None:
         {name: value for name, value in given.items() if value is not None},
     )
     print(
-        f"{len(content)} bytes from {found['episodes']} episodes, {found['steps']} steps; {found['bits_left']:.2g} bits "
-        "of doubt",
+        f"{len(content)} bytes from {found['episodes']} episodes, {found['steps']} steps; {found['bits_left']:.2g} "
+        "bits of doubt",
         file=sys.stderr,
     )
     if arguments.out:

@@ -27,8 +27,18 @@ ROOMS = {
     "rocket": {"configuration", "running", "results"},
     "benchmarks": {"configuration", "running", "results"},
     "swe": {"configuration"},
+    "coding": {"configuration", "running", "results"},
     "demonstrations": {"configuration", "running"},
-    "experiments": {"configuration", "running", "results", "annotation", "rocket", "benchmarks", "demonstrations"},
+    "experiments": {
+        "configuration",
+        "running",
+        "results",
+        "annotation",
+        "rocket",
+        "benchmarks",
+        "demonstrations",
+        "coding",
+    },
 }
 """Room of scripts/ -> the other rooms that it may import; the commands above import all."""
 STANDALONE = {"scripts.lock", "scripts.benchmarks.rlgym_speed"}

@@ -31,6 +31,7 @@ class Course:
         certainty: (steps, blocks) probability of the true value of every block.
         guesses: (steps, blocks) the likeliest values.
         left: (steps,) bits that are not known yet.
+        bits: of the whole message.
         rewards: (steps,) of the task.
         episode_starts: (episodes,) the rows of first steps.
     """
@@ -38,6 +39,7 @@ class Course:
     certainty: npt.NDArray[np.float32]
     guesses: npt.NDArray[np.int64]
     left: FloatArray
+    bits: float
     rewards: FloatArray
     episode_starts: npt.NDArray[np.int64]
 
@@ -104,7 +106,8 @@ def write_play(path: Path, frames: Sequence[Picture], course: Course, characters
         first = int(starts[episode - 1])
         before = paid[first - 1] if first else 0.0
         caption = f"episode {episode}   step {step - first + 1}   return {short(float(paid[step] - before))}"
-        panel = revealed(course.guesses[step], course.certainty[step], float(course.left[step]), characters)
+        left = float(course.left[step])
+        panel = revealed(course.guesses[step], course.certainty[step], left, left / course.bits, characters)
         pictures.append(beside(captioned(_tall(frames[step]), caption), panel))
     seconds = [FRAME_SECONDS / 2] * (len(pictures) - 1) + [3 * LAST_FRAME_SECONDS]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +115,14 @@ def write_play(path: Path, frames: Sequence[Picture], course: Course, characters
     return path
 
 
-def revealed(guesses: Any, certainty: Any, left: float, characters: bool) -> Picture:
-    """The likeliest message: grey where nothing is known, blue where it is certain."""
+def revealed(guesses: Any, certainty: Any, left: float, share: float, characters: bool) -> Picture:
+    """The likeliest message: grey where nothing is known, blue where it is certain.
+
+    Args:
+        guesses, certainty: (blocks,)
+        left, share: bits that are not known yet, and their share of all.
+        characters: see `write_play`.
+    """
     blocks = len(guesses)
     columns = math.ceil(math.sqrt(blocks * (1.6 if characters else 1.0)))
     cell = max(6, min(26, (_PANEL_WIDTH - 20) // columns))
@@ -130,7 +139,7 @@ def revealed(guesses: Any, certainty: Any, left: float, characters: bool) -> Pic
             pen.text((x, y), letter, fill=colour, font=font)
         else:
             pen.rectangle((x, y, x + cell - 2, y + cell - 2), fill=colour)
-    known = float(np.mean(certainty))
+    known = 1.0 - share
     pen.rectangle((10, height - 22, 10 + (_PANEL_WIDTH - 20), height - 14), fill=tuple(_UNKNOWN.tolist()))
     pen.rectangle((10, height - 22, 10 + (_PANEL_WIDTH - 20) * known, height - 14), fill=tuple(_KNOWN.tolist()))
     pen.text((10, height - 42), f"{left:.0f} bits to go", fill=(51, 56, 64), font=ImageFont.load_default(13))

@@ -104,8 +104,9 @@ def send(
         gif: write the play.
 
     Returns:
-        `bits`, `episodes`, `steps`, `bits_per_step`, `bits_per_episode`, `returns`, `return_mean`,
-        `pilot_return_mean`, `capacity_mean` (bits of an episode), `margin`, `played_again`, `files`.
+        `bits`, `content_bytes`, `episodes`, `steps`, `bits_per_step`, `bits_per_episode`,
+        `returns`, `return_mean`, `pilot_return_mean`, `capacity_mean` (bits of an episode),
+        `margin`, `played_again`, `files`.
 
     Raises:
         ValueError: no content, settings out of bounds, an agent whose actions have no probability
@@ -140,7 +141,7 @@ def send(
     agreement = agreement_of(run, model, probabilities, settings, blocks)
     play, course = played.play, played.course
     play.demonstrations(header).save(out, beside=_beside(agreement, play))
-    told = {
+    told: dict[str, Any] = {
         "bits": blocks.bits,
         "content_bytes": len(content),
         "episodes": len(play.episodes),
@@ -153,8 +154,8 @@ def send(
         "capacity_mean": capacity.mean,
         "margin": played.margin,
         "played_again": played.again,
-        "files": [out.name, out.with_suffix(".png").name],
     }
+    files = [out.name, out.with_suffix(".png").name]
     title = f"{blocks.bits} bits in {len(play.episodes)} episodes of {run.config.env.id.rpartition('/')[2]}"
     draw_course(folder / out.with_suffix(".png").name, course, title)
     if gif:
@@ -162,7 +163,8 @@ def send(
         text = settings.block == 8 and all(32 <= byte < 127 for byte in content)
         shown = course.of_blocks(slice(len(blocks.sizes) - len(content), None)) if text else course
         write_play(folder / out.with_suffix(".gif").name, frames, shown, text)
-        told["files"].append(out.with_suffix(".gif").name)
+        files.append(out.with_suffix(".gif").name)
+    told |= {"files": files}
     replace_json(folder / out.with_suffix(".json").name, told)
     return told
 
@@ -234,9 +236,7 @@ def agreement_of(
     )
 
 
-def _pilot(
-    stage: Stage, grid: Grid, episodes: int, generator: np.random.Generator
-) -> tuple[list[float], Capacity]:
+def _pilot(stage: Stage, grid: Grid, episodes: int, generator: np.random.Generator) -> tuple[list[float], Capacity]:
     """Returns of some episodes without a message, and the entropies of their steps."""
     returns, entropies = [], []
     for _ in range(episodes):
@@ -276,7 +276,7 @@ def _tell(
     generator: np.random.Generator,
 ) -> _Played:  # fmt: skip
     """Episodes until a receiver has it."""
-    play, watch, again = Play(), _Watch(digits), 0
+    play, watch, again = Play(), _Watch(digits, codec.entropy), 0
     while len(play.episodes) + again < episodes:
         before, watched = codec.copy(), len(watch.left)
         stage.begin()
@@ -297,8 +297,8 @@ def _tell(
             rewards = np.array([step.reward for step in play.steps])
             return _Played(play, watch.course(rewards, play.starts), codec.margin, again)
     raise NotSent(
-        f"after {episodes} episodes ({again} of them too close to the grid's boundaries to count) {codec.entropy:.0f} of "
-        f"{codec.belief.blocks.bits} bits are not told yet: give more with episodes=, or a higher temperature="
+        f"after {episodes} episodes ({again} of them too close to the grid's boundaries to count) {codec.entropy:.0f} "
+        f"of {codec.belief.blocks.bits} bits are not told yet: give more with episodes=, or a higher temperature="
     )
 
 
@@ -313,8 +313,8 @@ def _executed(action: int, view: View, noise: float, generator: np.random.Genera
 class _Watch:
     """How the belief in a message runs."""
 
-    def __init__(self, digits: tuple[int, ...]) -> None:
-        self._digits = digits
+    def __init__(self, digits: tuple[int, ...], bits: float) -> None:
+        self._digits, self._bits = digits, bits
         self._rows: list[Any] = [None] * len(digits)
         self._sure = np.zeros(len(digits), np.float32)
         self._guess = np.zeros(len(digits), np.int64)
@@ -339,7 +339,8 @@ class _Watch:
         del self.certainty[since:], self.guesses[since:], self.left[since:]
 
     def course(self, rewards: Any, starts: Any) -> Course:
-        return Course(np.stack(self.certainty), np.stack(self.guesses), np.array(self.left), rewards, starts)
+        certainty, guesses = np.stack(self.certainty), np.stack(self.guesses)
+        return Course(certainty, guesses, np.array(self.left), self._bits, rewards, starts)
 
 
 def _beside(agreement: Agreement, play: Play) -> dict[str, Any]:
