@@ -56,8 +56,8 @@ class Settings:
     rate: float | None = None
     encoder: str = "ebim"
 
-    def codec(self, blocks: Blocks) -> Codec:
-        """A player's, before anything is known.
+    def codec(self, blocks: Blocks, impossible: str = "raise") -> Codec:
+        """A player's, before anything is known; `impossible` as `Codec` has it.
 
         Raises:
             ValueError: settings out of bounds.
@@ -69,6 +69,7 @@ class Settings:
             noise=self.noise,
             rate=self.rate,
             encoder=self.encoder,
+            impossible=impossible,
         )
 
 
@@ -129,11 +130,11 @@ def send(
         tolerance = PRECISE_TOLERANCE if probabilities.precise else 0.0
     number("tolerance", tolerance, least=0.0)
     generator = np.random.default_rng([seed, VERSION])
-    with _one_thread():
+    with one_thread():
         stage = Stage(run, model, probabilities, seed, pictures=gif)
         try:
             header = _header(run, stage, model, seed)
-            piloted, capacity = _pilot(stage, codec.grid, pilots, generator)
+            piloted, capacity = pilot(stage, codec.grid, pilots, generator)
             _refuse_beyond(capacity, codec.entropy, episodes)
             played = _tell(stage, codec, digits, episodes, tolerance, settings.noise, generator)
         finally:
@@ -198,7 +199,7 @@ def receive(path: Path, run: Run, given: Mapping[str, Any]) -> tuple[bytes, dict
     must_match(agreement_of(run, model, probabilities, settings, blocks), theirs)
     codec = settings.codec(blocks)
     starts = set(play.episode_starts.tolist())
-    with _one_thread():
+    with one_thread():
         for step, action in enumerate(play.actions.tolist()):
             if step in starts:
                 probabilities.begin()
@@ -236,7 +237,7 @@ def agreement_of(
     )
 
 
-def _pilot(stage: Stage, grid: Grid, episodes: int, generator: np.random.Generator) -> tuple[list[float], Capacity]:
+def pilot(stage: Stage, grid: Grid, episodes: int, generator: np.random.Generator) -> tuple[list[float], Capacity]:
     """Returns of some episodes without a message, and the entropies of their steps."""
     returns, entropies = [], []
     for _ in range(episodes):
@@ -283,7 +284,7 @@ def _tell(
         over = False
         while not over:
             view = stage.view()
-            action = _executed(codec.choose(digits, view.probabilities, generator, view.mask), view, noise, generator)
+            action = executed(codec.choose(digits, view.probabilities, generator, view.mask), view, noise, generator)
             over = stage.step(view, action)
             codec.update(view.probabilities, action, view.mask)
             watch.look(codec)
@@ -302,7 +303,7 @@ def _tell(
     )
 
 
-def _executed(action: int, view: View, noise: float, generator: np.random.Generator) -> int:
+def executed(action: int, view: View, noise: float, generator: np.random.Generator) -> int:
     """What an actuator makes of an action, that fails by chance."""
     if noise and generator.random() < noise:
         valid = view.probabilities > 0 if view.mask is None else view.mask
@@ -366,7 +367,7 @@ def _weights_of(model: Any) -> str:
     return digest.hexdigest()
 
 
-class _one_thread:
+class one_thread:
     """One of torch's threads: sums come out the same everywhere."""
 
     def __enter__(self) -> None:
