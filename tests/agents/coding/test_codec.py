@@ -59,7 +59,7 @@ class Tree:
 
 
 def play(sender, receiver, message, seed, steps, difference=0.0, alpha=2.0, actions=2):
-    """Both players through an episode of a random chain; the receiver's policy differs by so much."""
+    """An episode of a random chain; the receiver's policy differs by so much."""
     rng = np.random.default_rng(seed)
     sender.reset()
     receiver.reset()
