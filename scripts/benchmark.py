@@ -11,6 +11,7 @@
     python -m scripts.benchmark barfi [json=PATH] [repeats=3]
     python -m scripts.benchmark imitation [json=PATH] [repeats=3] [train_steps=12288]
     python -m scripts.benchmark qd [json=PATH] [repeats=3]
+    python -m scripts.benchmark coding [json=PATH] [repeats=3]
     python -m scripts.benchmark profile [json=PATH] [steps=30000]
     python -m scripts.benchmark peers [json=PATH] [seeds=5] [steps=150000] [success=0.9]
         [limit=1200] [only=ours,puffer_ours,...]
@@ -69,6 +70,12 @@ Python, Curling over Box2D where the extra `box2d` is installed; `curling_vs_loo
 as many. `search_share_NAME` is what asking and telling add to the episodes' time in batches of 200.
 `long_run_gib` is the memory of a process in which SERENE evaluated half a million times.
 
+`coding` measures greedy couplings a second of processor time over sizes from 2×2 to 4096×4096,
+`coupling_NxM_vs_heap` times as many as two heaps of plain Python make, and `_vs_mec` as the package
+of github.com/ssokota/mec makes where it can be imported; encoders of 4096 messages; and episodes in
+which a message of 256 bits is told over 500 steps of two actions, by both players
+(`seconds_of_an_episode_a_player` for one of them).
+
 `profile` tells where the time of one training goes: PPO on the key room with the events term, its
 defaults, one thread, clocks around the parts, each without the parts inside it.
 
@@ -95,6 +102,7 @@ from foundation.checks import whole
 from foundation.files import replace_json
 from scripts.benchmarks.annotation import annotation
 from scripts.benchmarks.barfi import barfi
+from scripts.benchmarks.coding import coding
 from scripts.benchmarks.imitation import imitation
 from scripts.benchmarks.oni import oni
 from scripts.benchmarks.peers import outcome
@@ -118,6 +126,7 @@ BENCHMARKS: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
     "barfi": barfi,
     "imitation": imitation,
     "qd": quality_diversity,
+    "coding": coding,
     "profile": profile,
 }
 PEERS = "peers"

@@ -107,9 +107,8 @@ def refined(masses: IntArray, encoding: Encoding, rate: float) -> Encoding:
             return encoding
         return replace(encoding, n_codes=encoding.n_codes + 1, moved=(message, encoding.n_codes, moved))
     if now > rate + SLACK:
-        least, largest = int(of_codes.argmin()), int(of_codes.argmax())
-        if least == largest:
-            return encoding
+        least = int(of_codes.argmin())
+        largest = int(np.where(np.arange(len(of_codes)) == least, -1, of_codes).argmax())
         members = np.flatnonzero(encoding.codes == least)
         message = int(members[masses[members].argmin()])
         moved = _part(of_codes, least, largest, int(masses[message]), rate + SLACK, False)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from scripts import benchmark
-from scripts.benchmarks import barfi, profiling, quality_diversity, rocket
+from scripts.benchmarks import barfi, coding, profiling, quality_diversity, rocket
 from scripts.benchmarks.learner import Learner, share_of_training
 from scripts.benchmarks.profiling import Clocks
 from scripts.benchmarks.turns import Arguments, table
@@ -129,3 +129,12 @@ def test_episodes_of_populations_are_timed_against_loops_and_searches_against_ep
     assert all(0 < measured["ratios"][f"search_share_{name}"] < 5 for name in quality_diversity.SEARCHES)
     assert 0.05 < measured["ratios"]["long_run_gib"] < 2
     assert "Point2D-v0" in table(measured)
+
+
+def test_couplings_stand_against_heaps_of_plain_python_and_a_whole_message_is_timed(monkeypatch):
+    monkeypatch.setattr(coding, "SECONDS", 0.001)
+    monkeypatch.setattr(coding, "SIZES", ((16, 4), (256, 256)))
+    measured = coding.coding(Arguments(repeats=1))
+    assert measured["ratios"]["coupling_256x256_vs_heap"] > 2
+    assert measured["ratios"]["seconds_of_an_episode_a_player"] > 0
+    assert "couplings 16×4, two heaps" in table(measured)
