@@ -154,7 +154,9 @@ def worth(mdp: TabularMDP, policy: FloatArray, horizon: int | None = None) -> Wo
             policy's, or one that never ends without a horizon.
     """
     if policy.shape[-2:] != mdp.rewards.shape or policy.ndim not in (2, 3):
-        raise ValueError(f"policy is {policy.shape}; expected {mdp.rewards.shape}, with the horizon before it or without")
+        raise ValueError(
+            f"policy is {policy.shape}; expected {mdp.rewards.shape}, with the horizon before it or without"
+        )
     if (np.abs(policy.sum(axis=-1) - 1.0) > 1e-6).any() or (policy < 0).any():
         raise ValueError("a row of the policy is no distribution: expected numbers of at least 0 with the sum 1")
     if policy.ndim == 3:

@@ -205,7 +205,9 @@ def table_of(env: Any, gamma: float) -> TabularMDP:
     world = env.unwrapped
     table = getattr(world, "P", None)
     if table is None:
-        raise ValueError(f"{world} has no table P: expected P[state][action] = [(probability, next, reward, terminated)]")
+        raise ValueError(
+            f"{world} has no table P: expected P[state][action] = [(probability, next, reward, terminated)]"
+        )
     try:
         states, actions = len(table), len(table[0])
         ends = any(step[3] for state in range(states) for action in range(actions) for step in table[state][action])

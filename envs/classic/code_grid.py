@@ -31,7 +31,9 @@ def code_grid() -> TabularMDP:
     who makes one all the same stays where he is. There is no discount.
     """
     cells = [divmod(cell, SIZE) for cell in range(SIZE * SIZE)]
-    available = np.array([[_within(row + down, column + right, SIZE) for down, right in _STEPS] for row, column in cells])
+    available = np.array(
+        [[_within(row + down, column + right, SIZE) for down, right in _STEPS] for row, column in cells]
+    )
     transitions = np.zeros((len(cells), len(ACTIONS), len(cells)))
     for state, (row, column) in enumerate(cells):
         for action, (down, right) in enumerate(_STEPS):

@@ -16,8 +16,8 @@ from envs.classic.worlds import World
 from foundation.checks import number, whole
 from foundation.tabular_mdp import TabularMDP
 
-SYMBOLS_AT_MOST = 64
-"""Steps after which an episode of SourceCoding without a length is cut."""
+MOST_STEPS = 64
+"""Steps of an episode at most."""
 
 
 def line(length: int, rewards: Sequence[float], stops: bool = False) -> TabularMDP:
@@ -75,19 +75,22 @@ class ReferentialChainVecEnv(TabularVecEnv):
 
     Args:
         request: see `WorldVecEnv`.
-        length: choices.
+        length: choices, at most 64; after the last it is over.
         actions: to choose from.
-        max_episode_steps: the time limit; None: `length`.
+        max_episode_steps: the time limit.
+
+    Raises:
+        ValueError: no choice, or more than 64, or fewer than two actions.
     """
 
     title = "ReferentialChain"
-    limit = 8
+    limit = MOST_STEPS
 
     def __init__(
         self, request: Request, *, length: int = 8, actions: int = 4, max_episode_steps: int | None = None
     ) -> None:
-        mdp = line(whole("length", length), [0.0] * whole("actions", actions, least=2))
-        super().__init__(request, mdp, length if max_episode_steps is None else max_episode_steps)
+        mdp = line(whole("length", length, most=MOST_STEPS), [0.0] * whole("actions", actions, least=2))
+        super().__init__(request, mdp, max_episode_steps)
 
 
 class ReferentialChainEnv(TabularEnv):
@@ -102,15 +105,15 @@ class SourceCodingVecEnv(TabularVecEnv):
     Args:
         request: see `WorldVecEnv`.
         costs: of the symbols; the action after the last one stops.
-        length: symbols at most, after which it is over; 0: one state, and as many as one pleases.
-        max_episode_steps: the time limit; None: `length`, or 64.
+        length: symbols, at most 64, after which it is over; 0: one state that only stopping leaves.
+        max_episode_steps: the time limit.
 
     Raises:
-        ValueError: no symbol, or a cost below 0.
+        ValueError: no symbol, a cost below 0, or a length above 64.
     """
 
     title = "SourceCoding"
-    limit = SYMBOLS_AT_MOST
+    limit = MOST_STEPS
 
     def __init__(
         self,
@@ -123,8 +126,8 @@ class SourceCodingVecEnv(TabularVecEnv):
         if not len(costs):
             raise ValueError("costs is empty: name what each symbol costs, such as [1, 1]")
         rewards = [*(-number("costs", float(cost), least=0) for cost in costs), 0.0]
-        mdp = line(whole("length", length, least=0), rewards, stops=True)
-        super().__init__(request, mdp, (length or None) if max_episode_steps is None else max_episode_steps)
+        mdp = line(whole("length", length, least=0, most=MOST_STEPS), rewards, stops=True)
+        super().__init__(request, mdp, max_episode_steps)
 
 
 class SourceCodingEnv(TabularEnv):
