@@ -38,8 +38,8 @@ class BayesReceiverTerm(RewardTerm):
         b(m) ∝ b(m)·[(1 − p)·π(a|s, m) + p·1[a available]/available actions]
 
     where p is the actuator noise. The guess is argmax b, of several the lowest number. With the
-    task's reward this is RL+PR (Sokota et al. 2022, arXiv 2107.08295): `weight` is their ζ, or 1 − w
-    where the task's weight is w.
+    task's reward this is RL+PR (Sokota et al. 2022, arXiv 2107.08295): `weight` is their ζ, or
+    1 − w where the task's weight is w.
 
     Every step asks the agent what it would do with each message: (n_envs · messages) observations.
     The belief is not shown to the agent. What happened under messages that all rule it out, as

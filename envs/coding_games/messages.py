@@ -80,7 +80,8 @@ def _distribution(prior: Any, size: int) -> FloatArray:
     given = np.asarray(prior, np.float64)
     if given.shape != (size,) or not np.isfinite(given).all() or (given < 0).any() or abs(given.sum() - 1.0) > 1e-6:
         raise ValueError(
-            f"prior has the shape {given.shape} and the sum {given.sum():.6g}; expected {size} probabilities with the sum 1"
+            f"prior has the shape {given.shape} and the sum {given.sum():.6g}; expected {size} probabilities with the "
+            "sum 1"
         )
     exact: FloatArray = given / given.sum()
     return exact

@@ -45,8 +45,8 @@ def sender_space(seen: spaces.Space[Any], messages: Messages, actions: int, mask
     clashes = [name for name in OURS if name in own]
     if clashes:
         raise ValueError(
-            f"the world's observations have an entry {clashes[0]!r}, which is what the sender's own is called: leave it "
-            "out (observation_keys), or rename it in a wrapper"
+            f"the world's observations have an entry {clashes[0]!r}, which is what the sender's own is called: leave "
+            "it out (observation_keys), or rename it in a wrapper"
         )
     entries: dict[str, spaces.Space[Any]] = {
         "message": messages.space(),
