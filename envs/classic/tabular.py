@@ -83,7 +83,7 @@ class TabularEnv(WorldEnv):
 
     @property
     def P(self) -> dict[int, dict[int, list[tuple[float, int, float, bool]]]]:
-        """The table as gymnasium's have it: [state][action] -> (probability, next, reward, over)."""
+        """The table as gymnasium has it: [state][action] -> (probability, next, reward, over)."""
         mdp, entering, ends = self.mdp, self._world.entering, self.mdp.absorbing
         return {
             state: {

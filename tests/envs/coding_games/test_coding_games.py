@@ -37,7 +37,7 @@ def test_pettingzoo_accepts_a_game(game):
 
 
 def played(game, seed, guess=None):
-    """One game of random actions: its states, what was executed, rewards of both, and the infos at its end."""
+    """One game of random actions: states, what was executed, what the receiver saw, rewards."""
     game.reset(seed=seed)
     random, rewards, states, executed_actions = np.random.default_rng(seed), [], [], []
     while game.agent_selection == "sender":
