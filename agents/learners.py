@@ -18,6 +18,7 @@ from torch import Tensor
 
 from agents.features.distinct import weights_change
 from shaping import FloatArray, Learner, Observations
+from shaping.transitions import BoolArray
 
 STEP = 1e-3  # length of a step that measures a rise, as a share of the weights' own
 
@@ -28,20 +29,20 @@ class _SB3Learner:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def probabilities(self, observations: Observations) -> FloatArray:
+    def probabilities(self, observations: Observations, masks: BoolArray | None = None) -> FloatArray:
         """See `shaping.Learner`."""
         model = self._model
         if not isinstance(model.action_space, spaces.Discrete):
             raise ValueError(f"actions are {model.action_space}, and only one discrete action has a probability each")
         with torch.no_grad():
-            probabilities = self._acts(self._tensors(observations))
+            probabilities = self._acts(self._tensors(observations), masks)
         return probabilities.cpu().numpy().astype(np.float64)
 
     def rises(self, weights: FloatArray) -> FloatArray:
         """See `shaping.Learner`."""
         raise ValueError(f"{type(self._model).__name__} keeps no rollout: use agent=ppo or a2c")
 
-    def _acts(self, observations: Any) -> Tensor:
+    def _acts(self, observations: Any, masks: BoolArray | None) -> Tensor:
         raise NotImplementedError
 
     def _tensors(self, observations: Observations) -> Any:
@@ -62,10 +63,15 @@ class OnPolicyLearner(_SB3Learner):
 
     keeps_rollout = True
 
-    def _acts(self, observations: Any) -> Tensor:
-        if isinstance(self._model.policy, MaskableActorCriticPolicy):
+    def _acts(self, observations: Any, masks: BoolArray | None) -> Tensor:
+        policy = self._model.policy
+        if not isinstance(policy, MaskableActorCriticPolicy):
+            distribution = policy.get_distribution(observations)
+        elif masks is None:
             raise ValueError("which actions are valid is not known of observations alone: use agent=ppo")
-        probabilities: Tensor = self._model.policy.get_distribution(observations).distribution.probs
+        else:
+            distribution = policy.get_distribution(observations, action_masks=masks)
+        probabilities: Tensor = distribution.distribution.probs
         return probabilities
 
     def rises(self, weights: FloatArray) -> FloatArray:
@@ -118,7 +124,7 @@ class OnPolicyLearner(_SB3Learner):
 class GreedyLearner(_SB3Learner):
     """DQN and QRDQN: the best action, and with the exploration's rate any."""
 
-    def _acts(self, observations: Any) -> Tensor:
+    def _acts(self, observations: Any, masks: BoolArray | None) -> Tensor:
         greedy = self._model.policy._predict(observations, deterministic=True).long()
         actions, rate = int(self._model.action_space.n), self._model.exploration_rate
         return (1.0 - rate) * torch.nn.functional.one_hot(greedy.flatten(), actions).double() + rate / actions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from shaping.transitions import FloatArray, Observations
+from shaping.transitions import BoolArray, FloatArray, Observations
 
 
 class Learner(Protocol):
@@ -13,14 +13,17 @@ class Learner(Protocol):
     keeps_rollout: bool
     """Does the agent keep the steps of a rollout, so that `rises` can be asked for?"""
 
-    def probabilities(self, observations: Observations) -> FloatArray:
+    def probabilities(self, observations: Observations, masks: BoolArray | None = None) -> FloatArray:
         """π(a|s) as the agent acts now, (n, actions), for one discrete action.
 
         Args:
             observations: of the environment, (n, ...), without what parts publish.
+            masks: which actions are available in each, (n, actions), for agents that act by masks;
+                others do without.
 
         Raises:
-            ValueError: actions are no single discrete ones, or the agent sees more than these.
+            ValueError: actions are no single discrete ones, or the agent sees more than these; or
+                it acts by masks, and there are none.
         """
 
     def rises(self, weights: FloatArray) -> FloatArray:

@@ -25,6 +25,7 @@ from foundation.plain_state import read_state, write_state
 from shaping import FloatArray as Probabilities
 from shaping import Learner, Observations, ShapedVecEnv
 from shaping.combine import WeightedSum
+from shaping.transitions import BoolArray
 
 REPLAY_FILE = "replay.pt"
 BLENDS = ("learned", "frozen", "primary", "naive", "pbrs")
@@ -264,7 +265,7 @@ class PolicyOfBARFI:
     def __init__(self, model: BARFI) -> None:
         self._model = model
 
-    def probabilities(self, observations: Observations) -> Probabilities:
+    def probabilities(self, observations: Observations, masks: BoolArray | None = None) -> Probabilities:
         """See `shaping.Learner`."""
         return self._model.probabilities(np.asarray(observations))
 

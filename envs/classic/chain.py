@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from envs.catalogue import NAMESPACE, Option, Request
-from envs.classic.tabular import TabularVecEnv, slipping
-from envs.classic.worlds import World, WorldEnv
+from envs.classic.tabular import TabularEnv, TabularVecEnv, slipping
+from envs.classic.worlds import World
 from foundation.tabular_mdp import TabularMDP
 
 CELLS, START = 61, 40
@@ -58,7 +58,7 @@ class ChainVecEnv(TabularVecEnv):
         super().__init__(request, chain(distractor), max_episode_steps)
 
 
-class ChainEnv(WorldEnv):
+class ChainEnv(TabularEnv):
     """One chain behind gymnasium's interface."""
 
     worlds = ChainVecEnv

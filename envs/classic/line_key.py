@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from envs.catalogue import NAMESPACE, Option, Request
-from envs.classic.tabular import TabularVecEnv
-from envs.classic.worlds import World, WorldEnv
+from envs.classic.tabular import TabularEnv, TabularVecEnv
+from envs.classic.worlds import World
 from foundation.tabular_mdp import TabularMDP
 
 CELLS = 10
@@ -64,7 +64,7 @@ class LineKeyVecEnv(TabularVecEnv):
         super().__init__(request, line_key(), max_episode_steps)
 
 
-class LineKeyEnv(WorldEnv):
+class LineKeyEnv(TabularEnv):
     """One line with a key behind gymnasium's interface."""
 
     worlds = LineKeyVecEnv

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from envs.catalogue import NAMESPACE, Option, Request
-from envs.classic.tabular import TabularVecEnv, slipping
-from envs.classic.worlds import World, WorldEnv
+from envs.classic.tabular import TabularEnv, TabularVecEnv, slipping
+from envs.classic.worlds import World
 from envs.typing import FloatArray, IntArray
 from foundation.checks import one_of
 from foundation.tabular_mdp import TabularMDP
@@ -125,7 +125,7 @@ class RoomVecEnv(TabularVecEnv):
         super().__init__(request, mdp, HORIZONS[str(version)] if max_episode_steps is None else max_episode_steps)
 
 
-class RoomEnv(WorldEnv):
+class RoomEnv(TabularEnv):
     """One room behind gymnasium's interface."""
 
     worlds = RoomVecEnv

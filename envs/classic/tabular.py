@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from envs.catalogue import Request
-from envs.classic.worlds import Played, WorldVecEnv
+from envs.classic.worlds import Played, WorldEnv, WorldVecEnv
 from envs.typing import Array, BoolArray, FloatArray, IntArray
 from foundation.tabular_mdp import TabularMDP
 
@@ -23,14 +23,23 @@ class TabularVecEnv(WorldVecEnv):
         request: see `WorldVecEnv`.
         mdp: what is played; entering one of its absorbing states ends the episode.
         max_episode_steps: the time limit.
+        entering: what is paid for entering each state, (states,); a step then pays that, and
+            `mdp.rewards` are what it comes to on average. None: a step pays `mdp.rewards`.
     """
 
     reports = frozenset({"mdp"})
     draws = 1
 
-    def __init__(self, request: Request, mdp: TabularMDP, max_episode_steps: int | None = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        mdp: TabularMDP,
+        max_episode_steps: int | None = None,
+        entering: FloatArray | None = None,
+    ) -> None:
         super().__init__(request, spaces.Discrete(mdp.n_states), spaces.Discrete(mdp.n_actions), max_episode_steps)
         self.mdp = mdp
+        self.entering = entering
         self.states: IntArray = np.zeros(request.n_envs, np.int64)
         self._cumulative: FloatArray = np.cumsum(mdp.transitions, axis=2)
         self._cumulative /= self._cumulative[:, :, -1:]
@@ -44,8 +53,9 @@ class TabularVecEnv(WorldVecEnv):
         return self._first
 
     def play(self, actions: IntArray) -> Played:
-        rewards = self.mdp.rewards[self.states, actions]
-        self.states = (self._cumulative[self.states, actions] <= self.chance).sum(axis=1)
+        left = self.states
+        self.states = (self._cumulative[left, actions] <= self.chance).sum(axis=1)
+        rewards = self.mdp.rewards[left, actions] if self.entering is None else self.entering[self.states]
         return Played(rewards, self._ends[self.states], entries=self._entries)
 
     def observe(self) -> IntArray:
@@ -59,6 +69,68 @@ class TabularVecEnv(WorldVecEnv):
             column, row = place[0] * SCALE, len(picture) - (place[1] + 1) * SCALE
             picture[row + 8 : row + SCALE - 8, column + 8 : column + SCALE - 8] = _HERO
         return picture
+
+
+class TabularEnv(WorldEnv):
+    """One tabular world behind gymnasium's interface."""
+
+    _world: TabularVecEnv
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The process that is played."""
+        return self._world.mdp
+
+    @property
+    def P(self) -> dict[int, dict[int, list[tuple[float, int, float, bool]]]]:
+        """The table as gymnasium has it: [state][action] -> (probability, next, reward, over)."""
+        mdp, entering, ends = self.mdp, self._world.entering, self.mdp.absorbing
+        return {
+            state: {
+                action: [
+                    (
+                        float(mdp.transitions[state, action, following]),
+                        following,
+                        float(mdp.rewards[state, action] if entering is None or state in ends else entering[following]),
+                        following in ends,
+                    )
+                    for following in np.flatnonzero(mdp.transitions[state, action]).tolist()
+                ]
+                for action in range(mdp.n_actions)
+            }
+            for state in range(mdp.n_states)
+        }
+
+    @property
+    def initial_state_distrib(self) -> FloatArray:
+        """Probabilities of first states, (states,), under gymnasium's name."""
+        return self.mdp.start
+
+
+class MaskedTabularVecEnv(TabularVecEnv):
+    """Of an MDP that says which actions are `available`.
+
+    An agent without masks may take the others: what they do is the table's.
+    """
+
+    row_methods = ("action_masks",)
+
+    def action_masks(self) -> BoolArray:
+        """Which actions are available now, (n, actions); sb3-contrib asks for them."""
+        assert self.mdp.available is not None
+        masks: BoolArray = self.mdp.available[self.states]
+        return masks
+
+
+class MaskedTabularEnv(TabularEnv):
+    """One of them behind gymnasium's interface."""
+
+    _world: MaskedTabularVecEnv
+
+    def action_masks(self) -> BoolArray:
+        """Which actions are available now, (actions,)."""
+        masks: BoolArray = self._world.action_masks()[0]
+        return masks
 
 
 def drawn_map(mdp: TabularMDP) -> Array:

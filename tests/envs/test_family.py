@@ -150,7 +150,7 @@ def test_a_file_dropped_into_envs_is_a_family_and_envs_needs_nothing_but_the_fou
 
 def test_the_cards_stand_in_the_order_of_their_families_with_custom_last():
     folders = list(dict.fromkeys(name.partition("/")[0] for name in envs.options()))
-    assert folders == ["minihack", "nethack", "rocket", "classic", "swe", "custom"]
+    assert folders == ["minihack", "nethack", "rocket", "classic", "swe", "coding_games", "custom"]
 
 
 @pytest.mark.parametrize("family", families(), ids=lambda family: family.name)

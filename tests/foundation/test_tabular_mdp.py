@@ -45,6 +45,8 @@ def spoilt(name, index, value):
         (spoilt("start", 0, 0.5), "first states sum to 0.5"),
         ({"absorbing": (1,)}, "state 1 is called absorbing, and is left"),
         ({"absorbing": (7,)}, "none of the 3 states"),
+        ({"available": np.ones((3, 2))}, "available is float64"),
+        ({"available": np.array([[True, True], [False, False], [True, True]])}, "no action is available in state 1"),
         ({"gamma": 1.5}, "gamma=1.5"),
         ({"start": np.ones(2) / 2}, "start is"),
         ({"rewards": np.zeros((3, 3))}, "transitions are"),

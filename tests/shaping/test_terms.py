@@ -26,7 +26,7 @@ from shaping import (
     terms,
     transforms,
 )
-from tests.shaping.worlds import corridors, driven, tabled, through_a_file, walks
+from tests.shaping.worlds import corridors, driven, sending, tabled, through_a_file, walks
 
 NEEDED = {
     "potential": {"potential": "distance"},
@@ -39,7 +39,7 @@ NEEDED = {
 }
 """Arguments in the corridor for terms whose defaults cannot work there; the others get none."""
 
-WORLDS = {"kinesthetic": driven, "designed": tabled}
+WORLDS = {"kinesthetic": driven, "designed": tabled, "bayes_receiver": sending}
 """The world of a term that the plain corridors cannot feed."""
 
 

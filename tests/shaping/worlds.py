@@ -199,6 +199,54 @@ def tabled(n: int, length: int, dictionary: bool = False, **arguments: Any) -> T
     return Tabled(corridors(n, length=length, **arguments), length)
 
 
+class Sending(VecEnvWrapper):
+    """Corridors in which every row has one of three messages, as senders of coding games do."""
+
+    MESSAGES = 3
+
+    def __init__(self, venv: VecEnv) -> None:
+        seen = spaces.Dict({"observation": venv.observation_space, "message": spaces.Discrete(self.MESSAGES)})
+        super().__init__(venv, observation_space=seen)
+        self.sent = np.arange(venv.num_envs) % self.MESSAGES
+
+    def reset(self) -> Any:
+        observations = self.venv.reset()
+        self.reset_infos = self.venv.reset_infos
+        self._tell()
+        return self._seen(observations)
+
+    def step_wait(self) -> Any:
+        observations, rewards, dones, infos = self.venv.step_wait()
+        for row, info in enumerate(infos):
+            info["coding_game"] = {**self._told(row), "executed_action": int(self.venv.actions[row])}
+        for row in np.flatnonzero(dones):
+            infos[row]["terminal_observation"] = {
+                "observation": infos[row]["terminal_observation"],
+                "message": self.sent[row],
+            }
+        self._tell()
+        return self._seen(observations), rewards, dones, infos
+
+    def _tell(self) -> None:
+        for row, info in enumerate(self.venv.reset_infos):
+            info["coding_game"] = self._told(row)
+
+    def _told(self, row: int) -> dict[str, Any]:
+        return {"message": int(self.sent[row]), "prior": np.array([0.2, 0.5, 0.3]), "noise": 0.1}
+
+    def _seen(self, observations: Any) -> dict[str, Any]:
+        return {"observation": observations, "message": self.sent.copy()}
+
+    @property
+    def unwrapped(self) -> VecEnv:
+        return self.venv.unwrapped
+
+
+def sending(n: int, dictionary: bool = False, **arguments: Any) -> Sending:
+    """Always with named observations, whatever `dictionary` says: a message is one of them."""
+    return Sending(corridors(n, **arguments))
+
+
 def through_a_file(state: Any, folder: Path) -> Any:
     """A state as a resume gets it: from a file that torch reads with ``weights_only=True``."""
     write_state(state, folder / "state.pt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ import envs
 from envs.classic.chain import chain
 from envs.classic.line_key import line_key
 from envs.classic.room import GATES, room
-from foundation.tabular_mdp import best_return, evaluate, solve
+from foundation.tabular_mdp import best_return, evaluate, solve, table_of
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_doors_are_where_the_authors_say():
     assert not leads[2, 3]
 
 
-@pytest.mark.parametrize("env_id", ["TabularRoom-v0", "TabularChain-v0", "TabularLineKey-v0"])
+@pytest.mark.parametrize("env_id", ["TabularRoom-v0", "TabularChain-v0", "TabularLineKey-v0", "CodeGrid-v0"])
 def test_what_is_played_follows_the_table(env_id):
     venv = envs.make_vec(env_id, 64, seed=2, report=["mdp"])
     states, random = venv.reset(), np.random.default_rng(0)
@@ -82,3 +83,68 @@ def test_what_is_played_follows_the_table(env_id):
     spread = np.sqrt(np.maximum(expected, 1.0))
     assert (np.abs(counts - expected) < 5 * spread).all()
     assert not counts[mdp.transitions == 0].any()
+
+
+@pytest.mark.parametrize("env_id", ["CodeGrid-v0", "CodeGridNoisy-v0", "TabularRoom-v0", "SourceCoding-v0"])
+def test_the_table_that_a_world_tells_is_its_process(env_id):
+    world = gymnasium.make(f"breadcrumb/{env_id}").unwrapped
+    mdp = world.mdp
+    read = table_of(world, mdp.gamma)
+    going = np.setdiff1d(np.arange(mdp.n_states), mdp.absorbing)
+    np.testing.assert_allclose(read.rewards[going], mdp.rewards[going], atol=1e-12)
+    np.testing.assert_allclose(
+        read.transitions[np.ix_(going, range(mdp.n_actions), going)], mdp.transitions[going][:, :, going]
+    )
+    assert best_return(read, 30) == pytest.approx(best_return(mdp, 30))
+
+
+def test_on_the_noisy_grid_the_goal_pays_1_and_the_trap_takes_1_and_nothing_else_pays():
+    venv = envs.make_vec("CodeGridNoisy-v0", 64, seed=0, report=["mdp"])
+    venv.reset()
+    goal, trap = venv.reset_infos[0]["mdp"].absorbing
+    random, met = np.random.default_rng(0), set()
+    venv.states[:] = 6  # beside the goal
+    for _ in range(60):
+        _, rewards, dones, infos = venv.step(random.integers(4, size=64))
+        for reward, done, info in zip(rewards, dones, infos, strict=True):
+            last = info.get("terminal_observation")
+            assert reward == (1.0 if last == goal else -1.0 if last == trap else 0.0)
+            met.add(int(last) if done and not info["TimeLimit.truncated"] else None)
+    assert met >= {goal, trap}
+
+
+@pytest.mark.parametrize(
+    ("env_id", "arguments", "best", "limit"),
+    [
+        ("CodeGrid-v0", {}, 1.0, 8),
+        ("MatrixGame-v0", {}, 4.0, 1),
+        ("ReferentialChain-v0", {"length": 5}, 0.0, 5),
+        ("SourceCoding-v0", {"costs": [1, 2.5], "length": 4}, 0.0, 4),
+    ],
+)
+def test_a_special_case_ends_in_time_and_pays_at_best_what_it_says(env_id, arguments, best, limit):
+    venv = envs.make_vec(env_id, 32, seed=0, report=["mdp"], **arguments)
+    venv.reset()
+    mdp = venv.reset_infos[0]["mdp"]
+    assert best_return(mdp, limit) == best
+    lengths, random = np.zeros(32, int), np.random.default_rng(0)
+    for _ in range(3 * limit):
+        lengths += 1
+        _, _, dones, _ = venv.step(random.integers(mdp.n_actions, size=32))
+        assert (lengths[dones] <= limit).all()
+        lengths[dones] = 0
+    assert (lengths < limit).all()
+
+
+def test_a_masked_world_says_which_moves_it_has_and_who_makes_another_stays():
+    venv = envs.make_vec("CodeGrid-v0", 1, seed=0)
+    venv.reset()
+    assert venv.env_method("action_masks")[0].tolist() == [False, True, True, False]
+    assert gymnasium.make("breadcrumb/CodeGrid-v0").unwrapped.action_masks().shape == (4,)
+    assert venv.step([0])[0].tolist() == [0]
+    assert venv.step([1])[0].tolist() == [1]
+    for wrong in ({"rewards": [1.0]}, {"rewards": [1.0, float("inf")]}):
+        with pytest.raises(ValueError, match="rewards"):
+            envs.make_vec("MatrixGame-v0", 1, **wrong)
+    with pytest.raises(ValueError, match="costs=-1"):
+        envs.make_vec("SourceCoding-v0", 1, costs=[-1.0])
