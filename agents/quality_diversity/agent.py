@@ -33,7 +33,7 @@ class PopulationConfig(AgentConfig):
     descriptor: str = "final"  # final, frames:5, path, signature:2, genome, random, pixels, image:1; all: the docs
     hidden: Any = None  # layers of the policy, as in [5,5]; null: the world's own, [5,5] where it has none
     keys: Any = field(default_factory=list)  # entries of a Dict observation that the policy sees; []: all
-    place: str = ""  # where one is: position, [0,1] or entry[0,1] of the observation; "": the usual
+    place: Any = ""  # where one is: position, [0,1] or entry[0,1] of the observation; "": the usual
     picture: str = ""  # the entry that is drawn, where worlds draw nothing themselves
     pixels: int = 32  # the side of images
     extent: Any = None  # [[low,high],[low,high]] of places, for grids; null: the environment's
@@ -235,6 +235,7 @@ class PopulationAgent(Agent):
         world = getattr(env, "unwrapped", env)
         settings = asdict(config)
         settings["hidden"] = list(getattr(world, "hidden", HIDDEN) if config.hidden is None else config.hidden)
+        settings["place"] = _place_in_words(config.place)
         settings["horizon"] = longest_episode(env) if config.horizon is None else config.horizon
         settings["goals"] = len(getattr(world, "goals", ()))
         tells = POSITION in getattr(world, "reported", ()) or hasattr(world, "rollouts")
@@ -243,6 +244,15 @@ class PopulationAgent(Agent):
         model = Population(env, seed=seed, search=self.registered_name, settings=settings, threads=threads, tells=tells)
         _ = model.evaluator  # so that what it refuses is refused now
         return model
+
+
+def _place_in_words(place: Any) -> str:
+    """A command line reads [0,1] as a list of numbers."""
+    if isinstance(place, str):
+        return place
+    if isinstance(place, Sequence) and len(place) == 2:
+        return f"[{place[0]},{place[1]}]"
+    raise ValueError(f"agent.place={place}: expected position, [0,1] or entry[0,1]")
 
 
 @register("novelty_search")

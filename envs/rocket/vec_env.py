@@ -125,6 +125,8 @@ class RocketVecEnv(BatchedVecEnv):
         refuse(description, request)  # before workers start
         k = n_envs // rows
         self.config = config
+        self.max_episode_steps = config.max_steps
+        """Of the longest episode."""
         observation = OBSERVATIONS[config.observation]
         self._start = StartMixture(config.starts, cars, config.replay_file)
         physics: dict[str, Any] = {

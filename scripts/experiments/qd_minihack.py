@@ -5,7 +5,7 @@ from scripts.experiments.qd_settings import TOLD
 
 _WORLDS = {"room": "room_15x15", "labyrinth": "labyrinth_small"}
 _SEEN = "env.kwargs.observation_keys=[blstats,raw_blstats,chars,glyphs_crop]"
-_PLAYED = (_SEEN, "agent.keys=[blstats]", "agent.place=raw_blstats[0,1]", "agent.horizon=200", "shaping=none")
+_PLAYED = (_SEEN, "agent.keys=[blstats]", "agent.place='raw_blstats[0,1]'", "agent.horizon=200", "shaping=none")
 _SEARCHES = {
     "position": (*_PLAYED, "agent=novelty_search"),
     "image": (*_PLAYED, "agent=taxons", "agent.picture=chars"),

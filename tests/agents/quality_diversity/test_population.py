@@ -92,6 +92,11 @@ def test_an_episode_may_be_shorter_than_the_worlds_own_in_compiled_worlds_too() 
     assert 0 < np.abs(model.history.column("truths")).max() <= 5 * 0.05 + 1e-6
 
 
+def test_a_place_may_be_given_as_the_numbers_that_a_command_line_reads() -> None:
+    words, numbers = (learned(stack(), place=place).history.column("truths") for place in ("[1,0]", [1, 0]))
+    np.testing.assert_array_equal(words, numbers)
+
+
 def test_terms_are_optimised_with_the_task() -> None:
     plain, paid = learned(stack()), learned(stack(terms={"alive": Alive()}))
     np.testing.assert_allclose(rewards(paid), rewards(plain) + 60.0, rtol=1e-5)
@@ -165,3 +170,12 @@ def test_what_cannot_work_is_refused_before_anything_is_played(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         agents.build(name, stack(2), seed=0, **settings)
+
+
+def test_a_match_says_how_long_its_episodes_are() -> None:
+    env = stack(2, "breadcrumb/RocketShoot-v0", seconds=1.0, observation="flat")
+    try:
+        model = learned(env, evaluations=4, population=2, chunk=2, place=[0, 1])
+        assert model.evaluator.horizon == 15
+    finally:
+        env.close()
