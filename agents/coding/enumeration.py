@@ -114,6 +114,8 @@ class _Walk:
             further.update(row, action)
             for probability, reward, following in self._outcomes(state, step, action):
                 here = told[:, action] * float(probability)  # type: ignore[arg-type]
+                if not here.any():
+                    continue
                 self.returns += here * float(reward)  # type: ignore[arg-type]
                 self.visit(further if following is None else further.copy(), here, following, step + 1)
 

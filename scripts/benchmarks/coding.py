@@ -28,7 +28,8 @@ STEPS, BLOCKS = 500, 32
 
 def coding(arguments: Arguments) -> dict[str, Any]:
     """Per second of processor time of one core; {"rows": [...], "ratios": {...}}."""
-    rows, ratios = [], {}
+    rows: list[dict[str, Any]] = []
+    ratios: dict[str, float] = {}
     for n, m in SIZES:
         measured = median_of_turns(couplings(n, m), arguments.repeats)
         medians = {path.partition(",")[0]: statistics.median(turns) for path, turns in measured.items()}
@@ -38,7 +39,7 @@ def coding(arguments: Arguments) -> dict[str, Any]:
                 ratios[f"coupling_{n}x{m}_vs_{'heap' if path == HEAP else 'mec'}"] = round(medians[OURS] / median, 1)
     masses = masses_of(np.random.default_rng(0).dirichlet(np.ones(4096)))
     rate = 0.5 * entropy(masses)
-    others = {
+    others: dict[str, Callable[[], float]] = {
         "encoders of 4096 messages (EBIM)": functools.partial(_rate, lambda: ebim(masses, rate)),
         f"episodes of {8 * BLOCKS} bits, {STEPS} steps, both players": _episodes,
     }
