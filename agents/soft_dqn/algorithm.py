@@ -80,6 +80,6 @@ class SoftDQN(DQN):
 class SoftLearner(GreedyLearner):
     """What parts of the reward are shown of it."""
 
-    def _acts(self, observations: Any) -> Tensor:
+    def _acts(self, observations: Any, masks: Any) -> Tensor:
         acts: Tensor = self._model.acts(observations)
         return acts
