@@ -168,20 +168,20 @@ def worth(mdp: TabularMDP, policy: FloatArray, horizon: int | None = None) -> Wo
     going[list(mdp.absorbing)] = 0.0
     if horizon is None:
         once = _expected_visits(mdp, policy, going, 1.0)
-        paid = _expected_visits(mdp, policy, going, mdp.gamma) @ (policy * mdp.rewards).sum(axis=1)
-        acted, followed = once @ _entropy(policy), once @ (policy * chance).sum(axis=1)
+        paid = float(_expected_visits(mdp, policy, going, mdp.gamma) @ (policy * mdp.rewards).sum(axis=1))
+        acted, followed = float(once @ _entropy(policy)), float(once @ (policy * chance).sum(axis=1))
     else:
         whole("horizon", horizon)
         paid = acted = followed = 0.0
         here, discount = mdp.start * going, 1.0
         for step in range(horizon):
             now = policy if policy.ndim == 2 else policy[step]
-            paid += discount * (here @ (now * mdp.rewards).sum(axis=1))
-            acted += here @ _entropy(now)
-            followed += here @ (now * chance).sum(axis=1)
+            paid += discount * float(here @ (now * mdp.rewards).sum(axis=1))
+            acted += float(here @ _entropy(now))
+            followed += float(here @ (now * chance).sum(axis=1))
             here = np.einsum("s,sa,sat->t", here, now, mdp.transitions) * going
             discount *= mdp.gamma
-    return Worth(float(paid), float(acted), float(acted + followed + _entropy(mdp.start)))
+    return Worth(paid, acted, acted + followed + float(_entropy(mdp.start)))
 
 
 class _Sweep:

@@ -87,7 +87,7 @@ class BayesReceiverTerm(RewardTerm):
         return dict(self._space.spaces)
 
     def reset(self, observations: Observations, infos: Sequence[Info], mask: BoolArray) -> None:
-        for row in np.flatnonzero(mask):
+        for row in np.flatnonzero(mask).tolist():
             self._belief[row] = self._game(infos[row])["prior"]
 
     def __call__(self, batch: Transitions) -> FloatArray:
@@ -110,7 +110,7 @@ class BayesReceiverTerm(RewardTerm):
         total = joint.sum(axis=1, keepdims=True)
         self._belief = np.where(total > 0, joint / np.where(total > 0, total, 1.0), self._belief)
         paid = np.zeros(n)
-        for row in np.flatnonzero(batch.terminated | batch.truncated):
+        for row in np.flatnonzero(batch.terminated | batch.truncated).tolist():
             message = games[row]["message"]
             paid[row] = float(self._belief[row].argmax() == message)
             self._hits.append(paid[row])

@@ -47,9 +47,9 @@ class Messages:
         """Of every block, (size,)."""
         self._cumulative = [np.cumsum(block) / block.sum() for block in self.priors]
 
-    def space(self) -> spaces.Discrete[np.int64] | spaces.MultiDiscrete:
+    def space(self) -> spaces.Discrete | spaces.MultiDiscrete:
         """A new space of them: Discrete, or MultiDiscrete of the blocks."""
-        return spaces.MultiDiscrete(self.sizes) if self.factored else spaces.Discrete(self.sizes[0])
+        return spaces.MultiDiscrete(list(self.sizes)) if self.factored else spaces.Discrete(self.sizes[0])
 
     def draw(self, random: np.random.Generator) -> Message:
         """A message by the prior."""

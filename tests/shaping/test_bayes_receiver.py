@@ -57,15 +57,15 @@ def test_the_belief_is_the_posterior_of_every_episode_and_pays_for_its_mode(nois
 
 
 def test_a_sender_learns_to_be_understood():
-    """Four messages, two choices of two: every message has a word of its own."""
+    """Two messages, one choice of two: each message has a word of its own."""
     venv = envs.make_vec(
-        "CodingGame-v0", 16, seed=0, world="ReferentialChain-v0", messages=4, arguments={"length": 2, "actions": 2}
+        "CodingGame-v0", 16, seed=0, world="ReferentialChain-v0", messages=2, arguments={"length": 1, "actions": 2}
     )
     term = make_term("bayes_receiver")
     shaped = ShapedVecEnv(venv, {"bayes_receiver": term}, gamma=1.0)
-    model = agents.build("ppo", shaped, seed=3, n_steps=32, batch_size=128, learning_rate=3e-3, ent_coef=0.02)
-    model.learn(20_000, callback=ShapingCallback(shaped, learner=agents.get("ppo").learner(model)))
-    assert term.update(())["accuracy"] > 0.5, "a guess without words is right in a quarter"
+    model = agents.build("ppo", shaped, seed=3, n_steps=32, batch_size=128, learning_rate=1e-2, ent_coef=0.0)
+    model.learn(6_000, callback=ShapingCallback(shaped, learner=agents.get("ppo").learner(model)))
+    assert term.update(())["accuracy"] > 0.8, "a guess without words is right in a half"
 
 
 @pytest.mark.parametrize("agent", ["maskable_ppo", "dqn"])
