@@ -29,7 +29,7 @@ _PPO = (
 )
 _SOFT = (
     *("env=classic/cartpole", "shaping=none", "agent=soft_dqn", "n_envs=4", "agent.alpha=1", "agent.net_arch=[64,64]"),
-    *("agent.learning_rate=0.001", "gif=false"),
+    *("agent.learning_rate=0.001", "agent.gradient_steps=8", "agent.target_update_interval=500", "gif=false"),
 )
 
 

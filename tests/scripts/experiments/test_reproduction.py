@@ -60,7 +60,7 @@ def test_arms_that_need_no_training_stand_beside_those_that_do(small, tmp_path, 
     monkeypatch.setattr(reproduction, "claims", lambda: {"small": replace(SMALL, worked_out=lambda: [computed])})
     rows = reproduce("small", seeds=(0,), out=tmp_path / "docs")
     assert [row.arm for row in rows] == ["none", "shaped", "exact"]
-    assert "| exact | 1 | 1.00" in (tmp_path / "docs" / "results.md").read_text()
+    assert "| exact | 1 | 100 %" in (tmp_path / "docs" / "results.md").read_text()
 
 
 @pytest.mark.parametrize(("cores", "given", "threads"), [(4, None, "2"), (1, None, "1"), (4, "3", "3")])
