@@ -100,8 +100,8 @@ CLAIM = Comparison(
         f"log(1/α) from {SWEEP[0]:g} to {SWEEP[-1]:g}. `uniform` and `greedy` are the same with the uniform and with a "
         "best policy, `independent` with actions that tell nothing. `rl-pr-N` is maskable PPO that sees the message "
         "and is paid half of the task's reward and half for being guessed by "
-        "[a Bayes receiver](coding_games.md#a-sender-that-learns); its accuracy is that of the last 100 episodes of training. "
-        "Settings were looked at on seed 300."
+        "[a Bayes receiver](coding_games.md#a-sender-that-learns); its accuracy is that of the last 100 episodes of "
+        "training. Settings were looked at on seed 300."
     ),
     arms={f"rl-pr-{size}": (*_RL, f"env.kwargs.messages={size}") for size in SIZES},
     total_timesteps=200_000,
