@@ -55,7 +55,6 @@ class Comparison(Claim):
         equal: the two arms are claimed to learn equally well; the section says whether they did.
         goals: success is a goal; the twin then has that of the evaluation as `goal_rate`, too.
         together: the finished runs of a seed, by arm -> further metrics of each arm.
-        worked_out: gives rows of further arms, for which nothing has to be trained.
         draw, picture: the picture and what it shows, where it is not the learning curves of
             `metric`.
     """
@@ -68,7 +67,6 @@ class Comparison(Claim):
     equal: bool = False
     goals: bool = False
     together: Callable[[Mapping[str, Path]], Mapping[str, Mapping[str, float | None]]] | None = None
-    worked_out: Callable[[], Sequence[Row]] | None = None
     draw: Callable[[Sequence[Row], Path], Any] | None = None
     picture: str = "learning curves"
 

@@ -21,7 +21,7 @@ MESSAGES = 512
 RATES = (0.1, 0.5, 1.0)
 COLD = (-3.0, -4.0, -5.0, -6.0)
 """log β, β the temperature as the authors name it."""
-_EPISODES = 40
+_EPISODES = 100
 _ENCODERS = {"ebim": "ebim", "quantiser": "quantiser", "dead-end": "ebim_deterministic"}
 
 

@@ -130,8 +130,6 @@ def reproduce(
         rows = [replace(row, metrics={**row.metrics, "goal_rate": rate}) for row, rate in zip(rows, goals, strict=True)]
     if claim.together is not None:
         rows = _measured_together(claim.together, planned, rows)
-    if claim.worked_out is not None:
-        rows += claim.worked_out()
     if claim.draw is not None:
         claim.draw(rows, _picture(name, Path(out)))
     else:

@@ -14,7 +14,6 @@ from scripts.experiments import reproduction
 from scripts.experiments.claim import DEMONSTRATIONS, SEED, Comparison, claims
 from scripts.experiments.reproduction import plan, reproduce, with_section
 from scripts.reproduce import main
-from scripts.results.comparison import Row
 from tests.scripts.synthetic import make_run
 
 SMALL = Comparison(
@@ -53,14 +52,6 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduction, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(reproduction, "_TRAIN", (sys.executable, "-c", TRAINER))
     return evaluated
-
-
-def test_arms_that_need_no_training_stand_beside_those_that_do(small, tmp_path, monkeypatch):
-    computed = Row("exact", 0, {}, {"success_rate": 1.0})
-    monkeypatch.setattr(reproduction, "claims", lambda: {"small": replace(SMALL, worked_out=lambda: [computed])})
-    rows = reproduce("small", seeds=(0,), out=tmp_path / "docs")
-    assert [row.arm for row in rows] == ["none", "shaped", "exact"]
-    assert "| exact | 1 | 100 %" in (tmp_path / "docs" / "results.md").read_text()
 
 
 @pytest.mark.parametrize(("cores", "given", "threads"), [(4, None, "2"), (1, None, "1"), (4, "3", "3")])
