@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from foundation.checks import number
 
-SLACK = 0.25
-"""What an episode must carry beyond the message, as a share: couplings waste some."""
+SLACK = 0.1
+"""What episodes must carry beyond the message, as a share: couplings waste some."""
 
 
 class TooLittleCapacity(ValueError):
@@ -51,51 +51,26 @@ class Capacity:
         """Bits of an episode."""
         return float(self.bits.mean())
 
-    @property
-    def spread(self) -> float:
-        """Standard deviation between episodes; 0 for a single one."""
-        return float(self.bits.std(ddof=1)) if len(self.bits) > 1 else 0.0
+    def must_fit(self, message_bits: float, episodes: int, slack: float = SLACK) -> None:
+        """Refuse a message for which so many episodes are not enough.
 
-    @property
-    def least(self) -> float:
-        """Bits of the quietest pilot episode."""
-        return float(self.bits.min())
-
-    def fits(self, message_bits: float, slack: float = SLACK) -> bool:
-        """Whether even the quietest pilot episode carries the message and `slack` of it more."""
-        return self.least >= _asked(message_bits, slack)
-
-    def episodes_for(self, message_bits: float, slack: float = SLACK) -> int:
-        """How many of the quietest episodes would carry it, cut into as many messages.
+        Args:
+            message_bits: of the message, which goes on from one episode to the next.
+            episodes: that may be played.
+            slack: see `SLACK`.
 
         Raises:
-            TooLittleCapacity: the quietest carries nothing.
+            TooLittleCapacity: says what an episode carries, how many it would take, and what else
+                would do.
         """
-        asked = _asked(message_bits, slack)
-        if not self.least > 0 and asked > 0:
-            raise TooLittleCapacity(self._advice(message_bits, slack))
-        return max(1, math.ceil(asked / self.least)) if asked else 1
-
-    def must_fit(self, message_bits: float, slack: float = SLACK) -> None:
-        """Refuse a message that episodes do not carry.
-
-        Raises:
-            TooLittleCapacity: says what they carry and what would do.
-        """
-        if not self.fits(message_bits, slack):
-            raise TooLittleCapacity(self._advice(message_bits, slack))
-
-    def _advice(self, message_bits: float, slack: float) -> str:
-        episodes = math.ceil(_asked(message_bits, slack) / self.least) if self.least > 0 else None
-        spread = f" ± {self.spread:.3g}" if len(self.bits) > 1 else ""
-        return (
-            f"the message has {message_bits:.4g} bits and should have {_asked(message_bits, slack):.4g} to travel "
-            f"in; an episode carries {self.mean:.4g}{spread} bits, the quietest of {len(self.bits)} {self.least:.4g}. "
-            "Raise the policy's temperature (or train with more entropy), play longer episodes, or "
-            + (f"cut the message over {episodes} episodes" if episodes else "take another policy: this one is silent")
+        asked = number("message_bits", message_bits, least=0) * (1.0 + number("slack", slack, least=0))
+        if asked <= episodes * self.mean:
+            return
+        takes = (
+            f"some {math.ceil(asked / self.mean)} would be needed" if self.mean > 0 else "no number of them would do"
         )
-
-
-def _asked(message_bits: float, slack: float) -> float:
-    number("message_bits", message_bits, least=0)
-    return message_bits * (1.0 + number("slack", slack, least=0))
+        raise TooLittleCapacity(
+            f"the message has {message_bits:.4g} bits, and an episode carries {self.mean:.3g} ({len(self.bits)} were "
+            f"played to see): {takes}, and {episodes} are allowed. Allow more (episodes=), or take a shorter message, "
+            "a higher temperature, or a policy that learned with more entropy"
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -31,8 +30,6 @@ from scripts.running.run_directory import Run
 VERSION = 1
 """Of how a message is told; players with another do not understand each other."""
 AGREEMENT, MASKS = "agreement", "masks"
-SLACK = 0.1
-"""Bits beyond the message's that a refusal reckons with, as a share: couplings waste some."""
 PRECISE_TOLERANCE = 1e-9
 _LARGEST = 1 << 20
 
@@ -74,7 +71,7 @@ class Settings:
 
 
 class NotSent(ValueError):
-    """The message does not fit the episodes that may be played; nothing is wrong otherwise."""
+    """The message did not fit the episodes that were played, against what pilots promised."""
 
 
 def send(
@@ -112,7 +109,9 @@ def send(
     Raises:
         ValueError: no content, settings out of bounds, an agent whose actions have no probability
             each, or a name that is none; nothing was played then.
-        NotSent: more episodes than `episodes` would be needed, or were; says how many.
+        agents.coding.TooLittleCapacity: more episodes than `episodes` would be needed; says how
+            many, before any is sent.
+        NotSent: more were needed.
     """
     whole("episodes", episodes)
     whole("pilots", pilots)
@@ -135,7 +134,7 @@ def send(
         try:
             header = _header(run, stage, model, seed)
             piloted, capacity = pilot(stage, codec.grid, pilots, generator)
-            _refuse_beyond(capacity, codec.entropy, episodes)
+            capacity.must_fit(codec.entropy, episodes)
             played = _tell(stage, codec, digits, episodes, tolerance, settings.noise, generator)
         finally:
             stage.close()
@@ -251,17 +250,6 @@ def pilot(stage: Stage, grid: Grid, episodes: int, generator: np.random.Generato
         returns.append(sum(step.reward for step in stage.steps))
         entropies.append(np.array(bits))
     return returns, Capacity.of(entropies)
-
-
-def _refuse_beyond(capacity: Capacity, bits: float, episodes: int) -> None:
-    needed = math.inf if capacity.mean <= 0 else bits * (1 + SLACK) / capacity.mean
-    if needed > episodes:
-        takes = "no number of them would do" if math.isinf(needed) else f"it would take some {math.ceil(needed)}"
-        raise NotSent(
-            f"the message has {bits:.0f} bits, and an episode carries {capacity.mean:.3g} ({len(capacity.bits)} were "
-            f"played to see): {takes}, and episodes={episodes}. Give more, a shorter message, a higher temperature=, "
-            "or an agent that learned with more entropy"
-        )
 
 
 @dataclass(frozen=True)

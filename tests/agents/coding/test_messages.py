@@ -79,13 +79,12 @@ def test_players_that_differ_are_told_in_what():
 
 def test_capacity_says_what_episodes_carry_and_how_many_it_takes():
     pilots = Capacity.of([[1.0] * 300, [1.0] * 340, [0.5] * 640])
-    assert (pilots.mean, pilots.least, pilots.spread) == (320.0, 300.0, pytest.approx(20.0))
-    assert pilots.fits(240)
-    assert not pilots.fits(256)
-    assert pilots.episodes_for(256) == 2
-    with pytest.raises(TooLittleCapacity, match=r"256 bits and should have 320 .* quietest of 3 300.*over 2 episodes"):
-        pilots.must_fit(256)
-    with pytest.raises(TooLittleCapacity, match="silent"):
-        Capacity.of([[0.0]]).episodes_for(8)
-    with pytest.raises(ValueError, match="no pilot"):
+    assert pilots.mean == 320
+    pilots.must_fit(290, 1)
+    pilots.must_fit(580, 2)
+    with pytest.raises(TooLittleCapacity, match=r"600 bits.*carries 320 \(3 were .*some 3 would be needed, and 2 are"):
+        pilots.must_fit(600, 2)
+    with pytest.raises(TooLittleCapacity, match="no number of them would do"):
+        Capacity.of([[0.0]]).must_fit(8, 100)
+    with pytest.raises(ValueError, match="play one at least"):
         Capacity.of([])

@@ -12,7 +12,7 @@ from PIL import Image
 
 import scripts.receive
 import scripts.send
-from agents.coding import Disagreement
+from agents.coding import Disagreement, TooLittleCapacity
 from foundation.demonstrations import Demonstrations
 from scripts.coding.telling import NotSent, Settings, blocks_for, receive, send
 from scripts.running.run_directory import Run, load_run
@@ -80,7 +80,7 @@ def test_who_holds_other_weights_or_settings_reads_nothing_and_is_told_why(cart:
 def test_a_message_that_does_not_fit_is_refused_before_it_is_sent_with_what_it_would_take(
     cart: Run, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotSent, match=r"it would take some \d+, and episodes=2. Give more"):
+    with pytest.raises(TooLittleCapacity, match=r"some \d+ would be needed, and 2 are allowed"):
         send(cart, bytes(200), Settings(), tmp_path / "told.npz", episodes=2, gif=False)
     assert not (tmp_path / "told.npz").exists()
 
