@@ -73,6 +73,26 @@ def test_the_receiver_sees_the_trajectory_and_both_are_paid_alike(seed):
     assert all(game.terminations.values()) == (states[-1] == 15)
 
 
+def test_after_the_end_each_takes_one_step_of_none_and_is_paid_nothing_twice():
+    game = coding_game_v0(world="MatrixGame-v0", messages=2, zeta=3.0)
+    game.reset(seed=0)
+    sums = dict.fromkeys(game.possible_agents, 0.0)
+    guess = int(game.observe("sender")["message"])
+    steps = []
+    for agent in game.agent_iter():
+        _, reward, terminated, truncated, _ = game.last()
+        sums[agent] += reward
+        steps.append(agent)
+        over = terminated or truncated
+        if over:
+            with pytest.raises(ValueError, match="only valid action is None"):
+                game.step(0)
+        game.step(None if over else 0 if agent == "sender" else guess)
+    assert steps == ["sender", "receiver", "sender", "receiver"]
+    assert sums == {"sender": 7.0, "receiver": 7.0}
+    assert game.agents == []
+
+
 def test_a_wrong_guess_pays_nothing_or_its_distance():
     message = 2
     game = coding_game_v0(world="MatrixGame-v0", messages=3, prior=[0, 0, 1])
