@@ -15,13 +15,13 @@ from scripts.results.figures import figure, look
 from scripts.results.intervals import interval
 from scripts.running.run_directory import load_run
 
-TEMPERATURES = (0.5, 1.0, 1.5, 2.0, 3.0)
-_EPISODES = 30
+TEMPERATURES = (0.5, 1.0, 2.0)
+_EPISODES = 20
 _KEPT = ("bits", "bits_per_step", "exact", "wrong_bits", "return_mean", "silent_return_mean")
 
 
 def measured(runs: Mapping[str, Path]) -> Mapping[str, Mapping[str, float | None]]:
-    """Of every arm at every temperature: see `carry`; ``NAME_at_1.5``."""
+    """Of every arm at every temperature: see `carry`; ``NAME_at_2``."""
     return {arm: _of(path) for arm, path in runs.items()}
 
 
