@@ -22,7 +22,11 @@ COLD = 3.0
 """log(1/α) of what is named without one."""
 SWEEP = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 _ACCURACY, _RETURN = "accuracy", "task_return_mean"
-LEARNERS = {"rl-pr": Learning(weight=0.9, rate=0.5), "rl-pr-half": Learning(weight=0.5, rate=0.5)}
+LEARNERS = {
+    "rl-pr": Learning(weight=0.9, rate=0.5),
+    "rl-pr-half": Learning(weight=0.5, rate=0.5),
+    "iql": Learning(weight=0.5, rate=0.5, receiver=0.02),
+}
 
 
 def measure(seeds: Sequence[int], picture: Path) -> list[Row]:
@@ -85,6 +89,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     kinds = {
         "rl-pr": "RL+PR (a dot is a seed)",
         "rl-pr-half": "RL+PR, w = .5",
+        "iql": "a receiver that learns",
         "uniform": "uniform policy",
         "greedy": "greedy policy",
     }
@@ -96,7 +101,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             for index, (kind, label) in enumerate(kinds.items(), 1):
                 points = [row.metrics for row in arms.get(f"{kind}-{size}", [])]
                 x, y = ([float(point[name] or 0) for point in points] for name in (_RETURN, _ACCURACY))
-                axes.scatter(x, y, s=30, color=look(index)["color"], marker="ooosD"[index], label=label, zorder=3)
+                axes.scatter(x, y, s=30, color=look(index)["color"], marker="ooo^sD"[index], label=label, zorder=3)
             axes.set_title(f"{size} messages")
             axes.set_xlabel("task return")
             axes.set_xlim(-0.05, 1.05)
@@ -114,7 +119,8 @@ CLAIM = Measurement(
         "that always takes the same best action, `independent` with actions that tell nothing. `rl-pr` learns a table "
         "Q(t, s, m, a) in 100,000 episodes, paid w of the task's reward and 1 − w for the guess of a Bayes receiver: "
         "with w = .9, the best of four weights and three rates of learning on seed 300, and `rl-pr-half` with the "
-        "paper's .5."
+        "paper's .5. In `iql` the receiver learns too, what each sequence of actions says, and nobody tells it the "
+        "sender's policy: the best of the same weights, of two rates and of three of its own."
     ),
     measure=measure,
     picture="return and accuracy",

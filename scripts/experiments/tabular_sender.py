@@ -1,12 +1,13 @@
-"""RL+PR on a table: a sender that learns to be understood by a Bayes receiver, without a network.
+"""Senders that learn to be understood, on tables: by a Bayes receiver, or by one that learns too.
 
-Source: Sokota et al. 2022, "Communicating via Markov Decision Processes", section 5 (RL+PR).
+Source: Sokota et al. 2022, "Communicating via Markov Decision Processes", section 5 (RL+PR; two
+independent Q-learners).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -25,52 +26,73 @@ class Learning:
         weight: w of what the last step pays, w·R + (1 − w)·[guessed].
         rate: of a step towards the target.
         episodes: of learning.
+        receiver: the rate of a receiver that learns what each sequence of actions says; None: it
+            is told the sender's policy and goes by Bayes' rule.
         least: exploration goes from 1 to this, exponentially, in the first half.
     """
 
     weight: float = 0.5
     rate: float = 0.2
+    receiver: float | None = None
     episodes: int = 100_000
     least: float = 0.05
 
 
-def learn(mdp: TabularMDP, horizon: int, messages: int, learning: Learning, seed: int) -> FloatArray:
-    """Q(t, s, m, a) after Q-learning, (horizon, states, messages, actions).
+class Learned(NamedTuple):
+    """What was learned.
 
-    The receiver guesses argmax b, with b(m) ∝ b(m)·π(a|s, m) under the policy as it acts then.
+    Attributes:
+        q: Q(t, s, m, a), (horizon, states, messages, actions).
+        guesses: what a learned receiver thinks of messages after each sequence of actions,
+            (sequences, messages); no rows where it goes by Bayes' rule.
+    """
+
+    q: FloatArray
+    guesses: FloatArray
+
+
+def learn(mdp: TabularMDP, horizon: int, messages: int, learning: Learning, seed: int) -> Learned:
+    """Q-learning of a sender; its receiver guesses argmax b, b(m) ∝ b(m)·π(a|s, m) as it acts then.
+
+    A receiver that learns is a Q-learner of its own with one step.
     """
     q = np.zeros((horizon, mdp.n_states, messages, mdp.n_actions))
     going = np.ones(mdp.n_states, np.bool_)
     going[list(mdp.absorbing)] = False
     assert mdp.available is not None
     following = mdp.transitions.argmax(axis=2)
+    codes = (mdp.n_actions + 1) ** horizon if learning.receiver is not None else 0
+    guesses = np.zeros((codes, messages))
     _learn(
-        q, following, mdp.rewards, np.asarray(mdp.available, np.bool_), going, int(mdp.start.argmax()),
-        learning.weight, learning.rate, learning.episodes, learning.least, seed,
+        q, guesses, following, mdp.rewards, np.asarray(mdp.available, np.bool_), going, int(mdp.start.argmax()),
+        learning.weight, learning.rate, learning.episodes, learning.least,
+        learning.receiver or 0.0, seed,
     )  # fmt: skip
-    return q
+    return Learned(q, guesses)
 
 
-def judged(mdp: TabularMDP, q: FloatArray) -> tuple[float, float]:
-    """Accuracy and return of the policy without exploration, worked out over all that happens."""
-    horizon, _, messages, _ = q.shape
+def judged(mdp: TabularMDP, learned: Learned) -> tuple[float, float]:
+    """Accuracy and return without exploration, worked out over all that happens."""
+    q, guesses = learned
+    horizon, _, messages, actions = q.shape
     following, ends = mdp.transitions.argmax(axis=2), set(mdp.absorbing)
+    assert mdp.available is not None
     policy = np.zeros_like(q)
     for step in range(horizon):
         for state in range(mdp.n_states):
-            policy[step, state] = _acts(q[step, state], mdp.available[state], 0.0)  # type: ignore[index]
+            policy[step, state] = _acts(q[step, state], mdp.available[state], 0.0)
     right = paid = 0.0
-    open_: list[tuple[int, int, FloatArray]] = [(0, int(mdp.start.argmax()), np.full(messages, 1.0 / messages))]
+    open_ = [(0, 0, int(mdp.start.argmax()), np.full(messages, 1.0 / messages))]
     while open_:
-        step, state, joint = open_.pop()
+        step, code, state, joint = open_.pop()
         if step == horizon or state in ends:
-            right += float(joint.max())
+            right += float(joint[guesses[code].argmax()] if len(guesses) else joint.max())
             continue
-        for action in range(q.shape[3]):
+        for action in range(actions):
             here = joint * policy[step, state, :, action]
             if here.sum() > 1e-15:
                 paid += float(here.sum() * mdp.rewards[state, action])
-                open_.append((step + 1, int(following[state, action]), here))
+                open_.append((step + 1, code * (actions + 1) + action + 1, int(following[state, action]), here))
     return right, paid
 
 
@@ -98,8 +120,8 @@ def _acts(q: Any, available: Any, explored: float) -> Any:
 
 @njit(cache=True)
 def _learn(
-    q: Any, following: Any, rewards: Any, available: Any, going: Any, start: int, weight: float, rate: float,
-    episodes: int, least: float, seed: int,
+    q: Any, guesses: Any, following: Any, rewards: Any, available: Any, going: Any, start: int, weight: float,
+    rate: float, episodes: int, least: float, receiver: float, seed: int,
 ) -> None:  # fmt: skip
     np.random.seed(seed)  # noqa: NPY002 - numba's own generator
     horizon, _, messages, actions = q.shape
@@ -108,7 +130,7 @@ def _learn(
         explored = max(least, least ** (2.0 * episode / episodes))
         message = np.random.randint(messages)  # noqa: NPY002
         belief = np.full(messages, 1.0 / messages)
-        state, length = start, 0
+        state, length, code = start, 0, 0
         while length < horizon and going[state]:
             policy = _acts(q[length, state], available[state], explored)
             draw, action = np.random.random(), 0  # noqa: NPY002
@@ -119,8 +141,15 @@ def _learn(
             belief *= policy[:, action]
             belief /= belief.sum()
             states[length], chosen[length] = state, action
+            code = code * (actions + 1) + action + 1
             state, length = following[state, action], length + 1
-        guessed = 1.0 if belief.argmax() == message else 0.0
+        if receiver > 0.0:
+            explores = np.random.random() < explored  # noqa: NPY002
+            guess = np.random.randint(messages) if explores else guesses[code].argmax()  # noqa: NPY002
+            guesses[code, guess] += receiver * ((1.0 if guess == message else 0.0) - guesses[code, guess])
+        else:
+            guess = belief.argmax()
+        guessed = 1.0 if guess == message else 0.0
         worth = 0.0
         for step in range(length - 1, -1, -1):
             now, action = states[step], chosen[step]
