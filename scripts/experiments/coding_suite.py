@@ -16,7 +16,7 @@ from scripts.results.intervals import interval
 from scripts.running.run_directory import load_run
 
 TEMPERATURES = (0.5, 1.0, 2.0)
-_EPISODES = 20
+_EPISODES = 15
 _KEPT = ("bits", "bits_per_step", "exact", "wrong_bits", "return_mean", "silent_return_mean")
 
 
@@ -79,7 +79,7 @@ CLAIM = Comparison(
             "evaluate_episodes=30",
         ),
     },
-    total_timesteps=200_000,
+    total_timesteps=131_072,
     metric="task_return_mean",
     together=measured,
     draw=draw,
