@@ -1,10 +1,7 @@
 """CMA-ES in a few arrays, so that it can be stopped and goes on to the bit.
 
 Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial" (weighted recombination of the better
-half, rank-one and rank-μ updates, step lengths by the evolution path). The covariance is factored
-by Cholesky, and the path of step lengths kept in the factor's coordinates, as in Krause, Arbonès
-and Igel 2016, "CMA-ES with Optimal Covariance Update and Storage Complexity": a tenth of the time
-of an eigendecomposition.
+half, rank-one and rank-μ updates, step lengths by the evolution path).
 """
 
 from __future__ import annotations
@@ -15,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from agents.quality_diversity.novelty import FloatArray
 from foundation.checks import number, whole
@@ -55,6 +51,8 @@ class CMAES:
         self.damping = 1 + 2 * max(0.0, math.sqrt((effective - 1) / (d + 1)) - 1) + self.rate_step
         self.expected = math.sqrt(d) * (1 - 1 / (4 * d) + 1 / (21 * d * d))
         """The mean length of a standard normal vector."""
+        self.lazy = max(1, int(1 / (10 * d * (self.rate_one + self.rate_mu))))
+        """Steps that the axes are used for."""
         self.flat_after = 10 + math.ceil(30 * d / population)
         self.mean: FloatArray = np.array(mean, np.float64)
         self.sigma = float(sigma)
@@ -62,9 +60,8 @@ class CMAES:
         self.path_mean: FloatArray = np.zeros(d)
         self.path_step: FloatArray = np.zeros(d)
         self.covariance: FloatArray = np.eye(d)
-        self.factor: FloatArray = np.eye(d)
-        """Lower triangular; times its transpose it is the covariance."""
-        self.flattened = False
+        self.axes: FloatArray = np.eye(d)
+        self.lengths: FloatArray = np.ones(d)
         self.bests: list[float] = []
 
     def ask(self, random: np.random.Generator) -> FloatArray:
@@ -91,7 +88,7 @@ class CMAES:
         steps = (samples[best] - self.mean) / self.sigma
         move = self.weights @ steps
         self.mean = self.mean + self.sigma * move
-        whitened = solve_triangular(self.factor, move, lower=True, check_finite=False)
+        whitened = self.axes @ ((self.axes.T @ move) / self.lengths)
         keep, d = 1 - self.rate_step, len(self.mean)
         self.path_step = keep * self.path_step + math.sqrt((1 - keep**2) * self.effective) * whitened
         length = float(np.linalg.norm(self.path_step))
@@ -106,20 +103,17 @@ class CMAES:
             + self.rate_mu * (steps.T * self.weights) @ steps
         )
         self.sigma *= math.exp(min(1.0, self.rate_step / self.damping * (length / self.expected - 1)))
-        try:
-            self.factor = np.linalg.cholesky(self.covariance)
-        except np.linalg.LinAlgError:  # rounding has flattened it
-            self.covariance = self.factor @ self.factor.T
-            self.flattened = True
+        if self.step % self.lazy == 0:
+            values_of, self.axes = np.linalg.eigh((self.covariance + self.covariance.T) / 2)
+            self.lengths = np.sqrt(np.maximum(values_of, 1e-30))
 
     @property
     def has_stopped(self) -> bool:
         """It is too narrow, too long drawn out, or its best has not changed for long."""
-        widths = self.factor.diagonal()  # the true condition is no better than theirs
-        longest, shortest = math.sqrt(self.covariance.diagonal().max()), float(widths.min())
+        longest, shortest = float(self.lengths.max()), float(self.lengths.min())
         flat = len(self.bests) >= self.flat_after and max(self.bests) - min(self.bests) < FLAT
         narrow = self.sigma * longest < SMALLEST_STEP
-        return flat or narrow or self.flattened or (longest / shortest) ** 2 > LARGEST_CONDITION
+        return flat or narrow or (longest / shortest) ** 2 > LARGEST_CONDITION
 
     def state_dict(self) -> dict[str, Any]:
         return {name: copy.copy(getattr(self, name)) for name in _STATE} | {"population": self.population}
@@ -127,16 +121,15 @@ class CMAES:
     @classmethod
     def from_state(cls, state: Mapping[str, Any], bound: float = 5.0) -> CMAES:
         made = cls(np.array(state["mean"]), state["sigma"], state["population"], bound)
-        for name in state.keys() & set(_STATE):
+        for name in _STATE:
             value = state[name]
             setattr(made, name, np.array(value) if isinstance(value, np.ndarray) else copy.copy(value))
-        made.factor = np.linalg.cholesky(made.covariance)
         return made
 
     def _drawn(self, random: np.random.Generator, count: int) -> FloatArray:
         noise = random.standard_normal((count, len(self.mean)))
-        drawn: FloatArray = self.mean + self.sigma * (noise @ self.factor.T)
+        drawn: FloatArray = self.mean + self.sigma * ((noise * self.lengths) @ self.axes.T)
         return drawn
 
 
-_STATE = ("mean", "sigma", "step", "path_mean", "path_step", "covariance", "flattened", "bests")
+_STATE = ("mean", "sigma", "step", "path_mean", "path_step", "covariance", "axes", "lengths", "bests")
