@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import envs
 from agents import ActionProbabilities
 from agents.coding import Agreement, Blocks, Capacity, Codec, FactoredBelief, Grid, entropy, must_match
 from agents.coding.masses import TOTAL
@@ -159,7 +160,7 @@ def send(
     title = f"{blocks.bits} bits in {len(play.episodes)} episodes of {run.config.env.id.rpartition('/')[2]}"
     draw_course(folder / out.with_suffix(".png").name, course, title)
     if gif:
-        frames = [frame for episode in play.frames for frame in episode]
+        frames = envs.trim(run.config.env.id, [frame for episode in play.frames for frame in episode])
         text = settings.block == 8 and all(32 <= byte < 127 for byte in content)
         shown = course.of_blocks(slice(len(blocks.sizes) - len(content), None)) if text else course
         write_play(folder / out.with_suffix(".gif").name, frames, shown, text)
