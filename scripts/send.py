@@ -29,21 +29,14 @@ from scripts.running.run_directory import load_run
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """The command line's arguments."""
+class Arguments(Settings):
+    """The command line's arguments: what both players share, and what is the sender's alone."""
 
     run: str = ""
     out: str = ""
-    temperature: float = 1.0
     episodes: int = 100
     seed: int = 0
     gif: bool = True
-    block: int = 8
-    levels: int = 1024
-    coupling: str = "greedy"
-    noise: float = 0.0
-    rate: float | None = None
-    encoder: str = "ebim"
     pilots: int = 5
     tolerance: float | None = None
     trust: bool = False

@@ -27,7 +27,7 @@ ROOMS = {
     "rocket": {"configuration", "running", "results"},
     "benchmarks": {"configuration", "running", "results"},
     "swe": {"configuration"},
-    "coding": {"configuration", "running", "results"},
+    "coding": {"configuration", "running", "results", "demonstrations"},
     "demonstrations": {"configuration", "running"},
     "experiments": {
         "configuration",

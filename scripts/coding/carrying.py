@@ -55,7 +55,7 @@ def carry(
     with one_thread():
         stage = Stage(run, model, probabilities, seed, pictures=False)
         try:
-            silent, capacity = pilot(stage, settings.codec(Blocks((2,))).grid, pilots, acting)
+            silent, capacity, _ = pilot(stage, settings.codec(Blocks((2,))).grid, pilots, acting)
             size = max(1, math.floor(filled * capacity.mean)) if bits is None else whole("bits", bits)
             told = [_episode(stage, settings, size, drawing, acting, failing) for _ in range(episodes)]
         finally:

@@ -18,24 +18,27 @@ from scripts.results.figures import figure, rate_axis, short
 FloatArray = npt.NDArray[np.float64]
 MOST_ROWS = 256
 """Rows of a chart; of a longer message so many blocks, evenly spaced, are shown."""
-MOST_FRAMES = 240
+MOST_LOOKS = 240
+"""About so many looks at a whole message, a frame of the clip each."""
 _UNKNOWN, _KNOWN, _GROUND = np.array([196, 201, 209]), np.array([0, 114, 178]), (255, 255, 255)
 _PANEL_WIDTH, _LEAST_HEIGHT = 340, 260
 
 
 @dataclass(frozen=True)
 class Course:
-    """What a receiver believed after each step.
+    """What a receiver believed, looked at after some of the steps.
 
     Attributes:
-        certainty: (steps, blocks) probability of the true value of every block.
-        guesses: (steps, blocks) the likeliest values.
-        left: (steps,) bits that are not known yet.
+        steps: (looks,) after which, counted from 0; the last is the last step.
+        certainty: (looks, blocks) probability of the true value of every block.
+        guesses: (looks, blocks) the likeliest values.
+        left: (looks,) bits that are not known yet.
         bits: of the whole message.
-        rewards: (steps,) of the task.
+        rewards: of the task, of every step.
         episode_starts: (episodes,) the rows of first steps.
     """
 
+    steps: npt.NDArray[np.int64]
     certainty: npt.NDArray[np.float32]
     guesses: npt.NDArray[np.int64]
     left: FloatArray
@@ -56,7 +59,7 @@ def draw_course(path: Path, course: Course, title: str) -> Path:
         course: to draw.
         title: over it.
     """
-    steps, blocks = course.certainty.shape
+    steps, blocks = len(course.rewards), course.certainty.shape[1]
     rows = np.unique(np.linspace(0, blocks - 1, min(blocks, MOST_ROWS)).round().astype(int))
     with figure(path, 2, 1, 8.6, 3.1) as (_, (above, below)):
         shades = above.imshow(
@@ -72,7 +75,7 @@ def draw_course(path: Path, course: Course, title: str) -> Path:
         above.set_ylabel("block of the message")
         above.grid(visible=False)
         above.figure.colorbar(shades, ax=above, label="belief in its true value", pad=0.01)
-        below.plot(np.arange(1, steps + 1), course.left, color="#D55E00")
+        below.plot(course.steps + 1, course.left, color="#D55E00")
         below.set_ylabel("bits not known yet")
         below.set_ylim(bottom=0)
         below.set_xlim(0, steps)
@@ -81,7 +84,7 @@ def draw_course(path: Path, course: Course, title: str) -> Path:
             for start in course.episode_starts[1:]:
                 axes.axvline(start, color="#333840", linewidth=0.6, alpha=0.5)
         whole = below.twinx()
-        whole.plot(np.arange(1, steps + 1), course.certainty.mean(axis=1), color="#0072B2")
+        whole.plot(course.steps + 1, course.certainty.mean(axis=1), color="#0072B2")
         whole.set_ylabel("mean belief")
         rate_axis(whole)
         whole.grid(visible=False)
@@ -93,22 +96,20 @@ def write_play(path: Path, frames: Sequence[Picture], course: Course, characters
 
     Args:
         path: the .gif.
-        frames: one before each step, (steps,) pictures of one size.
-        course: of the same steps.
+        frames: one before each step that was looked at, (looks,) pictures of one size.
+        course: of the same looks.
         characters: blocks are bytes of a text; else each is a square.
     """
-    steps = len(frames)
-    shown = np.unique(np.linspace(0, steps - 1, min(steps, MOST_FRAMES)).round().astype(int)).tolist()
     starts = course.episode_starts
     pictures, paid = [], np.cumsum(course.rewards)
-    for step in shown:
+    for look, (frame, step) in enumerate(zip(frames, course.steps.tolist(), strict=True)):
         episode = int(np.searchsorted(starts, step, side="right"))
         first = int(starts[episode - 1])
         before = paid[first - 1] if first else 0.0
         caption = f"episode {episode}   step {step - first + 1}   return {short(float(paid[step] - before))}"
-        left = float(course.left[step])
-        panel = revealed(course.guesses[step], course.certainty[step], left, left / course.bits, characters)
-        pictures.append(beside(captioned(_tall(frames[step]), caption), panel))
+        left = float(course.left[look])
+        panel = revealed(course.guesses[look], course.certainty[look], left, left / course.bits, characters)
+        pictures.append(beside(captioned(_tall(frame), caption), panel))
     seconds = [FRAME_SECONDS / 2] * (len(pictures) - 1) + [3 * LAST_FRAME_SECONDS]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_gif(path, pictures, seconds)

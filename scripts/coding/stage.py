@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from agents import ActionProbabilities, action_masks
 from foundation.demonstrations import Demonstrations, Header
+from scripts.demonstrations.playing import stacked
 from scripts.results.clips import Picture
 from scripts.running.run_directory import Run
 
@@ -82,7 +82,7 @@ class Stage:
         model: of it.
         probabilities: of the first row's actions.
         seed: of the episodes.
-        pictures: keep one of every step.
+        pictures: can be kept.
     """
 
     def __init__(self, run: Run, model: Any, probabilities: ActionProbabilities, seed: int, pictures: bool) -> None:
@@ -107,9 +107,9 @@ class Stage:
         mask = None if self._masks is None else np.asarray(self._masks()[0], np.bool_)
         return View(self.probabilities(_first(self._seen), mask), mask)
 
-    def step(self, view: View, action: int) -> bool:
-        """Play; whether the episode is over."""
-        if self._pictures:
+    def step(self, view: View, action: int, shown: bool = False) -> bool:
+        """Play; whether the episode is over. `shown`: keep a picture of before."""
+        if shown and self._pictures:
             self.frames.append(np.array(self.venv.render(), np.uint8))
         actions = np.array([action]) if self._others is None else np.array(self._others(self._seen))
         actions[0] = action
@@ -127,13 +127,6 @@ class Stage:
     def close(self) -> None:
         """The environment's end."""
         self.venv.close()
-
-
-def stacked(rows: Sequence[Any]) -> Any:
-    """Observations of single steps as arrays (steps, ...)."""
-    if isinstance(rows[0], dict):
-        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    return np.stack(rows)
 
 
 def at(observations: Any, step: int) -> Any:

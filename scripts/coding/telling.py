@@ -24,7 +24,7 @@ from agents.coding.masses import TOTAL
 from foundation.checks import number, whole
 from foundation.demonstrations import Demonstrations, Header, arrays_beside
 from foundation.files import folder_for, replace_json
-from scripts.coding.course import Course, draw_course, write_play
+from scripts.coding.course import MOST_LOOKS, Course, draw_course, write_play
 from scripts.coding.stage import Play, Stage, View, at
 from scripts.running.run_directory import Run
 
@@ -32,7 +32,7 @@ VERSION = 1
 """Of how a message is told; players with another do not understand each other."""
 AGREEMENT, MASKS = "agreement", "masks"
 PRECISE_TOLERANCE = 1e-9
-_LARGEST = 1 << 20
+_LARGEST = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def send(
 
     Args:
         run: whose agent plays, on evaluation's seeds.
-        content: any bytes, at least one, up to a megabyte.
+        content: any bytes, at least one, up to 64 KiB.
         settings: both players'.
         out: a file ending in .npz: a file of demonstrations with the agreement beside them. Next to
             it, under the same name, .json (what is returned), .png (the belief over time), .gif.
@@ -134,9 +134,11 @@ def send(
         stage = Stage(run, model, probabilities, seed, pictures=gif)
         try:
             header = _header(run, stage, model, seed)
-            piloted, capacity = pilot(stage, codec.grid, pilots, generator)
+            piloted, capacity, steps = pilot(stage, codec.grid, pilots, generator)
             capacity.must_fit(codec.entropy, episodes)
-            played = _tell(stage, codec, digits, episodes, tolerance, settings.noise, generator)
+            looks = codec.entropy / capacity.mean * steps / MOST_LOOKS
+            watch = _Watch(digits, codec.entropy, every=max(1, round(looks)))
+            played = _tell(stage, codec, watch, episodes, tolerance, settings.noise, generator)
         finally:
             stage.close()
     agreement = agreement_of(run, model, probabilities, settings, blocks)
@@ -237,8 +239,10 @@ def agreement_of(
     )
 
 
-def pilot(stage: Stage, grid: Grid, episodes: int, generator: np.random.Generator) -> tuple[list[float], Capacity]:
-    """Returns of some episodes without a message, and the entropies of their steps."""
+def pilot(
+    stage: Stage, grid: Grid, episodes: int, generator: np.random.Generator
+) -> tuple[list[float], Capacity, float]:
+    """Returns of some episodes without a message, what they carry, and the mean of their steps."""
     returns, entropies = [], []
     for _ in range(episodes):
         stage.begin()
@@ -250,7 +254,7 @@ def pilot(stage: Stage, grid: Grid, episodes: int, generator: np.random.Generato
             over = stage.step(view, int(generator.choice(len(weights), p=weights / weights.sum())))
         returns.append(sum(step.reward for step in stage.steps))
         entropies.append(np.array(bits))
-    return returns, Capacity.of(entropies)
+    return returns, Capacity.of(entropies), float(np.mean([len(bits) for bits in entropies]))
 
 
 @dataclass(frozen=True)
@@ -262,11 +266,11 @@ class _Played:
 
 
 def _tell(
-    stage: Stage, codec: Codec, digits: tuple[int, ...], episodes: int, tolerance: float, noise: float,
+    stage: Stage, codec: Codec, watch: _Watch, episodes: int, tolerance: float, noise: float,
     generator: np.random.Generator,
 ) -> _Played:  # fmt: skip
     """Episodes until a receiver has it."""
-    play, watch, again = Play(), _Watch(digits, codec.entropy), 0
+    play, digits, again, begun = Play(), watch.digits, 0, 0
     while len(play.episodes) + again < episodes:
         before, watched = codec.copy(), len(watch.left)
         stage.begin()
@@ -274,17 +278,23 @@ def _tell(
         while not over:
             view = stage.view()
             action = executed(codec.choose(digits, view.probabilities, generator, view.mask), view, noise, generator)
-            over = stage.step(view, action)
+            now = begun + len(stage.steps)
+            over = stage.step(view, action, shown=now % watch.every == 0)
             codec.update(view.probabilities, action, view.mask)
-            watch.look(codec)
+            if now % watch.every == 0:
+                watch.look(codec, now)
         if not codec.certain(tolerance):
             codec, again = before, again + 1
             watch.forget(watched)
             continue
         play.episodes.append(stage.steps)
         play.frames.append(stage.frames)
+        begun += len(stage.steps)
         if codec.decode_digits() == digits:
             rewards = np.array([step.reward for step in play.steps])
+            if watch.steps[-1] < begun - 1:
+                watch.look(codec, begun - 1)
+                play.frames.append([frame for episode in play.frames for frame in episode][-1:])
             return _Played(play, watch.course(rewards, play.starts), codec.margin, again)
     raise NotSent(
         f"after {episodes} episodes ({again} of them too close to the grid's boundaries to count) {codec.entropy:.0f} "
@@ -301,36 +311,38 @@ def executed(action: int, view: View, noise: float, generator: np.random.Generat
 
 
 class _Watch:
-    """How the belief in a message runs."""
+    """How the belief in a message runs, looked at after one of `every` steps and after the last."""
 
-    def __init__(self, digits: tuple[int, ...], bits: float) -> None:
-        self._digits, self._bits = digits, bits
+    def __init__(self, digits: tuple[int, ...], bits: float, every: int) -> None:
+        self.digits, self.every, self._bits = digits, every, bits
         self._rows: list[Any] = [None] * len(digits)
         self._sure = np.zeros(len(digits), np.float32)
         self._guess = np.zeros(len(digits), np.int64)
+        self.steps: list[int] = []
         self.certainty: list[Any] = []
         self.guesses: list[Any] = []
         self.left: list[float] = []
 
-    def look(self, codec: Codec) -> None:
+    def look(self, codec: Codec, step: int) -> None:
         """After a step."""
         belief: Any = codec.belief
-        for block, digit in enumerate(self._digits):
+        for block, digit in enumerate(self.digits):
             row = belief.masses(block)
             if row is not self._rows[block]:
                 self._rows[block] = row
                 self._sure[block], self._guess[block] = row[digit] / TOTAL, int(row.argmax())
+        self.steps.append(step)
         self.certainty.append(self._sure.copy())
         self.guesses.append(self._guess.copy())
         self.left.append(codec.entropy)
 
     def forget(self, since: int) -> None:
-        """What was seen from a step on."""
-        del self.certainty[since:], self.guesses[since:], self.left[since:]
+        """What was seen from a look on."""
+        del self.steps[since:], self.certainty[since:], self.guesses[since:], self.left[since:]
 
     def course(self, rewards: Any, starts: Any) -> Course:
         certainty, guesses = np.stack(self.certainty), np.stack(self.guesses)
-        return Course(certainty, guesses, np.array(self.left), self._bits, rewards, starts)
+        return Course(np.array(self.steps), certainty, guesses, np.array(self.left), self._bits, rewards, starts)
 
 
 def _beside(agreement: Agreement, play: Play) -> dict[str, Any]:

@@ -58,6 +58,12 @@ def test_a_file_comes_back_byte_for_byte(cart: Run, tmp_path: Path) -> None:
     assert back.read_bytes() == file.read_bytes()
 
 
+def test_a_long_play_is_looked_at_some_hundred_times_and_at_its_end(cart: Run, tmp_path: Path) -> None:
+    told = send(cart, bytes(range(100)), Settings(), tmp_path / "told.npz")
+    with Image.open(tmp_path / "told.gif") as clip:
+        assert 100 < getattr(clip, "n_frames", 1) < 400 < told["steps"]
+
+
 def test_what_was_played_is_a_file_of_demonstrations(cart: Run, tmp_path: Path) -> None:
     told = send(cart, WORDS, Settings(), tmp_path / "told.npz", gif=False)
     play = Demonstrations.load(tmp_path / "told.npz")
